@@ -1,0 +1,194 @@
+// Decoded code: blocks of records, built once a place and found by physical page. A page that is written after it was decoded is
+// stale, and its blocks are forgotten at the next FENCE.I (Zifencei: until then the hart may run either version).
+import { ramAddress } from "../bus/ram";
+import { STALE_END, codePage, dropAll, dropStale, stalePages } from "../bus/written";
+import { Cost } from "../isa/cost";
+import { expand } from "../insn/c";
+import { classCycles, decode, endsBlock } from "../insn/decode";
+import { fuse } from "../insn/fuse";
+import { Op } from "../insn/op";
+import { BLOCK_HEADER, RECORD, TALLY_SHIFT, unlinked } from "../insn/record";
+import { DECODED_END, HART_MODE, HART_VIRT, L1I_PRESENT, RAM } from "../layout";
+import { dropFetches, dropStores, fetchEntry, fetchTable } from "../mmu/filter";
+import { accessFault, physical, translate } from "../mmu/translate";
+import { Access } from "../mmu/walk";
+import { cost } from "../timing/caches";
+
+/** A page's table: 16 bytes (u32 stale), then u32 a halfword of the page: 0 or the block that begins there. */
+const TABLE_HEADER: u32 = 16;
+const TABLE: u32 = TABLE_HEADER + 2048 * 4;
+/** A block holds at most so many instructions: their count fits in 6 bits, their cycles in 10. */
+const MAX_INSTRUCTIONS: u32 = 60;
+const MAX_CYCLES: u32 = 900;
+const MAX_BLOCK: u32 = BLOCK_HEADER + (2 * MAX_INSTRUCTIONS + 4) * RECORD;
+
+/** One-instruction block for an instruction that crosses into the next page: rebuilt each time, never linked. */
+export const SCRATCH: u32 = STALE_END;
+export const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
+/** Where execution is: u64 virtual address of its page, u32 where that page lies in this memory. */
+const PLACE: u32 = SCRATCH + 256;
+const ARENA: u32 = PLACE + 16;
+
+let top: u32 = ARENA;
+/** Rises whenever all blocks are forgotten, so that nobody links to one of before. */
+export let generation: u32 = 0;
+
+export function resetCode(): void {
+  top = ARENA;
+  generation++;
+  dropAll();
+  dropFetches();
+}
+
+/** FENCE.I. */
+export function forgetStale(): void {
+  if (!stalePages) return;
+  if (!dropStale()) return resetCode();
+  generation++;
+  dropFetches();
+}
+
+// @ts-ignore: decorator
+@inline
+export function pageAddress(): u64 {
+  return load<u64>(PLACE);
+}
+
+/** The block at virtual address `pc`, if its page is known to the fetch filter and it has been built; else 0. */
+// @ts-ignore: decorator
+@inline
+export function knownBlock(pc: u64): u32 {
+  const entry = fetchEntry(fetchTable(), pc);
+  const page = pc & ~(<u64>0xfff);
+  if (load<u64>(entry) != page) return 0;
+  store<u64>(PLACE, page);
+  store<u32>(PLACE, load<u32>(entry, 12), 8);
+  return load<u32>(load<u32>(entry, 8) + ((<u32>pc & 0xffe) << 1), TABLE_HEADER);
+}
+
+/** The block at `pc`, translated and built as needed; 0 after a fault. */
+export function fetchBlock(pc: u64): u32 {
+  const mode = load<u32>(HART_MODE);
+  const virt = load<u32>(HART_VIRT);
+  if (!translate(pc, Access.Execute, mode, virt)) return 0;
+  const address = ramAddress(physical, 2);
+  if (!address) {
+    accessFault(pc, Access.Execute);
+    return 0;
+  }
+  const offset = <u32>pc & 0xfff;
+  store<u64>(PLACE, pc & ~(<u64>0xfff));
+  store<u32>(PLACE, address - offset, 8);
+  if (offset == 0xffe && (load<u16>(address) & 3) == 3) return crossingBlock(pc, address, mode, virt);
+  if (top + TABLE + MAX_BLOCK > <u32>DECODED_END) resetCode();
+  const page = codePage(address);
+  let table = load<u32>(page);
+  if (!table) {
+    table = top;
+    top += TABLE;
+    memory.fill(table, 0, TABLE);
+    store<u32>(page, table);
+    dropStores();
+  }
+  const entry = fetchEntry(fetchTable(), pc);
+  store<u64>(entry, pc & ~(<u64>0xfff));
+  store<u32>(entry, table, 8);
+  store<u32>(entry, address - offset, 12);
+  const slot = table + (offset << 1);
+  let block = load<u32>(slot, TABLE_HEADER);
+  if (!block) {
+    block = top + BLOCK_HEADER;
+    top = build(block, address, offset, 4096 - offset);
+    store<u32>(slot, block, TABLE_HEADER);
+  }
+  return block;
+}
+
+function crossingBlock(pc: u64, address: u32, mode: u32, virt: u32): u32 {
+  const low = <u32>load<u16>(address);
+  const present = L1I_PRESENT + ((address - RAM) >> 6);
+  const next = pc + 2;
+  if (!translate(next, Access.Execute, mode, virt)) return 0;
+  const second = ramAddress(physical, 2);
+  if (!second) {
+    accessFault(next, Access.Execute);
+    return 0;
+  }
+  store<u32>(SCRATCH_CODE, low | ((<u32>load<u16>(second)) << 16));
+  build(SCRATCH + BLOCK_HEADER, SCRATCH_CODE, 0xffe, 4);
+  store<u32>(SCRATCH, present);
+  return SCRATCH + BLOCK_HEADER;
+}
+
+/**
+ * Decodes from `address`, `place` bytes into its page, at most `room` bytes, into records from `block` on; returns the end of
+ * the last.
+ */
+function build(block: u32, address: u32, place: u32, room: u32): u32 {
+  let line = (address - RAM) >> 6;
+  store<u32>(block - BLOCK_HEADER, L1I_PRESENT + line);
+  store<u16>(block - BLOCK_HEADER, place, 4);
+  let dp = block;
+  let offset: u32 = 0;
+  let instructions: u32 = 0;
+  let cycles: u32 = 0;
+  const takenCycles = cost(Cost.BranchTaken);
+  let last: i32 = Op.Next;
+  while (offset + 2 <= room && instructions < MAX_INSTRUCTIONS && cycles < MAX_CYCLES) {
+    const half = <u32>load<u16>(address + offset);
+    const length: u32 = (half & 3) == 3 ? 4 : 2;
+    if (offset + length > room) break;
+    if (isDefined(TIMED)) {
+      // the line in which the instruction ends: its last halfword may be the first of a new line
+      const next = (address + offset + length - 2 - RAM) >> 6;
+      if (next != line && address != SCRATCH_CODE) {
+        line = next;
+        store<u16>(dp, Op.Line);
+        store<u32>(dp, L1I_PRESENT + line, 8);
+        dp += RECORD;
+      }
+    }
+    const insn = length == 4 ? load<u32>(address + offset) : expand(half);
+    decode(dp, insn);
+    last = load<u16>(dp);
+    const before = instructions | (cycles << 6);
+    instructions++;
+    cycles += classCycles(last);
+    const tally = instructions | ((cycles + takenCycles) << TALLY_SHIFT);
+    const here = place + offset;
+    if (last >= Op.Beq && last <= Op.Jal) {
+      if (last == Op.Jal) {
+        store<u16>(dp, load<u16>(dp, 2), 4);
+        store<u16>(dp, here + length, 6);
+      }
+      store<i32>(dp, unlinked(<i32>here + load<i32>(dp, 8)), 12);
+      store<u32>(dp, tally, 8);
+    } else if (last == Op.Jalr) {
+      store<i16>(dp, <i16>load<i32>(dp, 8), 6);
+      store<u32>(dp, tally, 8);
+      store<u16>(dp, here + length, 12);
+    } else {
+      store<u16>(dp, here, 12);
+      store<u16>(dp, before, 14);
+    }
+    dp += RECORD;
+    offset += length;
+    if (endsBlock(last)) break;
+  }
+  if (last != Op.Jal && last != Op.Jalr) {
+    store<u16>(dp, Op.Next);
+    store<u32>(dp, instructions | (cycles << TALLY_SHIFT), 8);
+    store<i32>(dp, unlinked(<i32>(place + offset)), 12);
+    dp += RECORD;
+  }
+  fuse(block, dp);
+  return dp;
+}
+
+/** Encoding of the instruction `offset` bytes into the page of execution. */
+export function encodingAt(offset: u32): u32 {
+  const address = load<u32>(PLACE, 8) + offset;
+  const half = <u32>load<u16>(address);
+  if ((half & 3) != 3) return half;
+  return offset == 0xffe ? load<u32>(SCRATCH_CODE) : load<u32>(address);
+}

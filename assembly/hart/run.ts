@@ -1,0 +1,493 @@
+// The interpreter: decoded records and one dense switch, which the compiler makes a jump table. Everything rare goes elsewhere.
+import { divide, multiply } from "../insn/m";
+import { integer, taken } from "../insn/i";
+import { classCycles } from "../insn/decode";
+import { Op } from "../insn/op";
+import { BLOCK_HEADER, RECORD, TALLY_MASK, TALLY_SHIFT, imm, linkOffset, op, rs1, rs2, setRd } from "../insn/record";
+import { Exit } from "../isa/exit";
+import {
+  EXIT_INSN_LENGTH,
+  EXIT_LOAD_KIND,
+  EXIT_PENDING,
+  EXIT_RD,
+  EXIT_REASON,
+  EXIT_TVAL,
+  EXIT_VALUE,
+  EXIT_WRITE,
+  HART_CYCLES,
+  HART_INSTRET,
+  HART_PC,
+} from "../layout";
+import { filterEntry, filterTag, loadTable, storeTable } from "../mmu/filter";
+import { accessFault, useContext } from "../mmu/translate";
+import { Access } from "../mmu/walk";
+import { fetchLine } from "../timing/caches";
+import { SCRATCH, encodingAt, fetchBlock, generation, knownBlock, pageAddress } from "./code";
+import { interruptToTake, nextTimer } from "./interrupts";
+import { Load, Pending, extend, slowLoad, slowStore } from "./memory";
+import { Leave, clearPenalty, insnLength, leave, penalty, setInsn, setLeave } from "./state";
+import { system } from "./system";
+import { INTERRUPT, takeException, takeTrap } from "./trap";
+
+/**
+ * Longest stretch between two looks at the clock, in cycles: no more instructions than a tally can count, and short enough that the
+ * engine can replace the interpreter by its optimized version.
+ */
+const SLICE: u64 = 1 << 19;
+
+/** Cycle count at which the budget of the interpreter is used up. */
+let limit: u64 = 0;
+/** Instructions retired when it began. */
+let startInstret: u64 = 0;
+const SCRATCH_BLOCK: u32 = SCRATCH + BLOCK_HEADER;
+
+/** Runs until the clock reaches `deadline` or an exit; returns enum Exit. */
+export function run(deadline: f64): i32 {
+  const end: u64 = deadline >= 9e15 ? <u64>9e15 : deadline <= 0 ? 0 : <u64>deadline;
+  if (completeAccess()) {
+    const out = takeException();
+    if (out) return load<i32>(EXIT_REASON);
+  }
+  while (true) {
+    const interrupt = interruptToTake();
+    if (interrupt >= 0) {
+      setInsn(3);
+      if (takeTrap(INTERRUPT | <u64>interrupt, 0, 0, 0)) return load<i32>(EXIT_REASON);
+    }
+    const now = load<u64>(HART_CYCLES);
+    if (now >= end) {
+      store<u32>(EXIT_REASON, Exit.Deadline);
+      store<u32>(EXIT_PENDING, Pending.None);
+      return Exit.Deadline;
+    }
+    useContext();
+    limit = min(nextTimer(end), now + SLICE);
+    execute(<i32>(limit - now));
+    if (leave == Leave.Exit) return load<i32>(EXIT_REASON);
+    if (leave == Leave.Trap && takeException()) return load<i32>(EXIT_REASON);
+  }
+}
+
+/** Does what the host's answer to the last exit asks for; true when that is an exception. */
+function completeAccess(): bool {
+  const answer = load<u32>(EXIT_PENDING);
+  if (answer == Pending.None) return false;
+  store<u32>(EXIT_PENDING, Pending.None);
+  setLeave(Leave.None);
+  if (answer == Pending.Refused) {
+    accessFault(load<u64>(EXIT_TVAL), load<u32>(EXIT_WRITE) ? Access.Write : Access.Read);
+    return true;
+  }
+  if (answer == Pending.Load) {
+    store<u64>(load<u32>(EXIT_RD), extend(load<u64>(EXIT_VALUE), load<u32>(EXIT_LOAD_KIND)));
+  }
+  store<u64>(HART_PC, load<u64>(HART_PC) + load<u32>(EXIT_INSN_LENGTH));
+  store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
+  store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + 1);
+  return false;
+}
+
+/** The budget as the interpreter keeps it: cycles left above TALLY_SHIFT, less the instructions retired; used up when not above 0. */
+// @ts-ignore: decorator
+@inline
+function spend(cycles: i32): i64 {
+  return <i64>cycles << TALLY_SHIFT;
+}
+
+/** Makes pc, clock and instret exact at `pc`, when `left` is left of the budget. */
+function settleAt(pc: u64, left: i64): void {
+  const retired = -left & TALLY_MASK;
+  store<u64>(HART_PC, pc);
+  store<u64>(HART_CYCLES, limit - <u64>((left + retired) >> TALLY_SHIFT));
+  store<u64>(HART_INSTRET, startInstret + retired);
+}
+
+/** The same at the straight-line record `dp`, of which nothing counts yet. */
+function settle(dp: u32, left: i64): void {
+  const offset = <u32>load<u16>(dp, 12);
+  const before = <u32>load<u16>(dp, 14);
+  settleAt(pageAddress() + offset, left - spend(before >> 6) - (before & 63));
+  const insn = encodingAt(offset);
+  setInsn(insn);
+  store<u32>(EXIT_INSN_LENGTH, insnLength(insn));
+}
+
+/** After `system` stopped the interpreter: pc is as it left it, and the clock stands before the instruction. */
+function settleSystem(dp: u32): void {
+  let cycles = <u64>penalty;
+  if (leave == Leave.Changed) {
+    cycles += classCycles(op(dp));
+    store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
+  }
+  store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + cycles);
+}
+
+/** The block at `pc`, between two blocks with `left` left; 0 after a fault, all settled. Its cost is in `penalty`. */
+function enter(pc: u64, left: i64): u32 {
+  settleAt(pc, left);
+  clearPenalty();
+  const block = fetchBlock(pc);
+  if (!block) {
+    setInsn(3);
+    settleAt(pc, left - spend(penalty));
+  }
+  return block;
+}
+
+/** Remembers in the branch `dp` that its target's block is `block`, if both are in the page at `page`. */
+// @ts-ignore: decorator
+@inline
+function link(dp: u32, block: u32, page: u64): void {
+  // blocks never cross pages: what is in the page of this block stays reachable from it while it lives
+  if (pageAddress() == page && block != SCRATCH_BLOCK && dp != SCRATCH_BLOCK && dp != SCRATCH_BLOCK + RECORD) store<u32>(dp, block, 12);
+}
+
+/** Interprets from HART_PC until the budget (cycles, > 0) is used up or something in `leave` stops it. */
+function execute(budget: i32): void {
+  startInstret = load<u64>(HART_INSTRET);
+  setLeave(Leave.None);
+  let left = spend(budget);
+  let dp = enter(load<u64>(HART_PC), left);
+  if (!dp) return;
+  left -= spend(penalty);
+  if (isDefined(TIMED)) {
+    const present = load<u32>(dp - BLOCK_HEADER);
+    if (!load<u8>(present)) left -= spend(fetchLine(present));
+  }
+  while (true) {
+    switch (op(dp)) {
+      case Op.Line: {
+        if (isDefined(TIMED)) {
+          const present = load<u32>(dp, 8);
+          if (!load<u8>(present)) left -= spend(fetchLine(present));
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Li: setRd(dp, imm(dp)); dp += RECORD; continue;
+      case Op.Auipc: setRd(dp, pageAddress() + load<u16>(dp, 12) + imm(dp)); dp += RECORD; continue;
+      case Op.Addi: setRd(dp, rs1(dp) + imm(dp)); dp += RECORD; continue;
+      case Op.Slti: setRd(dp, integer(Op.Slt, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Sltiu: setRd(dp, integer(Op.Sltu, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Xori: setRd(dp, integer(Op.Xor, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Ori: setRd(dp, integer(Op.Or, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Andi: setRd(dp, integer(Op.And, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Slli: setRd(dp, integer(Op.Sll, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Srli: setRd(dp, integer(Op.Srl, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Srai: setRd(dp, integer(Op.Sra, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Addiw: setRd(dp, integer(Op.Addw, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Slliw: setRd(dp, integer(Op.Sllw, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Srliw: setRd(dp, integer(Op.Srlw, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Sraiw: setRd(dp, integer(Op.Sraw, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Add: setRd(dp, integer(Op.Add, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sub: setRd(dp, integer(Op.Sub, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sll: setRd(dp, integer(Op.Sll, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Slt: setRd(dp, integer(Op.Slt, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sltu: setRd(dp, integer(Op.Sltu, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Xor: setRd(dp, integer(Op.Xor, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Srl: setRd(dp, integer(Op.Srl, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sra: setRd(dp, integer(Op.Sra, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Or: setRd(dp, integer(Op.Or, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.And: setRd(dp, integer(Op.And, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Addw: setRd(dp, integer(Op.Addw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Subw: setRd(dp, integer(Op.Subw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sllw: setRd(dp, integer(Op.Sllw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Srlw: setRd(dp, integer(Op.Srlw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sraw: setRd(dp, integer(Op.Sraw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Mul: setRd(dp, multiply(Op.Mul, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Mulh: setRd(dp, multiply(Op.Mulh, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Mulhsu: setRd(dp, multiply(Op.Mulhsu, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Mulhu: setRd(dp, multiply(Op.Mulhu, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Mulw: setRd(dp, multiply(Op.Mulw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Div: setRd(dp, divide(Op.Div, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Divu: setRd(dp, divide(Op.Divu, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Rem: setRd(dp, divide(Op.Rem, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Remu: setRd(dp, divide(Op.Remu, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Divw: setRd(dp, divide(Op.Divw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Divuw: setRd(dp, divide(Op.Divuw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Remw: setRd(dp, divide(Op.Remw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Remuw: setRd(dp, divide(Op.Remuw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Nop: dp += RECORD; continue;
+      case Op.Lb: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 1)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>(<i64>load<i8>(at)));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.B, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Lh: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 2)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>(<i64>load<i16>(at)));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.H, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Lw: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 4)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>(<i64>load<i32>(at)));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.W, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Ld: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 8)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, load<u64>(at));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.D, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Lbu: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 1)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>load<u8>(at));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.BU, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Lhu: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 2)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>load<u16>(at));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.HU, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Lwu: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 4)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>load<u32>(at));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.WU, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Sb: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(storeTable(), va);
+        if (load<u64>(entry) == filterTag(va, 1)) {
+          store<u8>(<u32>va + load<u32>(entry, 8), <u8>rs2(dp));
+        } else {
+          clearPenalty();
+          slowStore(va, 1, rs2(dp));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Sh: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(storeTable(), va);
+        if (load<u64>(entry) == filterTag(va, 2)) {
+          store<u16>(<u32>va + load<u32>(entry, 8), <u16>rs2(dp));
+        } else {
+          clearPenalty();
+          slowStore(va, 2, rs2(dp));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Sw: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(storeTable(), va);
+        if (load<u64>(entry) == filterTag(va, 4)) {
+          store<u32>(<u32>va + load<u32>(entry, 8), <u32>rs2(dp));
+        } else {
+          clearPenalty();
+          slowStore(va, 4, rs2(dp));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Sd: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(storeTable(), va);
+        if (load<u64>(entry) == filterTag(va, 8)) {
+          store<u64>(<u32>va + load<u32>(entry, 8), <u64>rs2(dp));
+        } else {
+          clearPenalty();
+          slowStore(va, 8, rs2(dp));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      }
+      case Op.Beq: if (taken(Op.Beq, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
+      case Op.Bne: if (taken(Op.Bne, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
+      case Op.Blt: if (taken(Op.Blt, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
+      case Op.Bge: if (taken(Op.Bge, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
+      case Op.Bltu: if (taken(Op.Bltu, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
+      case Op.Bgeu: if (taken(Op.Bgeu, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
+      case Op.SlliAdd: {
+        setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
+        setRd(dp + RECORD, rs1(dp + RECORD) + rs2(dp + RECORD));
+        dp += 2 * RECORD;
+        continue;
+      }
+      case Op.SlliSrli: {
+        setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
+        setRd(dp + RECORD, integer(Op.Srl, rs1(dp + RECORD), imm(dp + RECORD)));
+        dp += 2 * RECORD;
+        continue;
+      }
+      case Op.AddiBeq: {
+        setRd(dp, rs1(dp) + imm(dp));
+        dp += RECORD;
+        if (taken(Op.Beq, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AddiBne: {
+        setRd(dp, rs1(dp) + imm(dp));
+        dp += RECORD;
+        if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AddiBlt: {
+        setRd(dp, rs1(dp) + imm(dp));
+        dp += RECORD;
+        if (taken(Op.Blt, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AddiBltu: {
+        setRd(dp, rs1(dp) + imm(dp));
+        dp += RECORD;
+        if (taken(Op.Bltu, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AndiBeq: {
+        setRd(dp, rs1(dp) & imm(dp));
+        dp += RECORD;
+        if (taken(Op.Beq, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AndiBne: {
+        setRd(dp, rs1(dp) & imm(dp));
+        dp += RECORD;
+        if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.Next: break;
+      case Op.Jal: store<u64>(load<u16>(dp, 4), pageAddress() + load<u16>(dp, 6)); break;
+      case Op.Jalr: {
+        const target = (rs1(dp) + <u64>(<i64>load<i16>(dp, 6))) & ~(<u64>1);
+        setRd(dp, pageAddress() + load<u16>(dp, 12));
+        left -= <i64>load<u32>(dp, 8);
+        dp = knownBlock(target);
+        if (!dp) {
+          dp = enter(target, left);
+          if (!dp) return;
+          left -= spend(penalty);
+        }
+        if (left <= 0) return settleAt(target, left);
+        if (isDefined(TIMED)) {
+          const present = load<u32>(dp - BLOCK_HEADER);
+          if (!load<u8>(present)) left -= spend(fetchLine(present));
+        }
+        continue;
+      }
+      default: {
+        clearPenalty();
+        settle(dp, left);
+        system(dp);
+        if (leave) return settleSystem(dp);
+        left -= spend(penalty);
+        dp += RECORD;
+        continue;
+      }
+    }
+    // a branch that is taken, a jump, or the end of a block
+    left -= <i64>load<u32>(dp, 8);
+    const next = load<i32>(dp, 12);
+    if (next > 0) {
+      dp = next;
+      if (left <= 0) return settleAt(pageAddress() + load<u16>(dp - BLOCK_HEADER, 4), left);
+    } else {
+      const page = pageAddress();
+      const target = page + linkOffset(next);
+      const before = generation;
+      let block = knownBlock(target);
+      if (!block) {
+        block = enter(target, left);
+        if (!block) return;
+        left -= spend(penalty);
+      }
+      if (before == generation) link(dp, block, page);
+      dp = block;
+      if (left <= 0) return settleAt(target, left);
+    }
+    if (isDefined(TIMED)) {
+      const present = load<u32>(dp - BLOCK_HEADER);
+      if (!load<u8>(present)) left -= spend(fetchLine(present));
+    }
+  }
+}

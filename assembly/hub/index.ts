@@ -1,0 +1,66 @@
+// The I/O hub's exports: DMA of the devices behind it, and the IOMMU's registers.
+import { DMA, DMA_END } from "../layout";
+import { Replacement } from "../isa/iommu";
+import { Access } from "../mmu/walk";
+import { transfer } from "./dma";
+import { invalidateDdt } from "./directory";
+import { wires } from "./interrupts";
+import { configureIotlb, lookup, resetIotlb, used } from "./iotlb";
+import { readRegister, resetRegisters, writeRegister } from "./registers";
+import { BARE_CONTEXT, CONTEXT_SIZE, ENTRIES } from "./state";
+
+const DEFAULT_ENTRIES: u32 = 64;
+
+/** Back to the state after power-on: registers, empty caches. The shape of the IOTLB stays as it was configured. */
+export function hubReset(): void {
+  memory.fill(BARE_CONTEXT, 0, CONTEXT_SIZE);
+  memory.fill(DMA, 0, DMA_END - DMA);
+  invalidateDdt(0, 0);
+  resetRegisters();
+  if (load<u32>(ENTRIES)) resetIotlb();
+  else configureIotlb(DEFAULT_ENTRIES, 0, Replacement.Lru, 1);
+}
+
+/** Shapes the IOTLB and empties it: see `configureIotlb`. Returns 1, or 0 when there is no such shape. */
+export function hubConfigure(entries: u32, ways: u32, policy: u32, seed: u32): u32 {
+  return configureIotlb(entries, ways, policy, seed);
+}
+
+/** Memory → staging. Returns 0 or the fault's cause. */
+export function dmaRead(device: u32, iovaLo: u32, iovaHi: u32, staging: u32, length: u32): u32 {
+  return transfer(device, ((<u64>iovaHi) << 32) | iovaLo, staging, length, Access.Read);
+}
+
+/** Staging → memory. */
+export function dmaWrite(device: u32, iovaLo: u32, iovaHi: u32, staging: u32, length: u32): u32 {
+  return transfer(device, ((<u64>iovaHi) << 32) | iovaLo, staging, length, Access.Write);
+}
+
+export function iommuRead(offset: u32): u32 {
+  return readRegister(offset);
+}
+
+export function iommuWrite(offset: u32, value: u32): void {
+  writeRegister(offset, value);
+}
+
+/** Wired interrupts of the IOMMU that are high: bit = wire, 0 to 3. */
+export function iommuWires(): u32 {
+  return wires();
+}
+
+/** For benchmarks: `n` lookups of consecutive pages from `page` on, `pages` of them in turn, in address space `space`. Returns hits. */
+export function benchLookups(n: u32, spaceLo: u32, spaceHi: u32, page: u32, pages: u32): u32 {
+  const space = ((<u64>spaceHi) << 32) | spaceLo;
+  let found: u32 = 0;
+  let at: u32 = 0;
+  for (let i: u32 = 0; i < n; ++i) {
+    const entry = lookup(space, (<u64>(page + at)) << 12);
+    if (entry) {
+      used(entry);
+      ++found;
+    }
+    if (++at == pages) at = 0;
+  }
+  return found;
+}

@@ -1,0 +1,117 @@
+// RISC-V IOMMU Architecture 1.0, "Process to translate an IOVA", steps 17 to 20 (steps 1 to 16: directory.ts). There are no
+// MSI page tables, so step 18 never applies.
+import { HpmEvent, IoFault } from "../isa/iommu";
+import { Pte } from "../mmu/pte";
+import {
+  Access,
+  Agent,
+  AtpMode,
+  Walk,
+  WalkResult,
+  walk,
+  walkGShift,
+  walkGlobal,
+  walkGpa,
+  walkImplicit,
+  walkImplicitWrite,
+  walkPa,
+  walkPerm,
+  walkReferences,
+  walkSecondStages,
+  walkShift,
+  walkVsShift,
+} from "../mmu/walk";
+import { guestPageFault } from "./directory";
+import { countEvent } from "./hpm";
+import { insert, invalidate, lookup, used } from "./iotlb";
+import { access, hit, miss, readTables, setFaultValue2, supervisor } from "./request";
+import { Context, Entry, HPM_ACTIVE } from "./state";
+
+/** Supervisor physical address, and log2 of the size of the page around it; after `translate` returned 0. */
+export let spa: u64 = 0;
+export let pageShift: u32 = 0;
+
+/** Page size of a transaction that no stage translates. */
+const UNTRANSLATED_SHIFT: u32 = 63;
+
+/** Translates `iova` in `context` for the transaction under way. Returns 0 or the cause of the fault. */
+export function translate(context: u32, iova: u64): u32 {
+  const space = load<u64>(context, Context.Space);
+  if (load<u32>(HPM_ACTIVE)) countEvent(HpmEvent.UntranslatedRequests, space, 1);
+  if (!space) {
+    spa = iova;
+    pageShift = UNTRANSLATED_SHIFT;
+    return 0;
+  }
+  let entry = lookup(space, iova);
+  while (entry) {
+    if (allowed(load<u32>(entry, Entry.Perm), context)) {
+      used(entry);
+      hit();
+      const shift = load<u8>(entry, Entry.Tag);
+      spa = load<u64>(entry, Entry.Pa) | (iova & (((<u64>1) << shift) - 1));
+      pageShift = shift;
+      return 0;
+    }
+    // The tables may allow by now what they did not when the entry was made: no invalidation is due for more rights.
+    invalidate(entry);
+    entry = lookup(space, iova);
+  }
+  return translateByTables(context, space, iova);
+}
+
+/** Whether a cached translation suffices for the transaction; W implies that D is set. */
+function allowed(perm: u32, context: u32): bool {
+  if (!(perm & ((<u32>Pte.R) << access))) return false;
+  if (!supervisor) return (perm & Pte.U) != 0;
+  if (!(perm & Pte.U) || load<u32>(context, Context.VsMode) == AtpMode.Bare) return true;
+  return access != Access.Execute && (load<u32>(context, Context.Flags) & Walk.Sum) != 0;
+}
+
+function translateByTables(context: u32, space: u64, iova: u64): u32 {
+  miss();
+  const vsMode = load<u32>(context, Context.VsMode);
+  const gMode = load<u32>(context, Context.GMode);
+  const flags = load<u32>(context, Context.Flags) | (supervisor ? 0 : Walk.User);
+  const result = walk(
+    Agent.Hub,
+    iova,
+    vsMode,
+    load<u64>(context, Context.VsRoot),
+    gMode,
+    load<u64>(context, Context.GRoot),
+    access,
+    flags,
+  );
+  readTables(walkReferences);
+  if (load<u32>(HPM_ACTIVE)) {
+    countEvent(HpmEvent.TlbMiss, space, 1);
+    if (vsMode != AtpMode.Bare) countEvent(HpmEvent.FirstStageWalks, space, 1);
+    if (walkSecondStages) countEvent(HpmEvent.SecondStageWalks, space, walkSecondStages);
+  }
+  if (result == WalkResult.PageFault) return pageFault(access);
+  if (result == WalkResult.AccessFault) return accessFault(access);
+  if (result == WalkResult.GuestPageFault) {
+    setFaultValue2((walkGpa & ~3) | walkImplicit | (walkImplicitWrite << 1));
+    return guestPageFault(access);
+  }
+  const user: u32 = vsMode == AtpMode.Bare ? Pte.U : 0;
+  const global: u32 = walkGlobal ? Pte.G : 0;
+  const owner = load<u32>(context, Context.Owner);
+  const entry = insert(space, iova, walkShift, walkPa, walkGpa, walkPerm | user | global, owner);
+  store<u8>(entry, walkVsShift, Entry.VsShift);
+  store<u8>(entry, walkGShift, Entry.GShift);
+  spa = walkPa;
+  pageShift = walkShift;
+  return 0;
+}
+
+export function accessFault(kind: u32): u32 {
+  if (kind == Access.Write) return IoFault.WriteAccessFault;
+  return kind == Access.Read ? IoFault.ReadAccessFault : IoFault.InstructionAccessFault;
+}
+
+function pageFault(kind: u32): u32 {
+  if (kind == Access.Write) return IoFault.WritePageFault;
+  return kind == Access.Read ? IoFault.ReadPageFault : IoFault.InstructionPageFault;
+}

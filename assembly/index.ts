@@ -1,0 +1,38 @@
+// Everything that the host may call.
+import { touchedRam } from "./bus/written";
+import { hubReset } from "./hub/index";
+import { resetHart } from "./hart/reset";
+import { dropFilters } from "./mmu/filter";
+import { tlbReset } from "./mmu/tlb";
+import { physical, translate } from "./mmu/translate";
+import { Access } from "./mmu/walk";
+import { ramAddress } from "./bus/ram";
+import { Leave, setLeave } from "./hart/state";
+
+export { setHandler } from "./hart/handlers";
+export { run } from "./hart/run";
+export { benchLookups, dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite } from "./hub/index";
+
+/** Back to power-on: RAM keeps what it holds. */
+export function reset(): void {
+  resetHart();
+  hubReset();
+}
+
+/** The host or a device wrote [address, address + length) of this memory. */
+export function touched(address: u32, length: u32): void {
+  touchedRam(address, length);
+}
+
+/** Drops every cached translation of the hart, of both stages. */
+export function flushTranslations(): void {
+  tlbReset();
+  dropFilters();
+}
+
+/** Where mode `mode`, V = `virt` would read `va`: an address in this memory, or 0. Nothing is charged or raised. */
+export function probe(lo: u32, hi: u32, mode: u32, virt: u32): u32 {
+  const ok = translate((<u64>hi << 32) | lo, Access.Read, mode, virt);
+  setLeave(Leave.None);
+  return ok ? ramAddress(physical, 1) : 0;
+}

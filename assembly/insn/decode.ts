@@ -1,0 +1,38 @@
+// One instruction to one record. Each extension decodes its own; none overlaps another.
+import { Cost } from "../isa/cost";
+import { cost } from "../timing/caches";
+import { decodeA } from "./a";
+import { decodeI } from "./i";
+import { decodeM } from "./m";
+import { Op } from "./op";
+import { record } from "./record";
+import { decodeSystem } from "./system";
+
+/** Decodes a 32-bit encoding; what no extension knows becomes Op.Illegal. */
+export function decode(dp: u32, insn: u32): void {
+  if ((insn & 3) == 3 && (decodeI(dp, insn) || decodeM(dp, insn) || decodeA(dp, insn) || decodeSystem(dp, insn))) return;
+  record(dp, Op.Illegal, 0, 0, 0, 0);
+}
+
+/** Cycles of an instruction by its class, beyond what caches, walks and taken branches add: at least 1, so that time passes. */
+export function classCycles(op: i32): u32 {
+  return max(1, classCost(op));
+}
+
+function classCost(op: i32): u32 {
+  if (op >= Op.Mul && op <= Op.Mulhu) return cost(Cost.Mul);
+  if (op == Op.Mulw) return cost(Cost.Mul);
+  if (op >= Op.Div && op <= Op.Remuw) return cost(Cost.Div);
+  if (op >= Op.Lb && op <= Op.Lwu) return cost(Cost.Load);
+  if (op >= Op.Sb && op <= Op.Sd) return cost(Cost.Store);
+  if (op >= Op.Csrrw && op <= Op.Csrrci) return cost(Cost.Csr);
+  if (op >= Op.Lr && op <= Op.AmoMaxu) return cost(Cost.Amo);
+  if (op >= Op.Hlv && op <= Op.Hsv) return cost(Cost.Load);
+  if (op >= Op.FenceI && op <= Op.HfenceGvma) return cost(Cost.Fence);
+  return cost(Cost.Alu);
+}
+
+/** Ends a block: control always or usually goes elsewhere, or what follows may be another context. */
+export function endsBlock(op: i32): bool {
+  return op == Op.Jal || op == Op.Jalr || (op >= Op.Illegal && op <= Op.HfenceGvma);
+}

@@ -1,0 +1,102 @@
+// The hart's page TLB: 256 entries, 4 ways, LRU; both stages combined; superpages are held as 4 KiB pieces. Tagged by address
+// space, so that a switch of ASID or VMID needs no flush. Part of the machine: a miss costs the walk's references.
+import { MMU } from "../layout";
+import { Pte } from "./pte";
+
+const SETS: u32 = 64;
+const WAYS: u32 = 4;
+/** Entry: u64 virtual page number, u32 space, u32 Pte R W X U | GLOBAL, u64 physical page address, u64 time of last use. */
+const ENTRY: u32 = 32;
+const SET: u32 = WAYS * ENTRY;
+export const TLB: u32 = MMU;
+export const TLB_END: u32 = TLB + SETS * SET;
+const GLOBAL: u32 = 1 << 8;
+
+/** Fields of a space: ASID, VMID, V, and whether the (VS) stage is bare. */
+const ASID: u32 = 0xffff;
+const VMID_SHIFT: u32 = 16;
+const VIRT: u32 = 1 << 30;
+const BARE: u32 = 1 << 31;
+
+let clock: u64 = 0;
+
+/** The tag of an address space; `atp` is satp or vsatp, `hgatp` counts only if `virt`. */
+export function space(virt: u32, atp: u64, hgatp: u64): u32 {
+  const stage1 = atp >> 60 ? <u32>(atp >> 44) & ASID : BARE;
+  return virt ? VIRT | ((<u32>(hgatp >> 44) & 0x3fff) << VMID_SHIFT) | stage1 : stage1;
+}
+
+/** The entry for `page`, or 0. */
+export function tlbFind(page: u64, space: u32): u32 {
+  const set = TLB + (<u32>page & (SETS - 1)) * SET;
+  for (let entry = set; entry < set + SET; entry += ENTRY) {
+    if (load<u64>(entry) != page) continue;
+    const differs = load<u32>(entry, 8) ^ space;
+    if (differs && ((differs & ~ASID) != 0 || !(load<u32>(entry, 12) & GLOBAL))) continue;
+    store<u64>(entry, ++clock, 24);
+    return entry;
+  }
+  return 0;
+}
+// @ts-ignore: decorator
+@inline
+export function tlbPerm(entry: u32): u32 {
+  return load<u32>(entry, 12) & (Pte.R | Pte.W | Pte.X | Pte.U);
+}
+// @ts-ignore: decorator
+@inline
+export function tlbPage(entry: u32): u64 {
+  return load<u64>(entry, 16);
+}
+
+/** Fills an entry: over one for the same page, else an empty one, else the least recently used. */
+export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64): void {
+  const set = TLB + (<u32>page & (SETS - 1)) * SET;
+  let victim = tlbFind(page, space);
+  if (!victim) {
+    victim = set;
+    for (let entry = set; entry < set + SET; entry += ENTRY) {
+      if (load<u64>(entry, 24) < load<u64>(victim, 24)) victim = entry;
+    }
+  }
+  store<u64>(victim, page);
+  store<u32>(victim, space, 8);
+  store<u32>(victim, perm | (global ? GLOBAL : 0), 12);
+  store<u64>(victim, pa, 16);
+  store<u64>(victim, ++clock, 24);
+}
+
+function drop(entry: u32): void {
+  store<u64>(entry, -1);
+  store<u64>(entry, 0, 24);
+}
+
+export function tlbReset(): void {
+  for (let entry = TLB; entry < TLB_END; entry += ENTRY) drop(entry);
+  clock = 0;
+}
+
+/**
+ * SFENCE.VMA and HFENCE.VVMA: entries of V = `virt` (and `vmid` then); all addresses unless `byPage`; all ASIDs, globals
+ * included, unless `byAsid`.
+ */
+export function tlbFlushStage1(virt: u32, vmid: u32, byPage: bool, page: u64, byAsid: bool, asid: u32): void {
+  for (let entry = TLB; entry < TLB_END; entry += ENTRY) {
+    const tag = load<u32>(entry, 8);
+    if ((tag & VIRT ? 1 : 0) != virt) continue;
+    if (virt && ((tag >> VMID_SHIFT) & 0x3fff) != vmid) continue;
+    if (byPage && load<u64>(entry) != page) continue;
+    if (byAsid && ((tag & ASID) != asid || load<u32>(entry, 12) & GLOBAL)) continue;
+    drop(entry);
+  }
+}
+
+/** HFENCE.GVMA: entries of V = 1, of one VMID or of all. Entries hold no guest physical address: any address flushes all. */
+export function tlbFlushStage2(byVmid: bool, vmid: u32): void {
+  for (let entry = TLB; entry < TLB_END; entry += ENTRY) {
+    const tag = load<u32>(entry, 8);
+    if (!(tag & VIRT)) continue;
+    if (byVmid && ((tag >> VMID_SHIFT) & 0x3fff) != vmid) continue;
+    drop(entry);
+  }
+}

@@ -1,0 +1,145 @@
+// L1D, L1I and L2: set-associative, tree pseudo-LRU, physically indexed and tagged by line of 64 bytes. L1D is consulted only
+// when the hart's line filter misses (assembly/mmu/filter.ts): a filter hit implies an L1D hit, and what L1D evicts leaves the filter.
+import { Cost } from "../isa/cost";
+import { Counter } from "../isa/counter";
+import { COSTS, COUNTERS, L1I_PRESENT, RAM_START, TIMING } from "../layout";
+
+const L1_SETS: u32 = 64;
+const L2_SETS: u32 = 1024;
+const WAYS: u32 = 8;
+
+// u32 tags (line number + 1), 8 a set; then the pseudo-LRU bits, u8 a set
+const L1D_TAGS: u32 = TIMING;
+const L1I_TAGS: u32 = L1D_TAGS + L1_SETS * WAYS * 4;
+const L2_TAGS: u32 = L1I_TAGS + L1_SETS * WAYS * 4;
+const L1D_ORDER: u32 = L2_TAGS + L2_SETS * WAYS * 4;
+const L1I_ORDER: u32 = L1D_ORDER + L1_SETS;
+const L2_ORDER: u32 = L1I_ORDER + L1_SETS;
+/** Two u32 a way of L1D: the filter entries (for loads, for stores) that stand for its line, or 0. */
+const L1D_FILTER: u32 = L2_ORDER + L2_SETS;
+/** Victim way by pseudo-LRU bits (u8 × 128), and and-mask, or-value by way touched (2 × u8 × 8). */
+const VICTIM: u32 = L1D_FILTER + L1_SETS * WAYS * 8;
+const TOUCH: u32 = VICTIM + 128;
+const CACHES_END: u32 = TOUCH + 16;
+
+/** Way (0…7) chosen by the last `lookup`, and the tag that it put out (0 for none). */
+let way: u32 = 0;
+let evicted: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+export function count(counter: Counter, by: u64 = 1): void {
+  store<u64>(COUNTERS + counter * 8, load<u64>(COUNTERS + counter * 8) + by);
+}
+// @ts-ignore: decorator
+@inline
+export function cost(what: Cost): i32 {
+  return load<i32>(COSTS + what * 4);
+}
+
+export function resetCaches(): void {
+  memory.fill(TIMING, 0, CACHES_END - TIMING);
+  for (let bits: u32 = 0; bits < 128; bits++) {
+    let node: u32 = 1;
+    let victim: u32 = 0;
+    for (let level = 0; level < 3; level++) {
+      const right = (bits >> (node - 1)) & 1;
+      victim = victim * 2 + right;
+      node = node * 2 + right;
+    }
+    store<u8>(VICTIM + bits, victim);
+  }
+  for (let w: u32 = 0; w < WAYS; w++) {
+    let node: u32 = 1;
+    let clear: u32 = 0;
+    let set: u32 = 0;
+    for (let level = 2; level >= 0; level--) {
+      const right = (w >> level) & 1;
+      clear |= 1 << (node - 1);
+      if (!right) set |= 1 << (node - 1);
+      node = node * 2 + right;
+    }
+    store<u8>(TOUCH + w * 2, ~clear);
+    store<u8>(TOUCH + w * 2, set, 1);
+  }
+}
+
+/** True on a hit. Marks the way used; on a miss replaces the pseudo-LRU victim. */
+// @ts-ignore: decorator
+@inline
+function lookup(tags: u32, order: u32, set: u32, tag: u32): bool {
+  const base = tags + (set << 5);
+  const wanted = i32x4.splat(tag);
+  const match =
+    i32x4.bitmask(i32x4.eq(v128.load(base), wanted)) | (i32x4.bitmask(i32x4.eq(v128.load(base, 16), wanted)) << 4);
+  const bits = <u32>load<u8>(order + set);
+  if (match) {
+    way = ctz(match);
+  } else {
+    way = load<u8>(VICTIM + bits);
+    evicted = load<u32>(base + (way << 2));
+    store<u32>(base + (way << 2), tag);
+  }
+  store<u8>(order + set, (bits & load<u8>(TOUCH + way * 2)) | load<u8>(TOUCH + way * 2, 1));
+  return match != 0;
+}
+
+/** Cycles beyond L1 for a line that missed there. */
+function beyondL1(line: u32): i32 {
+  if (lookup(L2_TAGS, L2_ORDER, line & (L2_SETS - 1), line + 1)) return cost(Cost.L2Hit);
+  count(Counter.L2Misses);
+  return cost(Cost.L2Hit) + cost(Cost.Memory);
+}
+
+/** The filter entry named by `owner` no longer stands for its line (unless it has passed to another owner). */
+function disown(owner: u32): void {
+  const entry = load<u32>(owner);
+  if (entry && load<u32>(entry, 12) == owner) store<u64>(entry, -1);
+  store<u32>(owner, 0);
+}
+
+/**
+ * A data access to a line of RAM that the filter did not know: cycles beyond an L1 hit. `entry` is the filter entry about
+ * to be filled for it (`write`: 1 of the filter for stores, else 0), or 0.
+ */
+export function dataLine(pa: u64, entry: u32, write: u32): i32 {
+  const line = <u32>((pa - <u64>RAM_START) >> 6);
+  const set = line & (L1_SETS - 1);
+  const hit = lookup(L1D_TAGS, L1D_ORDER, set, line + 1);
+  const owner = L1D_FILTER + ((set * WAYS + way) << 3);
+  if (!hit) {
+    disown(owner);
+    disown(owner + 4);
+  }
+  if (entry) {
+    disown(owner + write * 4);
+    store<u32>(owner + write * 4, entry);
+    store<u32>(entry, owner + write * 4, 12);
+  }
+  if (hit) return 0;
+  count(Counter.L1dMisses);
+  return beyondL1(line);
+}
+
+/** Fetch from a line of RAM that was not marked present in L1I. */
+export function fetchLine(present: u32): i32 {
+  const line = present - L1I_PRESENT;
+  store<u8>(present, 1);
+  if (lookup(L1I_TAGS, L1I_ORDER, line & (L1_SETS - 1), line + 1)) return 0;
+  if (evicted) store<u8>(L1I_PRESENT + evicted - 1, 0);
+  count(Counter.L1iMisses);
+  return beyondL1(line);
+}
+
+/** Cycles of memory references made by the walk under way. */
+export let walkCycles: i32 = 0;
+export function startWalk(): void {
+  walkCycles = 0;
+}
+
+/** A page-table reference of the hart's walker: goes through L1D like a load. */
+export function walkReference(pa: u64): void {
+  count(Counter.WalkReferences);
+  walkCycles += cost(Cost.Load);
+  if (isDefined(TIMED)) walkCycles += dataLine(pa, 0, 0);
+}

@@ -1,0 +1,93 @@
+// The probe: a small S-mode kernel that measures I/O the way an operating system does it, driver and all.
+#include "lib.h"
+#include "nvme.h"
+#include "paging.h"
+#include "plic.h"
+#include "sbi.h"
+#include "timer.h"
+#include "uart.h"
+#include "virtio.h"
+#include "workload.h"
+
+enum { NVME_CLASS = 0x010802 };
+/** How often a wait for the serial line looks up. */
+enum { UART_TICK_MS = 100 };
+
+static struct machine machine;
+static struct options options;
+
+static void map_devices(void) {
+  paging_map(machine.plic, MIN(machine.plic_size, 64 * MIB), MAP_R | MAP_W, true);
+  if (machine.uart) paging_map(machine.uart, PAGE, MAP_R | MAP_W, false);
+  for (u32 i = 0; i < machine.virtio_count; i++) paging_map(machine.virtio[i].base, PAGE, MAP_R | MAP_W, false);
+}
+
+static struct block_device *start_nvme(struct pci_function *function) {
+  if (!pci_start(&machine, function)) return NULL;
+  if (!same(options.driver, "nvme-service")) return nvme_start(function, &dma_identity);
+  struct block_device *device = nvme_start(function, dma_service(options.service_chunk));
+  if (device) device->driver = "nvme-service";
+  return device;
+}
+
+/** driver=auto: NVMe where there is a controller, else virtio. */
+static struct block_device *find_disk(const char **failure) {
+  struct pci_function function;
+  *failure = "no-disk";
+  const bool either = same(options.driver, "auto");
+  if ((either || starts_with(options.driver, "nvme")) && pci_find(&machine, NVME_CLASS, &function)) {
+    *failure = "no-answer";
+    return start_nvme(&function);
+  }
+  if (either || same(options.driver, "virtio")) return virtio_blk_start(&machine, &options);
+  return NULL;
+}
+
+/** The result line of a run without an I/O loop. */
+static bool finish(const char *driver, const char *failure) {
+  print("yado-result workload=%s driver=%s bytes=0 operations=0 errors=%d", options.workload, driver, failure != NULL);
+  if (failure) print(" failure=%s", failure);
+  print("\n");
+  return !failure;
+}
+
+static bool run_io(void) {
+  block_configure(options.timeout_ms, options.polling);
+  const char *failure;
+  struct block_device *device = find_disk(&failure);
+  if (!device) return finish(options.driver, failure);
+  print("probe: disk of %lu bytes, blocks of %u\n", device->capacity, device->block_size);
+  buffers_init(&machine, &options, device);
+  if (!same(options.attack, "none") && !attack_run(&options, device)) return finish(device->driver, "device-gone");
+  if (same(options.workload, "none")) return finish(device->driver, NULL);
+  return workload_io(&options, device);
+}
+
+static bool run(void) {
+  if (options.uart_interrupts) {
+    timer_start(time_from_ms(UART_TICK_MS));
+    uart_interrupt_driven(machine.uart_source);
+  }
+  print("probe: %lu MiB at 0x%lx, timer by %s\n", machine.memory_size / MIB, machine.memory_start,
+        timer_is_sstc() ? "Sstc" : "SBI");
+  print("probe: %s\n", machine.bootargs);
+  const int good = workload_plain(&options);
+  return good < 0 ? run_io() : good;
+}
+
+void kernel_main(u64 hart, u64 tree) {
+  machine_read(&machine, tree, hart);
+  paging_start();
+  map_devices();
+  if (machine.uart) uart_init(machine.uart, true);
+  options_read(&options, machine.bootargs);
+  if (machine.uart && !options.uart_fifo) uart_init(machine.uart, false);
+  plic_init(machine.plic, machine.plic_context, machine.plic_sources);
+  timer_init(machine.timebase, machine.sstc);
+  sample_init();
+  interrupts_enable();
+  const bool good = run();
+  timer_start(time_from_ms(UART_TICK_MS));
+  uart_drain();
+  sbi_shutdown(good ? SRST_NO_REASON : SRST_SYSTEM_FAILURE);
+}

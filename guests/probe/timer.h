@@ -1,0 +1,16 @@
+// The supervisor timer: a periodic tick that ends a WFI, and the clock's frequency.
+#pragma once
+#include "kernel.h"
+
+/** `frequency` of `time` in Hz; uses stimecmp where it works, the firmware's timer elsewhere. */
+void timer_init(u64 frequency, bool sstc);
+/** Ticks every `interval` of `time` until timer_stop. */
+void timer_start(u64 interval);
+void timer_stop(void);
+void timer_interrupt(void);
+/** Ticks since reset. */
+u64 timer_ticks(void);
+bool timer_is_sstc(void);
+u64 time_from_ms(u64 ms);
+u64 time_to_us(u64 time);
+u64 time_to_ns(u64 time);

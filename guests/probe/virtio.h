@@ -1,0 +1,52 @@
+// virtio over MMIO: one device with one split virtqueue, and the block device on it.
+#pragma once
+#include "block.h"
+#include "machine.h"
+#include "options.h"
+
+enum { VIRTIO_BLOCK = 2, RING_ENTRIES = 256 };
+
+/** Feature bits that the transport or the ring defines. */
+#define VIRTIO_F_INDIRECT_DESC (1ul << 28)
+#define VIRTIO_F_EVENT_IDX (1ul << 29)
+#define VIRTIO_F_VERSION_1 (1ul << 32)
+#define VIRTIO_F_ACCESS_PLATFORM (1ul << 33)
+
+enum { DESC_F_NEXT = 1, DESC_F_WRITE = 2, DESC_F_INDIRECT = 4 };
+
+struct virtq_desc {
+  u64 address;
+  u32 length;
+  u16 flags, next;
+};
+
+struct virtio_device {
+  u64 base;
+  u32 source;
+  u64 features;  // negotiated
+};
+
+/** Finds the first device of type `id` with a version 2 interface; false with a message when there is none. */
+bool virtio_find(const struct machine *machine, u32 id, struct virtio_device *found);
+/** Resets, accepts `wanted` of what is offered, sets FEATURES_OK; false with a message. */
+bool virtio_negotiate(struct virtio_device *device, u64 wanted);
+void virtio_driver_ok(const struct virtio_device *device);
+u64 virtio_config(const struct virtio_device *device, u32 offset, u32 size);
+/** Reads and acknowledges the interrupt status; true when the device had raised one. */
+bool virtio_acknowledge(const struct virtio_device *device);
+
+/** Sets up virtqueue 0; its number of entries, 0 with a message. */
+u32 virtq_init(const struct virtio_device *device);
+/** Writes entry `index` of the descriptor table. */
+void virtq_set(u16 index, struct virtq_desc desc);
+/** Puts the chain that begins at `head` into the available ring. */
+void virtq_offer(u16 head);
+/** Tells the device about what was offered since, unless it doesn't want to know. */
+void virtq_notify(void);
+/** Takes the next used chain; false when there is none. The device is to be silent until `virtq_arm`. */
+bool virtq_take(u32 *head);
+/** Asks for an interrupt at the next used chain; true when there is one already. */
+bool virtq_arm(void);
+
+/** The block device, or NULL with a message. */
+struct block_device *virtio_blk_start(const struct machine *machine, const struct options *options);

@@ -1,0 +1,27 @@
+// What the probe measures.
+#pragma once
+#include "block.h"
+#include "machine.h"
+#include "options.h"
+
+/** Cycle, instruction and time counters at one moment. */
+struct sample {
+  u64 cycles, instructions, time;
+};
+
+/** Finds out whether cycle and instret may be read; they count as 0 where not. */
+void sample_init(void);
+struct sample sample_now(void);
+struct sample sample_since(struct sample begin);
+
+/** Gives each request slot its buffer above 4 MiB, mapped and filled with a pattern; may lower bs and qd. */
+void buffers_init(const struct machine *machine, struct options *options, const struct block_device *device);
+/** The 64-bit word that belongs at `offset` of the disk. */
+u64 pattern_word(u64 offset, u64 seed);
+
+/** checksum, seqread, seqwrite, randread, randwrite; false when errors occurred. */
+bool workload_io(const struct options *options, struct block_device *device);
+/** Hostile DMA addresses; false when the device is gone afterwards. */
+bool attack_run(const struct options *options, struct block_device *device);
+/** idle, console, hypercall, compute; -1 when it is none of them, else whether it went well. */
+int workload_plain(const struct options *options);

@@ -1,0 +1,96 @@
+// `yado attack`: a hostile driver under each attach mode.
+import { Command, Option } from "commander";
+import {
+  ATTACK_MODES,
+  ATTACK_TARGETS,
+  type AttachModeName,
+  type AttackTarget,
+  attack,
+  attackText,
+  checkMemory,
+  DEFAULT_ATTACK_MODES,
+  DEFAULT_MEMORY,
+  defaultWorkload,
+  resolveMachine,
+  withstood,
+} from "../index.js";
+import { probe, readGuest } from "./files.js";
+import {
+  countOption,
+  flagOf,
+  machineFlags,
+  machineOptions,
+  runOptions,
+  type SharedOptions,
+  wordsOption,
+} from "./options.js";
+import { checkJson, deliver, hostFacts, Status, withSession } from "./session.js";
+import { tableOptions } from "./terminal.js";
+
+interface Options extends SharedOptions {
+  modes?: AttachModeName[];
+  target?: AttackTarget[];
+  guest?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  yado attack                                         every mode against every target
+  yado attack --modes assigned,assigned-service --target vmm
+  yado attack --modes assigned-raw --json attack.json
+
+Exit code: 0 when every mode that checks addresses kept the attack out; 1 when one didn't; 2 for input that can't be used.`;
+
+export function attackCommand(): Command {
+  const command = new Command("attack")
+    .summary("run a hostile guest under each attach mode")
+    .description(
+      "Runs a guest whose driver gives its disk addresses in the VMM's memory, in another guest's, or where no memory is,\n" +
+        "and reports what that damaged or what stopped it.",
+    )
+    .addOption(
+      new Option(
+        "--modes <a,b,…>",
+        `attach modes (default: ${DEFAULT_ATTACK_MODES.join(",")}; also assigned-raw)`,
+      ).argParser(wordsOption<AttachModeName>("--modes", ATTACK_MODES)),
+    )
+    .addOption(
+      new Option("--target <a,b,…>", `whose memory: ${ATTACK_TARGETS.join(",")} (default: all)`).argParser(
+        wordsOption<AttackTarget>("--target", ATTACK_TARGETS),
+      ),
+    )
+    .addOption(new Option("--guest <elf>", "guest program instead of the probe"))
+    .addOption(
+      new Option("--seed <n>", "seed of the disks' contents (default: 1)").argParser(countOption("--seed", 0)),
+    );
+  for (const option of [...machineOptions(), ...runOptions()]) command.addOption(option);
+  return command.addHelpText("after", EXAMPLES).action(action);
+}
+
+async function action(options: Options): Promise<void> {
+  const started = new Date();
+  const modes = options.modes ?? DEFAULT_ATTACK_MODES;
+  const targets = options.target ?? ATTACK_TARGETS;
+  const memory = options.memory ?? DEFAULT_MEMORY;
+  const machine = resolveMachine(machineFlags(options), flagOf);
+  checkMemory(memory, defaultWorkload, "--memory", memory, machine.vmmRam);
+  const kernel = options.guest === undefined ? probe() : readGuest(options.guest, "--guest");
+  checkJson(options, [options.guest]);
+
+  const report = await withSession(options, modes.length * targets.length, ({ pool, progress, version }) =>
+    attack(
+      { kernel, modes, targets, memory, machine },
+      {
+        run: pool.run,
+        version,
+        observer: {
+          started: (name) => progress.start(name, 0),
+          finished: (name, verdict) => progress.finish(name, verdict),
+        },
+      },
+    ),
+  );
+  const host = hostFacts(started, { guest: options.guest });
+  deliver(options, attackText(report, tableOptions()), { ...report, host });
+  if (!withstood(report)) process.exitCode = Status.Failed;
+}

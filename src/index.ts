@@ -1,0 +1,22 @@
+// What Yado offers to programs; the command and the page use nothing else.
+export { generatedBytes } from "./backends/disk-image.js";
+export { checksum, HASHES, type HashName } from "./metrics/checksum.js";
+export { attackText } from "./metrics/attack-text.js";
+export { bytes } from "./metrics/format.js";
+export type { GuestReport } from "./metrics/report.js";
+export { type Paint, plain, type TableOptions } from "./metrics/table.js";
+export { compareText, runText, sweepText } from "./metrics/text.js";
+export { parseElf } from "./platform/elf.js";
+export { UserError } from "./platform/user-error.js";
+export * from "./scenario/attack.js";
+export * from "./scenario/compare.js";
+export { suggest } from "./scenario/near.js";
+export { parseSize, SIZE_FORM } from "./scenario/quantity.js";
+export * from "./scenario/resolve.js";
+export { run } from "./scenario/run.js";
+export * from "./scenario/scenario.js";
+export * from "./scenario/schema.js";
+export type * from "./scenario/types.js";
+export * from "./scenario/workload.js";
+export { type Located, parseYaml } from "./scenario/yaml-source.js";
+export type { AttachModeName } from "./vmm/types.js";

@@ -1,0 +1,126 @@
+// The tables of `compare`, `run` and sweeps: one row per mode or guest. Each column is explained in docs/figures.md.
+import { MODES } from "../scenario/workload.js";
+import { brief, bytes, grouped, ratio } from "./format.js";
+import type { GuestReport } from "./report.js";
+import { type Column, type ColumnGroup, type Style, type TableOptions, table } from "./table.js";
+
+/** One line of the figures; `labels` stand before it: mode, or guest and mode, or a sweep's value. */
+export interface FigureRow {
+  readonly labels: readonly string[];
+  readonly report: GuestReport;
+}
+
+function column(
+  title: string,
+  cell: (report: GuestReport) => string,
+  style?: (report: GuestReport) => Style | undefined,
+) {
+  const entry: Column<FigureRow> = { title, cell: (row) => cell(row.report) };
+  return style ? { ...entry, style: (row: FigureRow) => style(row.report) } : entry;
+}
+
+const dim = () => "dim" as const;
+const STATUS_STYLE: Record<GuestReport["status"], Style> = {
+  ok: "green",
+  "wrong-checksum": "red",
+  "io-errors": "red",
+  failed: "red",
+  crashed: "red",
+  hung: "red",
+};
+
+function throughput(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  const compared = rows.some((row) => row.report.relative);
+  return {
+    heading: "throughput (machine time)",
+    columns: [
+      column("MB/s", (r) => brief(r.throughputMBps)),
+      ...(compared ? [column("×native", (r) => ratio(r.relative?.throughput), dim)] : []),
+      column("IOPS", (r) => brief(r.iops)),
+    ],
+  };
+}
+
+function cycles(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  const compared = rows.some((row) => row.report.relative);
+  const shared = rows.some(({ report }) => report.elsewhere > 0 && report.operations > 0);
+  const per = (r: GuestReport, count: number) => brief(r.operations > 0 ? count / r.operations : 0);
+  return {
+    heading: "cycles per I/O",
+    columns: [
+      column("all", (r) => brief(r.perOperation.cycles)),
+      ...(compared ? [column("×native", (r) => ratio(r.relative?.cycles), dim)] : []),
+      column("guest", (r) => brief(r.perOperation.guest)),
+      column("exit", (r) => brief(r.perOperation.exit)),
+      column("VMM", (r) => brief(r.perOperation.vmm)),
+      column("idle", (r) => brief(r.perOperation.idle)),
+      ...(shared ? [column("others", (r) => per(r, r.elsewhere))] : []),
+      column("busy", (r) => brief(r.perOperation.busy)),
+      ...(compared ? [column("×native", (r) => ratio(r.relative?.busy), dim)] : []),
+    ],
+  };
+}
+
+function exits(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  const reasons = [...new Set(rows.flatMap((row) => Object.keys(row.report.exits)))].sort();
+  return {
+    heading: "exits per I/O",
+    columns: [
+      column("all", (r) => brief(r.perOperation.exits)),
+      ...reasons.map((reason) =>
+        column(reason, (r) => brief(r.operations > 0 ? (r.exits[reason] ?? 0) / r.operations : 0)),
+      ),
+    ],
+  };
+}
+
+const iotlb: ColumnGroup<FigureRow> = {
+  heading: "IOTLB",
+  columns: [
+    column("hits", (r) => grouped(r.iotlb.hits)),
+    column("misses", (r) => grouped(r.iotlb.misses)),
+    column("walk refs", (r) => grouped(r.iotlb.walkReferences)),
+  ],
+};
+const interrupts: ColumnGroup<FigureRow> = {
+  heading: "interrupts",
+  columns: [
+    column("raised", (r) => grouped(r.interrupts.raised)),
+    column("injected", (r) => grouped(r.interrupts.injected)),
+  ],
+};
+const copies: ColumnGroup<FigureRow> = {
+  heading: "VMM",
+  columns: [column("copied", (r) => bytes(r.bytesCopied))],
+};
+
+/** "crc32c:1a2b3c4d", or sixteen characters of a longer one. */
+function shortened(checksum: string): string {
+  const [name, digits = ""] = checksum.split(":");
+  return digits.length > 16 ? `${name}:${digits.slice(0, 12)}…` : checksum;
+}
+
+const outcome: ColumnGroup<FigureRow> = {
+  heading: "guest",
+  columns: [
+    { ...column("driver", (r) => r.driver), align: "left" },
+    { ...column("checksum", (r) => (r.checksum ? shortened(r.checksum) : "–")), align: "left" },
+    {
+      ...column(
+        "status",
+        (r) => (r.status === "ok" ? "ok" : r.status.replaceAll("-", " ")),
+        (r) => (MODES[r.mode].safe ? STATUS_STYLE[r.status] : r.status === "ok" ? "green" : "yellow"),
+      ),
+      align: "left",
+    },
+  ],
+};
+
+/** Renders the figures; `titles` name the labels. */
+export function figures(titles: readonly string[], rows: readonly FigureRow[], options: TableOptions): string {
+  const key: ColumnGroup<FigureRow> = {
+    heading: "",
+    columns: titles.map((title, i) => ({ title, align: "left", cell: (row) => row.labels[i], style: () => "bold" })),
+  };
+  return table(key, [outcome, throughput(rows), cycles(rows), exits(rows), iotlb, interrupts, copies], rows, options);
+}

@@ -1,0 +1,251 @@
+// Sentences under the table, worked out from the figures.
+import type { CompareReport } from "../scenario/compare.js";
+import { brief, bytes, grouped, hex, list, percent } from "./format.js";
+import type { GuestReport } from "./report.js";
+
+type Part = "guest" | "exit" | "vmm";
+const PARTS: Readonly<Record<Part, string>> = {
+  guest: "the guest's own instructions",
+  exit: "leaving and entering the guest",
+  vmm: "work of the VMM",
+};
+
+/** Share of the baseline below which a difference isn't worth a word. */
+const NOTICEABLE = 0.02;
+/** Share of idle time that can hide a mode's added work. */
+const HIDING = 0.2;
+
+/** Plain sentences on what a comparison shows. */
+export function findings(report: CompareReport): string[] {
+  const finished = report.modes.filter((mode) => mode.operations > 0);
+  return [
+    ...failures(report.modes),
+    ...dearest(finished),
+    ...slowest(finished),
+    ...translation(finished, report.configuration),
+    ...checksums(report),
+    ...diskAfter(report),
+    ...report.modes.flatMap(strays),
+  ];
+}
+
+function largest(values: Readonly<Record<Part, number>>): Part {
+  return (Object.keys(values) as Part[]).reduce((best, part) => (values[part] > values[best] ? part : best));
+}
+
+/** The reason with most exits, split by device where it is a register access. */
+function commonest(report: GuestReport): string | undefined {
+  const top = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts).reduce<[string, number] | undefined>(
+      (best, entry) => (!best || entry[1] > best[1] ? entry : best),
+      undefined,
+    );
+  const reason = top(report.exits);
+  if (!reason || reason[1] === 0) return undefined;
+  const device = reason[0].startsWith("mmio") ? top(report.mmioExits) : undefined;
+  const where = device ? `, most register accesses going to ${device[0]}` : "";
+  return `${brief(report.perOperation.exits)} exits per I/O, ${brief(reason[1] / report.operations)} of them ${reason[0]}${where}`;
+}
+
+/** Which mode costs the hart most per I/O, and by which component it exceeds the cheapest (or native). */
+function dearest(modes: readonly GuestReport[]): string[] {
+  if (modes.length < 2) return modes.map(alone);
+  const base = modes.find((mode) => mode.mode === "native");
+  const most = modes.reduce((worst, mode) => (mode.perOperation.busy > worst.perOperation.busy ? mode : worst));
+  const { busy } = most.perOperation;
+  if (most === base) {
+    return [`native itself costs the hart most, ${brief(busy)} busy cycles per I/O: no mode adds to it.`];
+  }
+  const than = base ?? modes.reduce((best, mode) => (mode.perOperation.busy < best.perOperation.busy ? mode : best));
+  const added = {
+    guest: most.perOperation.guest - than.perOperation.guest,
+    exit: most.perOperation.exit - than.perOperation.exit,
+    vmm: most.perOperation.vmm - than.perOperation.vmm,
+  };
+  const part = largest(added);
+  const difference = busy - than.perOperation.busy;
+  if (difference <= 0) return [];
+  if (difference < NOTICEABLE * than.perOperation.busy) {
+    return [
+      `No mode costs the hart noticeably more than ${than.mode}: ${most.mode}, the dearest, ${percent(difference / than.perOperation.busy)} more busy cycles per I/O.`,
+    ];
+  }
+  const share = Math.min(1, added[part] / difference);
+  const exits = commonest(most);
+  return [
+    `${most.mode} costs the hart most: ${brief(busy)} busy cycles per I/O, ${brief(busy / than.perOperation.busy)} times ${than.mode}'s ` +
+      `${brief(than.perOperation.busy)}. ${percent(share)} of the difference is ${PARTS[part]}${exits ? ` (${exits})` : ""}.`,
+  ];
+}
+
+function alone(report: GuestReport): string {
+  const { guest, exit, vmm, busy } = report.perOperation;
+  const part = largest({ guest, exit, vmm });
+  const exits = commonest(report);
+  return `${report.mode} costs the hart ${brief(busy)} busy cycles per I/O; ${percent({ guest, exit, vmm }[part] / busy)} of them are ${PARTS[part]}${exits ? ` (${exits})` : ""}.`;
+}
+
+/** Whether the cost shows in throughput, or hides behind the disk. */
+function slowest(modes: readonly GuestReport[]): string[] {
+  const base = modes.find((mode) => mode.mode === "native");
+  const others = modes.filter((mode) => mode !== base);
+  if (!base || others.length === 0 || base.throughputMBps === 0) return [];
+  const least = others.reduce((worst, mode) => (mode.throughputMBps < worst.throughputMBps ? mode : worst));
+  const share = least.throughputMBps / base.throughputMBps;
+  const idle = base.perOperation.cycles > 0 ? base.perOperation.idle / base.perOperation.cycles : 0;
+  if (share > 1 - NOTICEABLE) {
+    const why =
+      idle > HIDING
+        ? `natively the hart idles ${percent(idle)} of the time, which hides the added work`
+        : "the added work is small beside the guest's own";
+    return [`All modes reach at least ${percent(Math.min(1, share))} of native's throughput: ${why}.`];
+  }
+  return [
+    `${least.mode} reaches ${percent(share)} of native's throughput (${brief(least.throughputMBps)} of ${brief(base.throughputMBps)} MB/s); ` +
+      `the hart idles ${percent(least.perOperation.idle / least.perOperation.cycles)} of its time, natively ${percent(idle)}.`,
+  ];
+}
+
+function translation(modes: readonly GuestReport[], configuration: Readonly<Record<string, unknown>>): string[] {
+  const users = modes.filter(({ iotlb }) => iotlb.hits + iotlb.misses > 0);
+  if (users.length === 0)
+    return ["The IOTLB had nothing to do: no device of these modes sends addresses that need translation."];
+  const user = users.reduce((best, mode) =>
+    mode.iotlb.misses > best.iotlb.misses ||
+    (mode.iotlb.misses === best.iotlb.misses && mode.iotlb.hits > best.iotlb.hits)
+      ? mode
+      : best,
+  );
+  const { hits, misses, evictions, walkReferences, ddtReferences } = user.iotlb;
+  const entries = (configuration.iotlb as { entries?: number } | undefined)?.entries;
+  const idle = modes.filter((mode) => !users.includes(mode)).map((mode) => mode.mode);
+  const cost =
+    misses > 0
+      ? `its ${grouped(misses)} ${misses === 1 ? "miss" : "misses"} took ${grouped(walkReferences)} memory references of page walks` +
+        `${ddtReferences > 0 ? ` and ${grouped(ddtReferences)} of the device directory` : ""}, with ${grouped(evictions)} evictions`
+      : "it never missed";
+  return [
+    `Under ${user.mode} the IOTLB${entries ? ` (${entries} entries)` : ""} answered ${percent(hits / (hits + misses))} of ${grouped(hits + misses)} lookups; ` +
+      `${cost}.${idle.length > 0 ? ` ${list(idle)} ${idle.length > 1 ? "don't" : "doesn't"} use it.` : ""}`,
+  ];
+}
+
+function checksums(report: CompareReport): string[] {
+  const { expectedChecksum, modes } = report;
+  const hashed = modes.filter((mode) => mode.checksum !== null);
+  if (hashed.length === 0) return [];
+  const reference = expectedChecksum ?? hashed[0].checksum;
+  const equal = hashed.filter((mode) => mode.checksum === reference);
+  const different = hashed.filter((mode) => mode.checksum !== reference);
+  const found = equal.length > 0 ? `, as ${list(equal.map((mode) => mode.mode))} found` : "";
+  if (different.length > 0) {
+    const wrong = list(different.map((mode) => `${mode.mode} reported ${mode.checksum}`));
+    return [
+      expectedChecksum
+        ? `${wrong}, but the host computed ${reference} from the disk's bytes${found}.`
+        : `${wrong}, but ${list(equal.map((mode) => mode.mode))} ${reference}.`,
+    ];
+  }
+  const who = hashed.length === 1 ? `${hashed[0].mode}'s checksum` : `All ${hashed.length} checksums`;
+  const agree = hashed.length === 1 ? "equals" : "equal";
+  if (expectedChecksum) return [`${who} (${reference}) ${agree} the one that the host computed from the disk's bytes.`];
+  return hashed.length === 1 ? [] : [`${who} are ${reference}; the host can't compute this one by itself.`];
+}
+
+function diskAfter({ disk }: CompareReport): string[] {
+  if (!disk.after) return [];
+  const digests = Object.entries(disk.after);
+  const different = new Set(digests.map(([, digest]) => digest));
+  if (different.size === 1) return [`Every mode left the same bytes on the disk (${digests[0][1]}).`];
+  return [`The modes left different bytes on the disk: ${list(digests.map(([mode, digest]) => `${mode} ${digest}`))}.`];
+}
+
+function failures(modes: readonly GuestReport[]): string[] {
+  return modes
+    .filter(({ status }) => status !== "ok" && status !== "wrong-checksum")
+    .map((report) => `${report.name}: ${whyStopped(report)}.`);
+}
+
+/** Why a guest isn't ok, without a full stop. */
+export function whyStopped({ stop, status, errors, console }: GuestReport): string {
+  if (stop.kind === "crash")
+    return `the guest crashed: ${stop.what} at pc ${hex(stop.pc)}, address ${hex(stop.address)}`;
+  if (stop.kind === "hang") return "the guest hung: it did not shut down in the time that a run may take";
+  if (status === "io-errors") return `the guest finished, but ${grouped(errors)} of its requests ended in an error`;
+  const said = console.trimEnd().split("\n").at(-1)?.trim();
+  const last = said ? `; its last words were "${said}"` : "";
+  return stop.code === 0
+    ? `the guest shut down without a result${last}`
+    : `the guest shut down with code ${stop.code}${last}`;
+}
+
+/** assigned-raw: whose memory the device's writes hit. */
+export function strays({ mode, landed }: GuestReport): string[] {
+  const missed = landed.filter((run) => !run.intended);
+  if (missed.length === 0) return [];
+  const total = missed.reduce((sum, run) => sum + run.bytes, 0);
+  const owners = new Map<string, { bytes: number; start: number; what: string }>();
+  for (const run of missed) {
+    const key = run.owner;
+    const seen = owners.get(key);
+    owners.set(key, {
+      bytes: (seen?.bytes ?? 0) + run.bytes,
+      start: Math.min(seen?.start ?? Number.POSITIVE_INFINITY, run.start),
+      what: seen && seen.what !== run.what ? "several things" : run.what,
+    });
+  }
+  const parts = [...owners].map(
+    ([owner, hit]) =>
+      `${bytes(hit.bytes)} ${owner === "nothing" ? "to where no memory is" : owner === "free" ? "to memory that nobody uses" : owner === mode ? "to its own memory, but another place of it" : `to the memory of ${owner} (${hit.what})`} from ${hex(hit.start)} on`,
+  );
+  return [`Under ${mode} the device wrote ${bytes(total)} where the guest didn't mean: ${list(parts)}.`];
+}
+
+/** One value of a sweep, and what a guest or mode showed under it. */
+export interface SweepPoint {
+  readonly value: string;
+  readonly subject: string;
+  readonly report: GuestReport;
+}
+
+/** What a sweep changed, subject by subject. */
+export function sweepFindings(parameter: string, points: readonly SweepPoint[]): string[] {
+  const bad = points.filter(({ report }) => report.status !== "ok");
+  const subjects = [...new Set(points.map((point) => point.subject))];
+  return [
+    ...bad.map(({ value, subject, report }) =>
+      report.status === "wrong-checksum"
+        ? `${subject} with ${parameter} ${value}: reported ${report.checksum}, expected ${report.expectedChecksum}.`
+        : `${subject} with ${parameter} ${value}: ${whyStopped(report)}.`,
+    ),
+    ...subjects.flatMap((subject) =>
+      varied(
+        parameter,
+        points.filter((point) => point.subject === subject),
+      ),
+    ),
+    ...(bad.length === 0 && points.every(({ report }) => report.expectedChecksum !== null)
+      ? ["Every checksum equals the one that the host computed from the disk's bytes."]
+      : []),
+  ];
+}
+
+function varied(parameter: string, points: readonly SweepPoint[]): string[] {
+  const done = points.filter(({ report }) => report.operations > 0);
+  if (done.length < 2) return [];
+  const cost = ({ report }: SweepPoint) => report.perOperation.cycles;
+  const best = done.reduce((least, point) => (cost(point) < cost(least) ? point : least));
+  const worst = done.reduce((most, point) => (cost(point) > cost(most) ? point : most));
+  const misses = ({ report }: SweepPoint) => report.iotlb.misses;
+  const most = done.reduce((a, point) => (misses(point) > misses(a) ? point : a));
+  const least = done.reduce((a, point) => (misses(point) < misses(a) ? point : a));
+  const missed =
+    misses(most) === misses(least)
+      ? `its IOTLB misses stay at ${grouped(misses(most))}`
+      : `its IOTLB misses go from ${grouped(misses(most))} (${most.value}) to ${grouped(misses(least))} (${least.value})`;
+  if (cost(worst) === cost(best)) return [`${best.subject}: ${parameter} changes nothing; ${missed}.`];
+  return [
+    `${best.subject}: dearest with ${parameter} ${worst.value}, ${brief(cost(worst))} cycles per I/O, and cheapest with ${best.value}, ` +
+      `${brief(cost(best))} (${percent(1 - cost(best) / cost(worst))} less); ${missed}.`,
+  ];
+}

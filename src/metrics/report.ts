@@ -1,0 +1,165 @@
+// The figures of one guest's run, as they stand in JSON and in the tables. How each is counted: docs/figures.md.
+import type { CyclesBy, GuestResult, Landed, StopReason } from "../scenario/types.js";
+import { MODES } from "../scenario/workload.js";
+import type { AttachModeName } from "../vmm/types.js";
+
+/** Per I/O operation of the guest; the counts divided by `operations`. */
+export interface PerOperation extends CyclesBy {
+  readonly cycles: number;
+  /** guest + exit + VMM: what the hart spent. */
+  readonly busy: number;
+  readonly exits: number;
+}
+
+/** Against the baseline: this guest's figure ÷ the baseline's. */
+export interface Relative {
+  readonly throughput: number;
+  readonly cycles: number;
+  readonly busy: number;
+}
+
+/** ok: finished, and nothing contradicts its checksum. */
+export type GuestStatus = "ok" | "wrong-checksum" | "io-errors" | "failed" | "crashed" | "hung";
+
+/** One guest (`yado run`) or one mode (`yado compare`). Counts cover the guest's region of interest. */
+export interface GuestReport {
+  readonly name: string;
+  readonly mode: AttachModeName;
+  readonly driver: "stock" | "modified" | "virtio";
+  readonly status: GuestStatus;
+  readonly stop: StopReason;
+  readonly workload: string;
+  readonly checksum: string | null;
+  /** The checksum it ought to have: the host's own, else that of the first safe mode; null where nothing is known. */
+  readonly expectedChecksum: string | null;
+  readonly bytes: number;
+  readonly operations: number;
+  readonly errors: number;
+  /** Machine time in seconds. */
+  readonly seconds: number;
+  /** 10^6 bytes per second of machine time. */
+  readonly throughputMBps: number;
+  readonly iops: number;
+  readonly instructions: number;
+  readonly cycles: number;
+  readonly cyclesBy: CyclesBy;
+  /** Cycles that other guests had the hart. */
+  readonly elsewhere: number;
+  readonly perOperation: PerOperation;
+  readonly relative: Relative | null;
+  /** By reason; their sum is `exitsTotal`. */
+  readonly exits: Readonly<Record<string, number>>;
+  readonly exitsTotal: number;
+  /** Trapped register accesses (mmio-read and mmio-write) by device. */
+  readonly mmioExits: Readonly<Record<string, number>>;
+  readonly directMmio: number;
+  readonly iotlb: GuestResult["counters"]["iotlb"];
+  readonly interrupts: GuestResult["counters"]["interrupts"];
+  readonly bytesCopied: number;
+  readonly dma: GuestResult["counters"]["dma"];
+  readonly tlbMisses: number;
+  readonly l1dMisses: number;
+  /** What the attach mode counted beside, over the whole run. */
+  readonly details: Readonly<Record<string, number>>;
+  /** assigned-raw: where the device's writes went. */
+  readonly landed: readonly Landed[];
+  /** Everything the guest said on its serial line. */
+  readonly console: string;
+}
+
+function ordered(counts: Readonly<Record<string, number>>, keep: (reason: string) => boolean): Record<string, number> {
+  const kept = Object.keys(counts).filter(keep).sort();
+  return Object.fromEntries(kept.map((reason) => [reason, counts[reason]]));
+}
+
+/** The checksum that the guest reported, if it made one. */
+export function reported({ checksum }: GuestResult): string | undefined {
+  return checksum === "none" ? undefined : checksum;
+}
+
+function status(result: GuestResult, expected: string | undefined, errors: number): GuestStatus {
+  if (result.stop.kind === "crash") return "crashed";
+  if (result.stop.kind === "hang") return "hung";
+  if (errors > 0) return "io-errors";
+  if (result.stop.code !== 0 || !result.result) return "failed";
+  if (expected !== undefined && reported(result) !== expected) return "wrong-checksum";
+  return "ok";
+}
+
+/**
+ * Works out the figures of one guest.
+ * @param frequency the machine's cycles per second
+ * @param expected the checksum that it ought to report, if known
+ */
+export function guestReport(result: GuestResult, frequency: number, expected?: string): GuestReport {
+  const { counters, operations } = result;
+  const checksum = reported(result);
+  const errors = Number(result.result?.errors ?? 0) || 0;
+  const per = (count: number) => (operations > 0 ? count / operations : 0);
+  const { guest, exit, vmm, idle } = counters.cyclesBy;
+  const exits = ordered(counters.exits, (reason) => !reason.includes(":"));
+  const exitsTotal = Object.values(exits).reduce((sum, count) => sum + count, 0);
+  const split = ordered(counters.exits, (reason) => reason.startsWith("mmio:"));
+  const seconds = counters.cycles / frequency;
+  return {
+    name: result.name,
+    mode: result.mode,
+    driver: MODES[result.mode].driver,
+    status: status(result, expected, errors),
+    stop: result.stop,
+    workload: result.result?.workload ?? "",
+    checksum: checksum ?? null,
+    expectedChecksum: expected ?? null,
+    bytes: result.bytes,
+    operations,
+    errors,
+    seconds,
+    throughputMBps: result.throughputMBps,
+    iops: seconds > 0 ? operations / seconds : 0,
+    instructions: counters.instructions,
+    cycles: counters.cycles,
+    cyclesBy: { guest, exit, vmm, idle },
+    elsewhere: counters.elsewhere,
+    perOperation: {
+      cycles: per(counters.cycles),
+      busy: per(guest + exit + vmm),
+      guest: per(guest),
+      exit: per(exit),
+      vmm: per(vmm),
+      idle: per(idle),
+      exits: per(exitsTotal),
+    },
+    relative: null,
+    exits,
+    exitsTotal,
+    mmioExits: Object.fromEntries(Object.entries(split).map(([reason, count]) => [reason.slice(5), count])),
+    directMmio: counters.directMmio,
+    iotlb: counters.iotlb,
+    interrupts: counters.interrupts,
+    bytesCopied: counters.bytesCopied,
+    dma: counters.dma,
+    tlbMisses: counters.tlbMisses,
+    l1dMisses: counters.l1dMisses,
+    details: ordered(result.details ?? {}, () => true),
+    landed: result.landed,
+    console: result.console,
+  };
+}
+
+/** The same reports with their ratios against `baseline`. */
+export function relativeTo(baseline: GuestReport | undefined, reports: readonly GuestReport[]): GuestReport[] {
+  if (!baseline || baseline.operations === 0) return [...reports];
+  const over = (value: number, base: number) => (base > 0 ? value / base : 0);
+  return reports.map((report) =>
+    report.operations === 0
+      ? report
+      : {
+          ...report,
+          relative: {
+            throughput: over(report.throughputMBps, baseline.throughputMBps),
+            cycles: over(report.perOperation.cycles, baseline.perOperation.cycles),
+            busy: over(report.perOperation.busy, baseline.perOperation.busy),
+          },
+        },
+  );
+}

@@ -1,0 +1,131 @@
+// Whole reports as text: a line about what ran, tables, sentences.
+import type { CompareReport } from "../scenario/compare.js";
+import type { RunReport } from "../scenario/scenario.js";
+import type { Workload } from "../scenario/workload.js";
+import { type FigureRow, figures } from "./figures.js";
+import { findings, strays, sweepFindings, whyStopped } from "./findings.js";
+import { brief, bytes, grouped, percent } from "./format.js";
+import { plain, type TableOptions } from "./table.js";
+
+function described({ kind, bs, qd, total, hash }: Workload, disk: number): string {
+  const amount = total === 0 ? `all ${bytes(disk)}` : bytes(total);
+  return `${kind} of ${amount}, requests of ${bytes(bs)}, ${qd} in flight, hash ${hash}`;
+}
+
+function paragraphs(sentences: readonly string[], width: number): string {
+  return sentences.map((sentence) => `${wrapped(sentence, width)}\n`).join("");
+}
+
+function wrapped(sentence: string, width: number): string {
+  const lines: string[] = [];
+  let line = "•";
+  for (const word of sentence.split(" ")) {
+    if (line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = ` `;
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join("\n");
+}
+
+/** What `yado compare` prints. */
+export function compareText(report: CompareReport, options: TableOptions): string {
+  const rows = report.modes.map((mode): FigureRow => ({ labels: [mode.mode], report: mode }));
+  const paint = options.paint ?? plain;
+  return [
+    `${paint("bold", "Yado")} ${report.version}: ${described(report.workload, report.disk.bytes)}\n`,
+    figures(["mode"], rows, options),
+    paragraphs(findings(report), options.width),
+  ].join("\n");
+}
+
+/** What `yado compare --sweep` prints: a row per value and mode. */
+export function sweepText(
+  parameter: string,
+  runs: readonly { readonly value: string; readonly report: CompareReport }[],
+  options: TableOptions,
+): string {
+  const rows = runs.flatMap(({ value, report }) =>
+    report.modes.map((mode): FigureRow => ({ labels: [value, mode.mode], report: mode })),
+  );
+  const [{ report }] = runs;
+  return [
+    `Yado ${report.version}: ${described(report.workload, report.disk.bytes)}; varying ${parameter}\n`,
+    figures([parameter, "mode"], rows, options),
+    paragraphs(
+      sweepFindings(
+        parameter,
+        rows.map(({ labels: [value, subject], report: mode }) => ({ value, subject, report: mode })),
+      ),
+      options.width,
+    ),
+  ].join("\n");
+}
+
+/** What `yado run` prints: a row per guest, or per value of the sweep and guest. */
+export function runText(reports: readonly RunReport[], options: TableOptions): string {
+  const [first] = reports;
+  const swept = first.sweep?.parameter;
+  const rows = reports.flatMap((report) =>
+    report.guests.map(
+      (guest): FigureRow => ({
+        labels: [...(report.sweep ? [report.sweep.value] : []), guest.name, guest.mode],
+        report: guest,
+      }),
+    ),
+  );
+  const titles = [...(swept === undefined ? [] : [swept]), "guest", "mode"];
+  const disks = first.disks.map((disk) => `${disk.name} (${bytes(disk.bytes)})`).join(", ");
+  return [
+    `Yado ${first.version}: ${first.title || "scenario"}; ${disks}${swept === undefined ? "" : `; varying ${swept}`}\n`,
+    figures(titles, rows, options),
+    paragraphs(
+      swept === undefined
+        ? runFindings(first)
+        : sweepFindings(
+            swept,
+            rows.map(({ labels: [value, subject], report }) => ({ value, subject, report })),
+          ),
+      options.width,
+    ),
+  ].join("\n");
+}
+
+function runFindings(report: RunReport): string[] {
+  const { cycles, cyclesBy, guests } = report;
+  const wrong = guests.filter((guest) => guest.status === "wrong-checksum");
+  return [
+    ...guests
+      .filter(({ status }) => status !== "ok" && status !== "wrong-checksum")
+      .map((guest) => `${guest.name}: ${whyStopped(guest)}.`),
+    `From power-on to the last guest's end the hart was busy for ${percent(1 - cyclesBy.idle / cycles)} of ${grouped(cycles)} cycles: ` +
+      `${percent(cyclesBy.guest / cycles)} guests, ${percent(cyclesBy.exit / cycles)} exits, ${percent(cyclesBy.vmm / cycles)} VMM.`,
+    ...shares(report),
+    ...wrong.map(
+      (guest) =>
+        `${guest.name} reported ${guest.checksum}, but the host computed ${guest.expectedChecksum} from its bytes.`,
+    ),
+    ...(guests.every((guest) => guest.expectedChecksum !== null && guest.status === "ok")
+      ? [
+          `${guests.length === 1 ? "The guest's checksum equals the one" : "All guests' checksums equal those"} that the host computed from the disk's bytes.`,
+        ]
+      : []),
+    ...guests.flatMap(strays),
+  ];
+}
+
+/** Who of several guests is dearest per byte. */
+function shares({ guests }: RunReport): string[] {
+  const done = guests.filter((guest) => guest.bytes > 0);
+  if (done.length < 2) return [];
+  const cost = ({ cyclesBy, bytes: moved }: RunReport["guests"][number]) =>
+    (cyclesBy.guest + cyclesBy.exit + cyclesBy.vmm) / moved;
+  const most = done.reduce((worst, guest) => (cost(guest) > cost(worst) ? guest : worst));
+  const least = done.reduce((best, guest) => (cost(guest) < cost(best) ? guest : best));
+  if (most === least) return [];
+  return [
+    `Per byte, ${most.name} (${most.mode}) cost the hart ${brief(cost(most))} cycles and ${least.name} (${least.mode}) ${brief(cost(least))}: ` +
+      `${brief(cost(most) / cost(least))} times as much.`,
+  ];
+}

@@ -1,0 +1,43 @@
+// The device models' times out of the cost table.
+import type { MediumParameters } from "../backends/medium.js";
+import type { NvmeParameters } from "../devices/nvme/parameters.js";
+import type { Costs } from "./costs.js";
+
+/** Bytes of a line that a DMA request moves at a time. */
+const LINE_BYTES = 64;
+/** Bytes of one piece of a transfer. */
+const PIECE_BYTES = 0x1_0000;
+const GIGA = 1e9;
+
+/** Times of an NVMe controller behind the PCIe link. */
+export function nvmeTimes(costs: Costs): NvmeParameters {
+  return {
+    doorbellArrival: costs.value("mmio-write-arrival"),
+    dmaRead: costs.value("dma-read-pcie"),
+    dmaWrite: costs.value("dma-write"),
+    linkBandwidth: costs.value("pcie-bandwidth") * GIGA,
+    enable: costs.value("nvme-enable"),
+    disable: costs.value("nvme-disable"),
+    shutdown: costs.value("nvme-shutdown"),
+  };
+}
+
+/** The physical disk's medium and its DMA engine. */
+export function mediumParameters(costs: Costs): MediumParameters {
+  return {
+    readAccess: costs.value("medium-read"),
+    writeAccess: costs.value("medium-write"),
+    flush: costs.value("medium-flush"),
+    channels: costs.value("medium-channels"),
+    bandwidth: costs.value("medium-bandwidth") * GIGA,
+    linkBandwidth: costs.value("pcie-bandwidth") * GIGA,
+    linkPayload: costs.value("pcie-payload"),
+    linkHeader: costs.value("pcie-header"),
+    dmaRead: costs.value("dma-read-pcie"),
+    dmaWrite: costs.value("dma-write"),
+    outstandingLines: costs.value("outstanding-lines"),
+    lineBytes: LINE_BYTES,
+    outstandingTranslations: costs.value("outstanding-translations"),
+    pieceBytes: PIECE_BYTES,
+  };
+}

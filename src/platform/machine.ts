@@ -1,0 +1,324 @@
+// The board: hart and hub (Wasm), bus, interrupt controllers, serial line, PCIe root, and the loop that runs them.
+import { Interrupt } from "../../assembly/isa/cause.js";
+import { Exit } from "../../assembly/isa/exit.js";
+import {
+  EXIT_ADDRESS,
+  EXIT_PENDING,
+  EXIT_SIZE,
+  EXIT_VALUE,
+  EXIT_WRITE,
+  HART_MTIMECMP,
+  HART_TIME_DIVIDER,
+} from "../../assembly/layout.js";
+import type { Core } from "../core/core.js";
+import { Aclint } from "../devices/aclint.js";
+import { Finisher } from "../devices/finisher.js";
+import { Plic } from "../devices/plic.js";
+import { Uart16550 } from "../devices/uart16550.js";
+import { Account, type Place } from "./accounting.js";
+import { Bus, type Reach } from "./bus.js";
+import { Console } from "./console.js";
+import { applyCosts, Costs } from "./costs.js";
+import { EventQueue } from "./events.js";
+import { HubDmaPort, IommuRegisters } from "./hub.js";
+import { ACLINT, ECAM, FINISHER, IOMMU, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC, UART } from "./memory-map.js";
+import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
+import { Access, type Clock, type DmaPort, type IrqLine, type MmioDevice } from "./ports.js";
+import { earliestTimer, wakes } from "./timers.js";
+
+/** Plays the modes that HART_HOST gives to the host: the firmware, or the VMM. */
+export interface Supervisor {
+  /** Deals with an exit; the next `run` continues at HART_PC. */
+  handle(exit: Exit): void;
+  /** Whether WaitForInterrupt exits are the supervisor's as well (a VMM with other guests to run). */
+  readonly takesWaits?: boolean;
+}
+
+/** Why `run` returned. */
+export type StopReason =
+  | { kind: "finished"; code: number }
+  | { kind: "reset" }
+  | { kind: "deadline" }
+  | { kind: "deadlock" }
+  | { kind: "guest-error"; message: string };
+
+export interface MachineConfig {
+  core: Core;
+  costs?: Costs;
+  console?: Console;
+}
+
+/** What a device on the board gets. */
+export interface DevicePorts {
+  irq: IrqLine;
+  dma: DmaPort;
+  clock: Clock;
+}
+
+/** EXIT_PENDING: the next run raises an access fault. */
+const REFUSED = 2;
+const PLIC_CONTEXTS = 2;
+/** The board's interrupt line into the hart, by PLIC context. */
+const EXTERNAL = [Interrupt.MachineExternal, Interrupt.SupervisorExternal] as const;
+
+export class Machine {
+  readonly core: Core;
+  readonly costs: Costs;
+  readonly console: Console;
+  readonly events: EventQueue;
+  readonly bus = new Bus();
+  readonly plic: Plic;
+  readonly aclint: Aclint;
+  readonly uart: Uart16550;
+  readonly pcie: PcieRoot;
+  readonly iommu: IommuRegisters;
+  readonly account: Account;
+  /** Plays M-mode or HS-mode; undefined on a bare machine, where no trap leaves Wasm. */
+  supervisor: Supervisor | undefined;
+  /** Called when the guest marks the begin or end of a region of interest. */
+  regionOfInterest: (id: number, begin: boolean) => void = () => {};
+
+  /** Accesses of the hart to devices, refused ones included. */
+  mmioAccesses = 0;
+
+  private readonly access: Record<Reach, { read: number; write: number }>;
+  private stopped: StopReason | undefined;
+
+  constructor(config: MachineConfig) {
+    const { core } = config;
+    this.core = core;
+    this.costs = config.costs ?? new Costs();
+    this.console = config.console ?? new Console();
+    this.events = new EventQueue(() => core.cycles, this.costs.frequency);
+    this.account = new Account(() => core.cycles);
+    const { costs } = this;
+    applyCosts(core, costs);
+    const write = costs.cycles("mmio-write");
+    this.access = {
+      soc: { read: costs.cycles("mmio-read-soc"), write },
+      pcie: { read: costs.cycles("mmio-read-pcie"), write },
+    };
+
+    this.plic = new Plic({
+      sources: PLIC.sources,
+      contexts: PLIC_CONTEXTS,
+      output: (context, level) => this.externalInterrupt(context, level),
+    });
+    this.aclint = new Aclint({
+      software: { set: (level) => core.setLine(Interrupt.MachineSoftware, level) },
+      compare: {
+        read: (half) => core.u32[(HART_MTIMECMP >>> 2) + half],
+        write: (half, value) => {
+          core.u32[(HART_MTIMECMP >>> 2) + half] = value;
+        },
+      },
+      ticks: () => Math.floor(core.cycles / core.u32[HART_TIME_DIVIDER >>> 2]),
+    });
+    this.uart = new Uart16550({
+      irq: this.plic.line(UART.irq),
+      clock: this.events,
+      console: this.console,
+      inputClock: UART.clock,
+    });
+    this.pcie = new PcieRoot({
+      window: PCIE_WINDOW,
+      intx: (line) => this.plic.line(PCIE_FIRST_IRQ + line),
+      onMap: (fn, bar, address) => this.placeBar(fn, bar, address),
+    });
+    this.iommu = new IommuRegisters(
+      core,
+      Array.from({ length: IOMMU.wires }, (_, wire) => this.plic.line(IOMMU.firstIrq + wire)),
+    );
+    const finisher = new Finisher({
+      finish: (code) => this.stop({ kind: "finished", code }),
+      reset: () => this.stop({ kind: "reset" }),
+    });
+    for (const [place, device] of [
+      [FINISHER, finisher],
+      [ACLINT, this.aclint],
+      [IOMMU, this.iommu],
+      [PLIC, this.plic],
+      [UART, this.uart],
+    ] as const) {
+      this.bus.map(place.start, place.size, device);
+    }
+    this.bus.map(ECAM.start, ECAM.size, this.pcie, "pcie");
+  }
+
+  // ---- devices
+
+  private readonly bars = new Map<PcieFunction, Map<number, ReturnType<Bus["movable"]>>>();
+
+  /**
+   * Puts a device in a PCIe slot. The IOMMU knows it by its BDF; its DMA is refused until software makes it bus master.
+   * @param build makes the device from its ports; `bars` maps BAR index → what answers there (default: BAR 0, the device)
+   */
+  attachPcie<D extends MmioDevice>(
+    config: PcieFunctionConfig,
+    build: (ports: DevicePorts) => D,
+    bars: (device: D) => Record<number, MmioDevice> = (device) => ({ 0: device }),
+  ): { fn: PcieFunction; device: D } {
+    const fn = this.pcie.add(config);
+    const device = build({ irq: fn.irq, dma: fn.master(this.dmaPort(fn.bdf)), clock: this.events });
+    const answering = bars(device);
+    const regions = fn.bars.map(
+      (bar) => [bar.index, this.bus.movable(bar.size, answering[bar.index] ?? device, "pcie")] as const,
+    );
+    this.bars.set(fn, new Map(regions));
+    return { fn, device };
+  }
+
+  /** Puts a device on the bus at a fixed place, with a PLIC source and a device_id for its DMA. */
+  attachMmio<D extends MmioDevice>(
+    place: { start: number; size: number; irq: number; deviceId: number; reach?: Reach },
+    build: (ports: DevicePorts) => D,
+  ): D {
+    const device = build({ irq: this.plic.line(place.irq), dma: this.dmaPort(place.deviceId), clock: this.events });
+    this.bus.map(place.start, place.size, device, place.reach);
+    return device;
+  }
+
+  /** DMA through the hub under a device_id. */
+  dmaPort(deviceId: number): DmaPort {
+    return new HubDmaPort(this.core, deviceId, () => this.iommu.poll());
+  }
+
+  private placeBar(fn: PcieFunction, bar: number, address: number | undefined): void {
+    const region = this.bars.get(fn)?.get(bar);
+    if (region) this.bus.move(region, address);
+  }
+
+  private externalInterrupt(context: number, level: boolean): void {
+    const bit = EXTERNAL[context];
+    if (!level) this.core.setLine(bit, false);
+    else {
+      this.events.after(this.costs.cycles("interrupt-delivery"), () =>
+        this.core.setLine(bit, this.plic.pending(context)),
+      );
+    }
+  }
+
+  // ---- time
+
+  /** Lets the clock advance by `cycles`, booked under `place`. */
+  charge(place: Place, cycles: number): void {
+    this.core.cycles += cycles;
+    this.account.add(place, cycles);
+  }
+
+  /**
+   * Lets time pass, idle, until the next event or until cycle `wake`, whichever is first, and runs the events due.
+   * @returns false when nothing will ever happen
+   */
+  idle(wake = earliestTimer(this.core)): boolean {
+    const { core, events } = this;
+    const next = Math.min(wake, events.next());
+    if (next === Infinity) return false;
+    const until = Math.min(next, this.limit);
+    const now = core.cycles;
+    if (until > now) this.charge("idle", until - now);
+    events.runDue(core.cycles);
+    return true;
+  }
+
+  // ---- accesses to devices by physical address
+
+  /**
+   * Reads a device on behalf of a hart or of the VMM: charges the cost to `place`; the value is then in bus.lo, bus.hi.
+   */
+  read(address: number, size: number, place: Place = "vmm"): Access {
+    const reach = this.bus.reachOf(address);
+    if (reach === undefined) return Access.Fault;
+    this.charge(place, this.access[reach].read);
+    this.events.runDue(this.core.cycles);
+    return this.bus.read(address, size);
+  }
+
+  write(address: number, size: number, lo: number, hi = 0, place: Place = "vmm"): Access {
+    const reach = this.bus.reachOf(address);
+    if (reach === undefined) return Access.Fault;
+    this.charge(place, this.access[reach].write);
+    this.events.runDue(this.core.cycles);
+    return this.bus.write(address, size, lo, hi);
+  }
+
+  /** Types at the console; the serial line delivers it at its own pace. */
+  type(text: string): void {
+    this.console.type(text);
+    this.uart.poll();
+  }
+
+  // ---- running
+
+  private limit = Infinity;
+  private waiting = false;
+
+  /** Makes `run` return. The first reason counts. */
+  stop(reason: StopReason = { kind: "finished", code: 0 }): void {
+    this.stopped ??= reason;
+  }
+
+  /** Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`. */
+  run(until = Infinity): StopReason {
+    const { core, events } = this;
+    this.limit = until;
+    while (!this.stopped) {
+      const now = core.cycles;
+      if (now >= until) return { kind: "deadline" };
+      events.runDue(now);
+      if (this.stopped) break;
+      if (this.waiting) this.wait();
+      else this.leave(core.run(Math.min(events.next(), until, Number.MAX_SAFE_INTEGER)));
+    }
+    this.uart.drain();
+    return this.stopped;
+  }
+
+  /** Deals with the exit that ended a stretch of execution. */
+  private leave(exit: Exit): void {
+    switch (exit) {
+      case Exit.Deadline:
+        return;
+      case Exit.Mmio:
+        this.mmio();
+        return;
+      case Exit.WaitForInterrupt:
+        if (this.supervisor?.takesWaits) this.supervisor.handle(exit);
+        else this.wait();
+        return;
+      default:
+        if (this.supervisor) this.supervisor.handle(exit);
+        else this.stop({ kind: "guest-error", message: `exit ${exit}, and nobody plays that mode` });
+    }
+  }
+
+  /** WFI: time passes until an enabled interrupt is pending. A wait that `limit` cuts short goes on in the next `run`. */
+  private wait(): void {
+    this.waiting = true;
+    while (!this.stopped && this.core.cycles < this.limit) {
+      if (!this.idle()) this.stop({ kind: "deadlock" });
+      if (wakes(this.core)) {
+        this.waiting = false;
+        return;
+      }
+    }
+  }
+
+  private mmio(): void {
+    const { core, bus } = this;
+    const { u32 } = core;
+    this.mmioAccesses++;
+    const value = EXIT_VALUE >>> 2;
+    const address = core.number(EXIT_ADDRESS);
+    const size = u32[EXIT_SIZE >>> 2];
+    const isWrite = u32[EXIT_WRITE >>> 2] !== 0;
+    const outcome = isWrite
+      ? this.write(address, size, u32[value], u32[value + 1], "guest")
+      : this.read(address, size, "guest");
+    if (outcome === Access.Fault) u32[EXIT_PENDING >>> 2] = REFUSED;
+    else if (!isWrite) {
+      u32[value] = bus.lo;
+      u32[value + 1] = bus.hi;
+    }
+  }
+}

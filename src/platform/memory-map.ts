@@ -1,0 +1,31 @@
+// The board: QEMU's `virt` machine, addresses and interrupt numbers as its device tree states them, with the IOMMU
+// where QEMU puts its platform IOMMU.
+export { RAM_START } from "../../assembly/layout.js";
+
+export const FINISHER = { start: 0x10_0000, size: 0x1000 } as const;
+export const ACLINT = { start: 0x0200_0000, size: 0x1_0000 } as const;
+export const IOMMU = { start: 0x0301_0000, size: 0x1000, firstIrq: 36, wires: 4 } as const;
+export const PLIC = { start: 0x0c00_0000, size: 0x60_0000, sources: 96 } as const;
+export const UART = { start: 0x1000_0000, size: 0x100, irq: 10, clock: 3_686_400 } as const;
+export const VIRTIO_MMIO = { start: 0x1000_1000, size: 0x1000, firstIrq: 1 } as const;
+export const ECAM = { start: 0x3000_0000, size: 0x1000_0000 } as const;
+/** Where memory BARs may lie. */
+export const PCIE_WINDOW = { start: 0x4000_0000, size: 0x4000_0000 } as const;
+/** INTA of slot 0; the others follow by the swizzle. */
+export const PCIE_FIRST_IRQ = 32;
+
+/** `time` ticks per second. */
+export const TIMEBASE = 10_000_000;
+/** Where a kernel for S-mode is entered, in bytes from the start of RAM. */
+export const KERNEL_OFFSET = 0x20_0000;
+/** Room for the device tree at the end of RAM, in bytes. */
+export const DEVICE_TREE_SIZE = 0x1_0000;
+
+/** The n-th virtio-mmio slot. */
+export function virtioSlot(n: number): { start: number; size: number; irq: number } {
+  return {
+    start: VIRTIO_MMIO.start + n * VIRTIO_MMIO.size,
+    size: VIRTIO_MMIO.size,
+    irq: VIRTIO_MMIO.firstIrq + n,
+  };
+}

@@ -1,0 +1,192 @@
+// A hostile driver: it gives its disk addresses that are not its own to name. The same attack under each attach mode.
+import { generatedBytes } from "../backends/disk-image.js";
+import { UserError } from "../platform/user-error.js";
+import type { AttachModeName } from "../vmm/types.js";
+import type { MachineOptions, Runner } from "./compare.js";
+import type { AttackTarget, Damage, FaultRecord, GuestResult, RunConfig, RunResult, StopReason } from "./types.js";
+import { MODE_NAMES, MODES } from "./workload.js";
+
+export const ATTACK_TARGETS: readonly AttackTarget[] = ["vmm", "guest", "nowhere"];
+/** All modes with a VMM; a native guest has nobody beside it to attack. */
+export const ATTACK_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) => mode !== "native");
+/** Without the one that must be named. */
+export const DEFAULT_ATTACK_MODES: readonly AttachModeName[] = ATTACK_MODES.filter((mode) => MODES[mode].safe);
+
+/** The modes that promise that nothing outside the guest changes. The other two rest on the driver's good will. */
+const PROTECTING: readonly AttachModeName[] = ["emulated", "assigned", "assigned-rewrite", "paravirtual"];
+
+const DISK_SIZE = 1024 * 1024;
+const PAGE = 4096;
+
+export interface AttackOptions {
+  readonly kernel: Uint8Array;
+  readonly modes: readonly AttachModeName[];
+  readonly targets: readonly AttackTarget[];
+  /** Bytes of the attacker's RAM. */
+  readonly memory: number;
+  readonly machine: MachineOptions;
+}
+
+/** One request of the attack: "read" has the disk write to the address, "write" has it read from there. */
+export interface AttackOperation {
+  readonly op: string;
+  /** The forged address; null for the ordinary request that follows each forged one. */
+  readonly address: string | null;
+  readonly bytes: number;
+  /** How the guest saw it end. */
+  readonly status: string;
+  readonly ok: boolean;
+}
+
+/** damaged: memory outside the guest changed. leaked: only its contents got out. stopped: neither. */
+export type Verdict = "damaged" | "leaked" | "stopped";
+
+export interface AttackCase {
+  readonly mode: AttachModeName;
+  readonly target: AttackTarget;
+  readonly verdict: Verdict;
+  /** Whether the mode promises to stop it. */
+  readonly protects: boolean;
+  readonly operations: readonly AttackOperation[];
+  /** What changed outside the attacker's memory. */
+  readonly damage: readonly Damage[];
+  /** First bytes, in hexadecimal, that came out of memory that isn't the attacker's; null for none. */
+  readonly leaked: string | null;
+  /** Records of the IOMMU's fault queue. */
+  readonly faults: readonly FaultRecord[];
+  /** Whether the attacker's disk still answered afterwards. */
+  readonly deviceAlive: boolean;
+  /** How the attacker ended. */
+  readonly stop: StopReason;
+  readonly console: string;
+}
+
+/** Schema `yado.attack/1` without `host`. */
+export interface AttackReport {
+  readonly schema: "yado.attack/1";
+  readonly version: string;
+  readonly configuration: Readonly<Record<string, unknown>>;
+  readonly cases: readonly AttackCase[];
+}
+
+export interface AttackObserver {
+  started?(name: string): void;
+  finished?(name: string, verdict: Verdict): void;
+}
+
+/** Each on a machine of its own: what a forged read puts into memory must not be what a forged write gets out of it. */
+const OPERATIONS = ["read", "write"] as const;
+
+interface Aim {
+  readonly mode: AttachModeName;
+  readonly target: AttackTarget;
+  readonly op: (typeof OPERATIONS)[number];
+}
+
+/** The run itself adds the target's address to the command line. */
+function runConfig({ kernel, memory, machine }: AttackOptions, { mode, target, op }: Aim): RunConfig {
+  const seed = machine.seed ?? 1;
+  const bootargs = `workload=none driver=${MODES[mode].option} seed=${seed} attack-op=${op}`;
+  return {
+    ...machine,
+    guests: [{ name: "attacker", kernel, mode, ram: memory, bootargs }],
+    disks: [{ size: DISK_SIZE, image: generatedBytes(DISK_SIZE, seed) }],
+    attack: { target },
+    allowRaw: mode === "assigned-raw",
+  };
+}
+
+type AttackLine = GuestResult["attacks"][number];
+
+function operation(line: AttackLine): AttackOperation {
+  return {
+    op: line.op ?? "",
+    address: line.op === "check" ? null : (line.address ?? null),
+    bytes: Number(line.bytes ?? 0),
+    status: line.status ?? "",
+    ok: Number(line.code ?? 0) === 0,
+  };
+}
+
+/**
+ * After a forged write that succeeded, the disk holds what lay at the address: the ordinary read that follows shows it,
+ * where such a read arrives at all.
+ */
+function leak(mode: AttachModeName, lines: readonly AttackLine[]): string | null {
+  const at = lines.findIndex((line) => line.op === "write" && Number(line.code) === 0);
+  if (at < 0) return null;
+  return MODES[mode].safe ? (lines[at + 1]?.data ?? "") : "";
+}
+
+/** Of two runs; the same page damaged in both is one damage. */
+function merged(runs: readonly RunResult[]): Damage[] {
+  const places = new Map<string, Damage>();
+  for (const damage of runs.flatMap((run) => run.damage)) {
+    const place = `${damage.owner} ${damage.what} ${Math.floor(damage.first / PAGE)}`;
+    const seen = places.get(place);
+    if (!seen || damage.bytes > seen.bytes) places.set(place, damage);
+  }
+  return [...places.values()];
+}
+
+function judged(mode: AttachModeName, target: AttackTarget, runs: readonly RunResult[]): AttackCase {
+  const attackers = runs.map((run) => run.guests[0]);
+  const lines = attackers.map((attacker) => attacker.attacks);
+  const damage = merged(runs);
+  const leaked = leak(mode, lines.flat());
+  const answered = (attacks: readonly AttackLine[]) =>
+    attacks.at(-1)?.op === "check" && Number(attacks.at(-1)?.code) === 0;
+  return {
+    mode,
+    target,
+    verdict: damage.length > 0 ? "damaged" : leaked !== null ? "leaked" : "stopped",
+    protects: PROTECTING.includes(mode),
+    operations: lines.flat().map(operation),
+    damage,
+    leaked,
+    faults: runs.flatMap((run) => run.faults),
+    deviceAlive: lines.every(answered),
+    stop: attackers.find(({ stop }) => stop.kind !== "shutdown")?.stop ?? attackers[0].stop,
+    console: attackers.map((attacker) => attacker.console).join(""),
+  };
+}
+
+/** Runs every attack under every mode. */
+export async function attack(
+  options: AttackOptions,
+  services: { readonly run: Runner; readonly version: string; readonly observer?: AttackObserver },
+): Promise<AttackReport> {
+  const { modes, targets } = options;
+  if (modes.length === 0 || modes.includes("native")) {
+    throw new UserError("no mode with a VMM to attack", "--modes", `Choose from ${ATTACK_MODES.join(", ")}`);
+  }
+  const pairs = modes.flatMap((mode) => targets.map((target) => ({ mode, target })));
+  const outcomes = await Promise.all(
+    pairs.map(async ({ mode, target }) => {
+      const name = `${mode} against ${target}`;
+      const runs = await Promise.all(
+        OPERATIONS.map((op, i) =>
+          services.run(runConfig(options, { mode, target, op }), {
+            started: () => i === 0 && services.observer?.started?.(name),
+            progress: () => {},
+          }),
+        ),
+      );
+      const outcome = judged(mode, target, runs);
+      services.observer?.finished?.(name, outcome.verdict);
+      return { outcome, resolved: runs[0].resolved };
+    }),
+  );
+  const { guests: _guests, attack: _attack, ...configuration } = outcomes[0].resolved;
+  return {
+    schema: "yado.attack/1",
+    version: services.version,
+    configuration: { memory: options.memory, ...configuration },
+    cases: outcomes.map(({ outcome }) => outcome),
+  };
+}
+
+/** Whether every mode kept what it promises, and every attacker came to its attack. */
+export function withstood({ cases }: AttackReport): boolean {
+  return cases.every((one) => (!one.protects || one.verdict === "stopped") && one.operations.length > 0);
+}

@@ -1,0 +1,158 @@
+// One guest program on one disk, once per attach mode.
+import { checksum } from "../metrics/checksum.js";
+import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
+import { UserError } from "../platform/user-error.js";
+import type { AttachModeName } from "../vmm/types.js";
+import type { RunConfig, RunResult } from "./types.js";
+import { bootargs, hashesInOrder, MODES, type Workload, writes } from "./workload.js";
+
+/** What may be set about the machine: the part of a RunConfig that isn't guests and disks. */
+export type MachineOptions = Omit<RunConfig, "guests" | "disks" | "attack" | "allowRaw" | "keepDisks">;
+
+export interface CompareOptions {
+  /** The guest program: an ELF file's bytes. */
+  readonly kernel: Uint8Array;
+  /** The disk's contents; every mode starts from them. Not changed. */
+  readonly image: Uint8Array;
+  readonly modes: readonly AttachModeName[];
+  readonly workload: Workload;
+  /** Bytes of guest RAM. */
+  readonly memory: number;
+  readonly machine: MachineOptions;
+}
+
+/** Told how one run goes on. */
+export interface RunWatch {
+  /** The run begins: others may have gone before it. */
+  started(): void;
+  /** As RunObserver's. */
+  progress(dmaBytes: number, cycles: number): void;
+}
+
+/** Runs one configuration, now or when its turn comes. */
+export type Runner = (config: RunConfig, watch: RunWatch) => RunResult | Promise<RunResult>;
+
+/** Told how a comparison goes on. `bytes` is what a mode has moved so far, at most `total`. */
+export interface CompareObserver {
+  started?(mode: AttachModeName, total: number): void;
+  progress?(mode: AttachModeName, bytes: number, total: number): void;
+  finished?(mode: AttachModeName, report: GuestReport): void;
+}
+
+/** What a comparison found: schema `yado.compare/1` without `host`. See docs/compare-json.md. */
+export interface CompareReport {
+  readonly schema: "yado.compare/1";
+  readonly version: string;
+  readonly disk: {
+    readonly bytes: number;
+    readonly crc32c: string;
+    /** For a workload that writes: the contents after each mode. */
+    readonly after: Readonly<Record<string, string>> | null;
+  };
+  readonly workload: Workload;
+  /** Everything else the figures depend on, with every default filled in. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+  /** The host's own checksum of what the guests were to hash; null where it can't know. */
+  readonly expectedChecksum: string | null;
+  readonly baseline: AttachModeName | null;
+  readonly modes: readonly GuestReport[];
+}
+
+export interface CompareOutcome {
+  readonly report: CompareReport;
+  /** The disk after the run, if the workload writes and all modes left the same; else undefined. */
+  readonly written: Uint8Array | undefined;
+}
+
+/** How a runner is used for several configurations at a time. */
+export interface CompareServices {
+  readonly run: Runner;
+  readonly version: string;
+  readonly observer?: CompareObserver;
+}
+
+const crc = async (data: Uint8Array) => (await checksum("crc32c", data)) as string;
+
+/** The bytes that the workload covers. */
+export function span(workload: Workload, bytes: number): number {
+  return workload.total === 0 ? bytes : Math.min(workload.total, bytes);
+}
+
+function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
+  return {
+    ...options.machine,
+    guests: [
+      { name: mode, kernel: options.kernel, bootargs: bootargs(options.workload, mode), mode, ram: options.memory },
+    ],
+    disks: [{ size: options.image.length, image: options.image }],
+    allowRaw: mode === "assigned-raw",
+    keepDisks: writes(options.workload.kind),
+  };
+}
+
+/** Runs the program once per mode, all at once as far as the runner lets them, and compares. */
+export async function compare(options: CompareOptions, services: CompareServices): Promise<CompareOutcome> {
+  const { image, workload, modes } = options;
+  const { observer } = services;
+  if (modes.length === 0)
+    throw new UserError("no attach mode is named", "--modes", "Name at least one, as in --modes native");
+  const total = span(workload, image.length);
+  const expected = hashesInOrder(workload) ? await checksum(workload.hash, image.subarray(0, total)) : undefined;
+
+  const results = await Promise.all(
+    modes.map(async (mode) => {
+      const result = await services.run(runConfig(options, mode), {
+        started: () => observer?.started?.(mode, total),
+        progress: (dmaBytes) => observer?.progress?.(mode, Math.min(dmaBytes, total), total),
+      });
+      observer?.finished?.(mode, guestReport(result.guests[0], result.frequency, expected));
+      return result;
+    }),
+  );
+
+  const reference = expected ?? referenceChecksum(results);
+  const reports = results.map((result) => guestReport(result.guests[0], result.frequency, reference));
+  const baseline = reports.find((report) => report.mode === "native");
+  const { guests: _guests, ...configuration } = results[0].resolved;
+
+  const after = await diskDigests(modes, results);
+  const digests = new Set(Object.values(after ?? {}));
+  const written = after && digests.size === 1 && reports.every(succeeded) ? results[0].disks?.[0] : undefined;
+  return {
+    report: {
+      schema: "yado.compare/1",
+      version: services.version,
+      disk: { bytes: image.length, crc32c: await crc(image), after },
+      workload,
+      configuration: { memory: options.memory, ...configuration },
+      expectedChecksum: expected ?? null,
+      baseline: baseline ? "native" : null,
+      modes: relativeTo(baseline, reports),
+    },
+    written,
+  };
+}
+
+/** Where the host can't compute a checksum, the first safe mode's stands for it: native's, if it ran. */
+function referenceChecksum(results: readonly RunResult[]): string | undefined {
+  const guests = results.map((result) => result.guests[0]).filter((guest) => MODES[guest.mode].safe && reported(guest));
+  const reference = guests.find((guest) => guest.mode === "native") ?? guests[0];
+  return reference && reported(reference);
+}
+
+async function diskDigests(modes: readonly AttachModeName[], results: readonly RunResult[]) {
+  const digests: [string, string][] = [];
+  for (const [i, { disks }] of results.entries()) {
+    if (disks?.[0]) digests.push([modes[i], await crc(disks[0])]);
+  }
+  return digests.length > 0 ? Object.fromEntries(digests) : null;
+}
+
+function succeeded(report: GuestReport): boolean {
+  return report.status === "ok";
+}
+
+/** Whether a report is what a user may rely on: every safe mode finished, with the right checksum. */
+export function sound(reports: readonly GuestReport[]): boolean {
+  return reports.every((report) => succeeded(report) || (!MODES[report.mode].safe && report.status !== "hung"));
+}

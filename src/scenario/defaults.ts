@@ -1,0 +1,188 @@
+// A run's configuration with its defaults filled in, and checked for what can't be assembled.
+import { RAM_MAX } from "../../assembly/layout.js";
+import { Costs } from "../platform/costs.js";
+import { UserError } from "../platform/user-error.js";
+import { attachModes } from "../vmm/attach/index.js";
+import type { HostedGuest } from "../vmm/hosted.js";
+import { LARGE_PAGE } from "../vmm/memory/gstage.js";
+import type { DiskConfig, GuestConfig, RunConfig } from "./types.js";
+
+const MIB = 0x10_0000;
+const SECTOR = 512;
+const DEFAULT_DISK_SIZE = 8 * MIB;
+/** INTx of slots 1…4 lead to PLIC sources of their own. */
+const MOST_DISKS = 4;
+/** What the hub has room for: assembly/hub/state.ts. */
+const MOST_IOTLB_ENTRIES = 4096;
+const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
+
+export interface ResolvedConfig {
+  readonly guests: readonly HostedGuest[];
+  readonly disks: readonly DiskConfig[];
+  readonly seed: number;
+  readonly core: "timed" | "flat";
+  readonly chunk: number;
+  readonly vmmRam: number;
+  readonly pageSize: number;
+  readonly iommuPageSize: number;
+  readonly costs: Costs;
+  readonly iotlb: { readonly entries: number; readonly ways: number } | undefined;
+  readonly timeSlice: number;
+  readonly maxCycles: number;
+  readonly native: boolean;
+}
+
+function refuse(problem: string, place: string, remedy: string): never {
+  throw new UserError(problem, place, remedy);
+}
+
+/** Fills in defaults; UserError names what doesn't fit together. */
+export function resolveConfig(config: RunConfig): ResolvedConfig {
+  const chunk = config.chunk ?? 4 * MIB;
+  if (chunk < LARGE_PAGE || !Number.isInteger(Math.log2(chunk))) {
+    refuse(`chunks of ${chunk} bytes`, "chunk", "Give a power of two of at least 2 MiB");
+  }
+  const vmmRam = config.vmmRam ?? Math.max(16 * MIB, chunk);
+  if (vmmRam < 16 * MIB || vmmRam % chunk !== 0) {
+    refuse(`${vmmRam} bytes for the VMM`, "vmmRam", `Give a multiple of the chunk (${chunk}), at least 16 MiB`);
+  }
+  const pageSize = pageSizeOf(config.pageSize ?? LARGE_PAGE, "pageSize");
+  const iommuPageSize = pageSizeOf(config.iommuPageSize ?? pageSize, "iommuPageSize");
+  const disks = config.disks ?? [{ size: DEFAULT_DISK_SIZE }];
+  checkDisks(disks);
+  if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
+  const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
+  checkGuests(config, guests);
+  const ram = guests.reduce((sum, guest) => sum + guest.ram, 0);
+  if (ram + vmmRam + 4 * chunk > RAM_MAX) {
+    refuse(`${ram} bytes of guest memory`, "guests", `All memory together may be ${RAM_MAX} bytes`);
+  }
+  const { iotlb } = config;
+  if (iotlb) checkIotlb(iotlb.entries, iotlb.ways ?? iotlb.entries);
+  return {
+    guests,
+    disks,
+    seed: config.seed ?? 1,
+    core: config.core ?? "timed",
+    chunk,
+    vmmRam,
+    pageSize,
+    iommuPageSize,
+    costs: new Costs(config.costs, config.profile),
+    iotlb: iotlb && { entries: iotlb.entries, ways: iotlb.ways ?? iotlb.entries },
+    timeSlice: config.timeSlice ?? 15_000_000,
+    maxCycles: config.maxCycles ?? 60_000_000_000,
+    native: guests[0].mode === "native",
+  };
+}
+
+function pageSizeOf(value: number, place: string): number {
+  if (value !== 0x1000 && value !== LARGE_PAGE) refuse(`pages of ${value} bytes`, place, "Give 4096 or 2097152");
+  return value;
+}
+
+function checkIotlb(entries: number, ways: number): void {
+  const whole = Number.isInteger(entries) && Number.isInteger(ways) && entries >= 1 && entries <= MOST_IOTLB_ENTRIES;
+  if (!whole || ways < 1 || entries % ways !== 0) {
+    refuse(
+      `an IOTLB of ${entries} entries in ${ways} ways`,
+      "iotlb",
+      `Give up to ${MOST_IOTLB_ENTRIES} entries, and ways that divide them`,
+    );
+  }
+}
+
+function checkDisks(disks: readonly DiskConfig[]): void {
+  if (disks.length > MOST_DISKS) refuse(`${disks.length} disks`, "disks", `There may be ${MOST_DISKS}`);
+  for (const [i, disk] of disks.entries()) {
+    if (!(disk.size > 0) || disk.size % SECTOR !== 0) {
+      refuse(`a disk of ${disk.size} bytes`, `disks[${i}].size`, "Give a multiple of 512 above 0");
+    }
+    if (disk.image && disk.image.length > disk.size) {
+      refuse(
+        `an image of ${disk.image.length} bytes on a disk of ${disk.size}`,
+        `disks[${i}].image`,
+        "Make the disk larger",
+      );
+    }
+  }
+}
+
+function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chunk: number): HostedGuest {
+  const place = `guests[${index}]`;
+  const ram = guest.ram ?? 64 * MIB;
+  if (!(ram >= chunk) || ram % chunk !== 0) {
+    refuse(`${ram} bytes of RAM`, `${place}.ram`, `Give a multiple of the chunk (${chunk})`);
+  }
+  if (!(guest.mode in attachModes)) {
+    refuse(
+      `no attach mode is called "${guest.mode}"`,
+      `${place}.mode`,
+      `Choose one of ${Object.keys(attachModes).join(", ")}`,
+    );
+  }
+  const disk = guest.disk ?? 0;
+  const disks = config.disks?.length ?? 1;
+  if (!(disk >= 0 && disk < disks)) refuse(`no disk ${disk}`, `${place}.disk`, `There are ${disks}, counted from 0`);
+  const size = config.disks?.[disk].size ?? DEFAULT_DISK_SIZE;
+  return {
+    name: guest.name ?? `guest${index}`,
+    kernel: guest.kernel,
+    bootargs: guest.bootargs,
+    mode: guest.mode,
+    ram,
+    disk,
+    range: guest.range ?? share(config, index, size),
+  };
+}
+
+/** An equal share of the disk, in whole pages where there is room. */
+function share(config: RunConfig, index: number, size: number): { start: number; length: number } {
+  const disk = config.guests[index].disk ?? 0;
+  const users = config.guests.flatMap((guest, i) => ((guest.disk ?? 0) === disk ? [i] : []));
+  if (users.length === 1) return { start: 0, length: size };
+  const equal = Math.floor(size / users.length);
+  const length = equal - (equal % (equal >= 0x1000 ? 0x1000 : SECTOR));
+  return { start: users.indexOf(index) * length, length };
+}
+
+/** Ranges may overlap: whether guests see the same sectors is the scenario's choice. */
+function checkRange({ range, mode }: HostedGuest, size: number, place: string): void {
+  const { start, length } = range;
+  if (!(start >= 0 && length > 0 && start + length <= size) || start % SECTOR !== 0 || length % SECTOR !== 0) {
+    refuse(
+      `the range ${start}+${length} of a disk of ${size} bytes`,
+      place,
+      "Give whole sectors of 512 bytes inside the disk",
+    );
+  }
+  if (attachModes[mode].exclusive && (start !== 0 || length !== size)) {
+    refuse(`a range for mode ${mode}`, place, "It has the whole disk: leave range out");
+  }
+}
+
+function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
+  for (const [i, guest] of guests.entries()) {
+    const place = `guests[${i}]`;
+    if (RESERVED_NAMES.includes(guest.name))
+      refuse(`the name "${guest.name}"`, place, "Choose another: reports use it");
+    if (guests.findIndex((other) => other.name === guest.name) !== i) {
+      refuse(`a second guest called "${guest.name}"`, place, "Give each a name of its own");
+    }
+    if (guest.mode === "native" && guests.length > 1) {
+      refuse("a native guest beside others", place, "It owns the whole machine: let it be the only one");
+    }
+    if (guest.mode === "assigned-raw" && !config.allowRaw) {
+      refuse("mode assigned-raw without consent", place, "Set allowRaw: its DMA goes wrong by design");
+    }
+    const other = guests.findIndex((one, j) => j !== i && one.disk === guest.disk);
+    if (attachModes[guest.mode].exclusive && other >= 0) {
+      refuse(
+        `mode ${guest.mode} takes disk ${guest.disk} for itself, but ${guests[other].name} uses it`,
+        `${place}.disk`,
+        "Give it a disk of its own, or share in mode emulated or paravirtual",
+      );
+    }
+    checkRange(guest, config.disks?.[guest.disk].size ?? DEFAULT_DISK_SIZE, `${place}.range`);
+  }
+}

@@ -1,0 +1,218 @@
+// From what the user wrote (flags, files) to run configurations: defaults, ranges, and what fits together.
+import { RAM_MAX } from "../../assembly/layout.js";
+import { bytes } from "../metrics/format.js";
+import { PARAMETERS } from "../platform/costs.js";
+import { UserError } from "../platform/user-error.js";
+import type { MachineOptions } from "./compare.js";
+import { suggest } from "./near.js";
+import { parseSize, SIZE_FORM } from "./quantity.js";
+import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
+import { defaultWorkload, type Workload } from "./workload.js";
+
+export const SECTOR = 512;
+const PAGE_SIZES = [4096, 2 * 1024 * 1024];
+const CHUNK = 4 * 1024 * 1024;
+const VMM_MEMORY = 16 * 1024 * 1024;
+/** Chunks that the machine keeps beyond everyone's memory. */
+const SPARE = 4 * CHUNK;
+/** The probe's I/O buffers begin at this offset of its RAM; the device tree takes the last 64 KiB. */
+const BUFFERS = 4 * 1024 * 1024;
+const DEVICE_TREE = 0x1_0000;
+/** The probe's limits: guests/probe/block.h. */
+const MAX_DEPTH = 64;
+/** Entries of the IOTLB when only its ways are set. */
+const IOTLB_ENTRIES = 64;
+const MAX_REQUEST = 1024 * 1024;
+
+/** Bytes of the disk of `npm start`, which is generated: the repository holds no image. */
+export const DEFAULT_DISK_SIZE = 8 * 1024 * 1024;
+export const DEFAULT_MEMORY = 64 * 1024 * 1024;
+
+/** Where a value was written, for messages: an option, or a place in a file. */
+export type PlaceOf = (key: string) => string;
+
+/** Names of all cost parameters. */
+export const COST_NAMES: readonly string[] = Object.keys(PARAMETERS);
+
+function complain(problem: string, place: string, remedy: string): never {
+  throw new UserError(problem, place, remedy);
+}
+
+function checkCosts(costs: Readonly<Record<string, number>>, place: PlaceOf): Readonly<Record<string, number>> {
+  for (const [name, value] of Object.entries(costs)) {
+    if (!COST_NAMES.includes(name)) {
+      complain(`no cost is called "${name}"`, place(`costs.${name}`), suggest(name, COST_NAMES));
+    }
+    if (!Number.isFinite(value) || value < 0) {
+      complain(`${value} is no cost`, place(`costs.${name}`), "Give a number of at least 0");
+    }
+  }
+  return costs;
+}
+
+/** Checks and translates the machine's part. Keys left out keep the run's own defaults. */
+export function resolveMachine(file: MachineFile, place: PlaceOf): MachineOptions {
+  for (const key of ["page-size", "iommu-page-size"] as const) {
+    const value = file[key];
+    if (value !== undefined && !PAGE_SIZES.includes(value)) {
+      complain(`${bytes(value)} is no page size of the second stage`, place(key), "Give 4K or 2M");
+    }
+  }
+  const iotlb = file.iotlb && { entries: IOTLB_ENTRIES, ...file.iotlb };
+  if (iotlb?.ways !== undefined && iotlb.entries % iotlb.ways !== 0) {
+    complain(
+      `${iotlb.entries} entries don't divide into sets of ${iotlb.ways}`,
+      place("iotlb.ways"),
+      "Give a number of ways that divides the number of entries",
+    );
+  }
+  for (const key of ["chunk", "vmm-memory"] as const) {
+    const value = file[key];
+    const unit = key === "chunk" ? CHUNK : (file.chunk ?? CHUNK);
+    if (value !== undefined && (value === 0 || value % unit !== 0)) {
+      complain(`${bytes(value)} doesn't fit`, place(key), `Give a multiple of ${bytes(unit)}`);
+    }
+  }
+  const options: Record<string, unknown> = {
+    core: file.core,
+    seed: file.seed,
+    iotlb,
+    pageSize: file["page-size"],
+    iommuPageSize: file["iommu-page-size"],
+    profile: file.profile,
+    timeSlice: file["time-slice"],
+    maxCycles: file["max-cycles"],
+    chunk: file.chunk,
+    vmmRam: file["vmm-memory"],
+    costs: file.costs && checkCosts(file.costs, place),
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** Fills in the workload's defaults, and checks its limits against the probe's and the disk's. */
+export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: number): Workload {
+  const kind = file.kind ?? defaultWorkload.kind;
+  const hash = kind === "checksum" ? defaultWorkload.hash : "none";
+  const workload = { ...defaultWorkload, hash, ...file } as Workload;
+  const { bs, qd, total } = workload;
+  if (bs === 0 || bs % SECTOR !== 0 || bs > MAX_REQUEST) {
+    complain(
+      `requests of ${bytes(bs)} are impossible`,
+      place("bs"),
+      `Give a multiple of 512 bytes, at most ${bytes(MAX_REQUEST)}`,
+    );
+  }
+  if (qd < 1 || qd > MAX_DEPTH) {
+    complain(`${qd} requests in flight are impossible`, place("qd"), `Give a number from 1 to ${MAX_DEPTH}`);
+  }
+  if (total % SECTOR !== 0) {
+    complain(
+      `${total} bytes aren't whole sectors`,
+      place("total"),
+      "Give a multiple of 512 bytes, or 0 for the whole disk",
+    );
+  }
+  if (total > available && !workload.kind.startsWith("rand")) {
+    complain(
+      `${bytes(total)} are more than the ${bytes(available)} of the disk that the guest has`,
+      place("total"),
+      "Give less, or 0 for all of it",
+    );
+  }
+  return workload;
+}
+
+/** Checks the RAM of one guest against what the probe needs, and of all against what the machine can hold. */
+export function checkMemory(memory: number, workload: Workload, place: string, all = memory, vmm = VMM_MEMORY): void {
+  const least = Math.ceil((BUFFERS + workload.bs * workload.qd + DEVICE_TREE) / CHUNK) * CHUNK;
+  if (memory < least) {
+    complain(
+      `${bytes(memory)} are too little memory for a guest with ${workload.qd} requests of ${bytes(workload.bs)}`,
+      place,
+      `Give at least ${bytes(least)}, or a smaller --bs or --qd`,
+    );
+  }
+  if (memory % CHUNK !== 0)
+    complain(`${memory} bytes of memory don't fit`, place, `Give a multiple of ${bytes(CHUNK)}`);
+  if (all + vmm + SPARE > RAM_MAX) {
+    complain(
+      `${bytes(all)} for guests and ${bytes(vmm)} for the VMM don't fit into the machine`,
+      place,
+      `All memory together may be ${bytes(RAM_MAX - SPARE)}`,
+    );
+  }
+}
+
+/** Checks a disk image's size. */
+export function checkImage(length: number, place: string): void {
+  if (length === 0) complain("the disk image is empty", place, "Give a file of at least 512 bytes");
+  if (length % SECTOR !== 0) {
+    complain(
+      `the disk image has ${length} bytes, ${length % SECTOR} more than whole sectors of 512`,
+      place,
+      `Pad it, as with \`truncate -s %512 FILE\``,
+    );
+  }
+}
+
+/** What a sweep sets for one value: keys of the machine, the workload, or the memory. */
+export interface SweepStep {
+  readonly label: string;
+  readonly machine?: MachineFile;
+  readonly workload?: WorkloadFile;
+  readonly memory?: number;
+}
+
+/** Checks a sweep and translates each of its values. */
+export function sweepSteps(parameter: string, values: readonly (string | number)[], place: string): SweepStep[] {
+  const known = [...SWEEP_PARAMETERS, ...COST_NAMES];
+  if (!known.includes(parameter))
+    complain(`nothing to vary is called "${parameter}"`, place, suggest(parameter, known));
+  return values.map((value) => step(parameter, value, place));
+}
+
+function step(parameter: string, value: string | number, place: string): SweepStep {
+  const label = String(value);
+  const size = () => parseSize(value) ?? complain(`"${label}" is no size`, place, `Expected: ${SIZE_FORM}`);
+  const number = () => {
+    const parsed = typeof value === "number" ? value : value.trim() === "" ? Number.NaN : Number(value);
+    return Number.isFinite(parsed) && parsed >= 0
+      ? parsed
+      : complain(`"${label}" is no number`, place, "Give numbers of at least 0");
+  };
+  const whole = () => {
+    const parsed = number();
+    return Number.isSafeInteger(parsed) && parsed > 0
+      ? parsed
+      : complain(`"${label}" is no count`, place, "Give whole numbers of at least 1");
+  };
+  switch (parameter) {
+    case "iotlb-entries":
+      return { label, machine: { iotlb: { entries: whole() } } };
+    case "iotlb-ways":
+      return { label, machine: { iotlb: { ways: whole() } } };
+    case "page-size":
+    case "iommu-page-size":
+      return { label, machine: { [parameter]: size() } };
+    case "profile":
+      if (value !== "kernel" && value !== "userspace")
+        complain(`"${label}" is no profile`, place, "Give kernel or userspace");
+      return { label, machine: { profile: value } };
+    case "memory":
+      return { label, memory: size() };
+    case "bs":
+      return { label, workload: { bs: size() } };
+    case "qd":
+      return { label, workload: { qd: whole() } };
+    default:
+      return { label, machine: { costs: { [parameter]: number() } } };
+  }
+}
+
+/** `over` on top of `under`; costs and the IOTLB's shape are merged key by key. */
+export function mergeMachine(under: MachineFile, over: MachineFile): MachineFile {
+  const merged: MachineFile = { ...under, ...over };
+  if (under.costs && over.costs) merged.costs = { ...under.costs, ...over.costs };
+  if (under.iotlb && over.iotlb) merged.iotlb = { ...under.iotlb, ...over.iotlb };
+  return merged;
+}

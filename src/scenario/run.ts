@@ -1,0 +1,277 @@
+// One run: a machine, its disks and its guests from a plain configuration; what was counted, printed and damaged.
+import { Counter } from "../../assembly/isa/counter.js";
+import { RAM_START } from "../../assembly/layout.js";
+import { Medium } from "../backends/medium.js";
+import { Core } from "../core/core.js";
+import { NvmeController } from "../devices/nvme/controller.js";
+import { bootNative } from "../platform/boot.js";
+import { mediumParameters, nvmeTimes } from "../platform/device-times.js";
+import { Machine, type StopReason as MachineStop } from "../platform/machine.js";
+import type { PcieFunction } from "../platform/pcie.js";
+import type { IrqLine } from "../platform/ports.js";
+import { NVME_FUNCTION } from "../vmm/attach/nvme-function.js";
+import { vmmCosts } from "../vmm/costs.js";
+import { type Hosted, startHosted } from "../vmm/hosted.js";
+import { type PlacedRun, Placement } from "../vmm/memory/placement.js";
+import { attackAddress, attackTop } from "./attack-aim.js";
+import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./counters.js";
+import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
+import { type ResolvedConfig, resolveConfig } from "./defaults.js";
+import { Landing } from "./landing.js";
+import { countOf, taggedLines } from "./result-lines.js";
+import { Traffic } from "./traffic.js";
+import type { FaultRecord, GuestResult, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
+import { Watch } from "./watch.js";
+
+/** Cycles between two calls of the observer. */
+const PROGRESS_EVERY = 5_000_000;
+/** The region of interest that counts. */
+const REGION = 1;
+/** IOMMU register ddtp, and its mode Bare: addresses of devices are physical. */
+const DDTP = 16;
+const DDTP_BARE = 1;
+
+/** First begin and last end of a guest's region of interest. */
+interface Region {
+  begin: Snapshot;
+  marked: boolean;
+  end: Snapshot | undefined;
+}
+
+interface Disk {
+  readonly image: DiskImage;
+  readonly fn: PcieFunction;
+  readonly traffic: Traffic;
+  raised: number;
+}
+
+/** Runs a configuration to its end. UserError when it can't be assembled; a guest's mistakes are part of the result. */
+export function run(config: RunConfig, observer?: RunObserver): RunResult {
+  return new Run(config, observer).result();
+}
+
+class Run {
+  private readonly config: ResolvedConfig;
+  private readonly placement: Placement;
+  private readonly machine: Machine;
+  private readonly disks: Disk[];
+  private readonly landing: Landing;
+  private readonly watch: Watch;
+  private readonly regions: Region[];
+  private hosted: Hosted | undefined;
+
+  constructor(
+    private readonly given: RunConfig,
+    private readonly observer: RunObserver | undefined,
+  ) {
+    const config = resolveConfig(given);
+    this.config = config;
+    const { chunk, vmmRam, guests, native } = config;
+    this.placement = native
+      ? new Placement({ guests, chunk, vmmRam: 0 })
+      : new Placement({ guests, chunk, vmmRam, top: given.attack ? attackTop(chunk) : [] });
+    const core = new Core(this.placement.ramSize, config.core);
+    if (config.iotlb) core.exports.hubConfigure(config.iotlb.entries, config.iotlb.ways, 0, config.seed);
+    this.machine = new Machine({ core, costs: config.costs });
+    this.landing = new Landing(this.placement, () => this.hosted?.vmm.guests[this.rawGuest]?.memory);
+    this.disks = config.disks.map((_, i) => this.makeDisk(i));
+    this.watch = new Watch(core, native ? [] : this.watched());
+    this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
+  }
+
+  result(): RunResult {
+    const { machine, config } = this;
+    this.start();
+    let stop: MachineStop;
+    do {
+      stop = machine.run(Math.min(config.maxCycles, machine.core.cycles + PROGRESS_EVERY));
+      this.observer?.progress(this.dmaBytes(), machine.core.cycles);
+    } while (stop.kind === "deadline" && machine.core.cycles < config.maxCycles);
+    return {
+      guests: config.guests.map((_, i) => this.guestResult(i, stop)),
+      cycles: machine.core.cycles,
+      cyclesBy: machine.account.cycles(),
+      frequency: config.costs.frequency,
+      memoryMap: this.placement.map(),
+      damage: this.watch.damage(),
+      faults: this.faults(),
+      ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
+      resolved: this.resolved(),
+    };
+  }
+
+  // ---- assembly
+
+  private get rawGuest(): number {
+    return this.config.guests.findIndex((guest) => guest.mode === "assigned-raw");
+  }
+
+  /** The VMM's image lies at the start of its memory; it and what an attack aims at must not change. */
+  private watched(): PlacedRun[] {
+    this.placement.allocate(this.config.vmmRam / 4, 0x1000, "code and data");
+    const still = new Set(["code and data", "neighbour's RAM"]);
+    return this.placement.map().filter(({ what }) => still.has(what));
+  }
+
+  private makeDisk(index: number): Disk {
+    const { machine, config } = this;
+    const { size, image } = config.disks[index];
+    const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
+    const raw = config.guests[this.rawGuest]?.disk === index;
+    const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
+    const { fn } = machine.attachPcie({ ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index }, ({ irq, dma, clock }) => {
+      const port = made.traffic.observe(raw ? this.landing.observe(dma) : dma);
+      const line = counted(irq, () => made.raised++);
+      const serial = `YADO${String(index + 1).padStart(4, "0")}`;
+      const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
+      const backend = new Medium(machine.events, disk, mediumParameters(config.costs));
+      return new NvmeController(
+        { irq: line, dma: port, clock, backend },
+        { serialNumber: serial, uuid, times: nvmeTimes(config.costs) },
+      );
+    });
+    return Object.assign(made, { fn });
+  }
+
+  private start(): void {
+    const { config, machine } = this;
+    this.watch.fill();
+    if (config.native) this.startNative();
+    else this.startHosted();
+    machine.core.exports.flushTranslations();
+  }
+
+  private startNative(): void {
+    const { machine, config } = this;
+    const [guest] = config.guests;
+    machine.core.exports.iommuWrite(DDTP, DDTP_BARE);
+    machine.regionOfInterest = (id, begin) => this.mark(0, id, begin);
+    bootNative(machine, { bytes: guest.kernel, name: guest.name }, { bootargs: this.bootargs(0), pcie: true });
+  }
+
+  private startHosted(): void {
+    const { machine, config, disks } = this;
+    const guests = config.guests.map((guest, i) => ({ ...guest, bootargs: this.bootargs(i) }));
+    this.hosted = startHosted(
+      machine,
+      disks.map(({ fn }) => fn),
+      this.placement,
+      { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
+    );
+    this.hosted.vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+  }
+
+  /** The attacker is the first guest; it is told where to aim. */
+  private bootargs(index: number): string {
+    const { attack } = this.given;
+    const { bootargs, ram } = this.config.guests[index];
+    if (!attack || index !== 0) return bootargs;
+    const address = attackAddress(attack.target, this.placement, RAM_START + ram);
+    return `${bootargs} attack=${attack.target} attack-address=0x${address.toString(16)}`;
+  }
+
+  // ---- results
+
+  private mark(guest: number, id: number, begin: boolean): void {
+    if (id !== REGION) return;
+    const region = this.regions[guest];
+    if (!begin) region.end = this.snapshot(guest);
+    else if (!region.marked) {
+      region.begin = this.snapshot(guest);
+      region.marked = true;
+    }
+  }
+
+  private snapshot(guest: number): Snapshot {
+    const { machine, hosted } = this;
+    const disk = this.disks[this.config.guests[guest].disk];
+    const account = hosted?.vmm.guests[guest].account ?? nativeAccount(machine, disk.raised);
+    return snapshot(machine, account, disk.traffic.now());
+  }
+
+  private guestResult(index: number, stop: MachineStop): GuestResult {
+    const { machine, config, hosted } = this;
+    const { name, mode } = config.guests[index];
+    const vm = hosted?.vmm.guests[index];
+    const text = (vm?.console ?? machine.console).text();
+    const region = this.regions[index];
+    const counters = countersBetween(region.begin, region.end ?? this.snapshot(index));
+    const result = taggedLines(text, "yado-result").at(-1);
+    const bytes = countOf(result, "bytes");
+    const seconds = counters.cycles / config.costs.frequency;
+    return {
+      name,
+      mode,
+      console: text,
+      stop: vm ? (vm.stop ?? { kind: "hang" }) : nativeStop(stop, machine),
+      result,
+      attacks: taggedLines(text, "yado-attack"),
+      counters,
+      bytes,
+      operations: countOf(result, "operations"),
+      checksum: result?.checksum,
+      throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
+      ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
+      landed: mode === "assigned-raw" ? this.landing.report() : [],
+    };
+  }
+
+  private faults(): FaultRecord[] {
+    return this.hosted?.iommu.faults() ?? [];
+  }
+
+  private dmaBytes(): number {
+    const { core } = this.machine;
+    return core.counter(Counter.DmaBytesRead) + core.counter(Counter.DmaBytesWritten);
+  }
+
+  private resolved(): Record<string, unknown> {
+    const { guests, disks, costs, iotlb, native: _native, ...rest } = this.config;
+    return {
+      ...rest,
+      iotlb: iotlb ?? { entries: 64, ways: 64 },
+      profile: costs.profile,
+      attack: this.given.attack?.target ?? null,
+      guests: guests.map(({ kernel: _kernel, ...guest }, i) => ({ ...guest, bootargs: this.bootargs(i) })),
+      disks: disks.map(({ size }) => ({ size })),
+      costs: costs.resolved(),
+    };
+  }
+}
+
+function nativeStop(stop: MachineStop, machine: Machine): StopReason {
+  switch (stop.kind) {
+    case "finished":
+      return { kind: "shutdown", code: stop.code };
+    case "reset":
+      return { kind: "shutdown", code: 0 };
+    case "guest-error":
+      return { kind: "crash", what: stop.message, pc: Number(machine.core.pc), address: 0 };
+    default:
+      return { kind: "hang" };
+  }
+}
+
+function counted(line: IrqLine, onRise: () => void): IrqLine {
+  let was = false;
+  return {
+    set: (level) => {
+      if (level && !was) onRise();
+      was = level;
+      line.set(level);
+    },
+  };
+}
+
+function padded(image: Uint8Array, size: number): Uint8Array {
+  if (image.length === size) return image;
+  const bytes = new Uint8Array(size);
+  bytes.set(image);
+  return bytes;
+}
+
+function contents(image: DiskImage): Uint8Array {
+  const bytes = new Uint8Array(image.size);
+  image.read(0, bytes);
+  return bytes;
+}

@@ -1,0 +1,343 @@
+// Several guests on one machine, as a scenario file describes them.
+import { generatedBytes } from "../backends/disk-image.js";
+import { checksum } from "../metrics/checksum.js";
+import { type GuestReport, guestReport } from "../metrics/report.js";
+import { UserError } from "../platform/user-error.js";
+import type { MachineOptions, Runner } from "./compare.js";
+
+import { suggest } from "./near.js";
+import {
+  checkImage,
+  checkMemory,
+  DEFAULT_DISK_SIZE,
+  DEFAULT_MEMORY,
+  mergeMachine,
+  resolveMachine,
+  resolveWorkload,
+  SECTOR,
+  type SweepStep,
+  sweepSteps,
+} from "./resolve.js";
+import type { ScenarioFile } from "./schema.js";
+import type { CyclesBy, GuestConfig, RunConfig, RunResult } from "./types.js";
+import { bootargs, hashesInOrder, MODES, type Workload } from "./workload.js";
+import type { Located, Path } from "./yaml-source.js";
+
+/** Gets files that a scenario names; each throws UserError with the place where it is named. */
+export interface Loader {
+  disk(file: string, place: string): Uint8Array;
+  kernel(file: string, place: string): Uint8Array;
+}
+
+interface Disk {
+  readonly name: string;
+  readonly image: Uint8Array;
+  /** Bytes; beyond the image they are zeros. */
+  readonly size: number;
+}
+
+interface Range {
+  readonly start: number;
+  readonly length: number;
+}
+
+interface Guest {
+  readonly config: GuestConfig & { readonly name: string };
+  readonly workload: Workload;
+  readonly disk: Disk;
+  readonly range: Range;
+}
+
+/** One run of a scenario; a scenario with a sweep has one per value. */
+export interface ScenarioRun {
+  /** The sweep's value; "" without one. */
+  readonly label: string;
+  readonly config: RunConfig;
+  readonly guests: readonly Guest[];
+  readonly disks: readonly Disk[];
+}
+
+export interface ResolvedScenario {
+  readonly title: string;
+  readonly parameter: string | undefined;
+  readonly runs: readonly ScenarioRun[];
+}
+
+/** What one run of a scenario found: schema `yado.run/1` without `host`. See docs/compare-json.md. */
+export interface RunReport {
+  readonly schema: "yado.run/1";
+  readonly version: string;
+  readonly title: string;
+  readonly sweep: { readonly parameter: string; readonly value: string } | null;
+  readonly disks: readonly { readonly name: string; readonly bytes: number; readonly crc32c: string }[];
+  readonly configuration: Readonly<Record<string, unknown>>;
+  readonly cycles: number;
+  readonly cyclesBy: CyclesBy;
+  readonly guests: readonly GuestReport[];
+}
+
+const OWNERS = ["vmm", "free", "nothing"];
+
+/** Checks a scenario and fills in its defaults. */
+export function resolveScenario(
+  source: Located<ScenarioFile>,
+  load: Loader,
+  probe: () => Uint8Array,
+): ResolvedScenario {
+  const { value: file, at } = source;
+  const disks = resolveDisks(source, load);
+  const steps: SweepStep[] = file.sweep
+    ? sweepSteps(file.sweep.parameter, file.sweep.values, at(["sweep", "parameter"]))
+    : [{ label: "" }];
+  const kernels = new Map<string, Uint8Array>();
+  const kernel = (path: string | undefined, place: string) => {
+    const key = path ?? "";
+    const bytes = kernels.get(key) ?? (path === undefined ? probe() : load.kernel(path, place));
+    kernels.set(key, bytes);
+    return bytes;
+  };
+  const runs = steps.map((step): ScenarioRun => {
+    const machine = resolveMachine(mergeMachine(file.machine ?? {}, step.machine ?? {}), (key) =>
+      at(["machine", ...key.split(".")]),
+    );
+    const guests = resolveGuests(source, disks, machine, step, kernel);
+    return {
+      label: step.label,
+      guests,
+      disks,
+      config: {
+        ...machine,
+        guests: guests.map((guest) => guest.config),
+        disks: disks.map(({ size, image }) => ({ size, image })),
+        allowRaw: guests.some((guest) => guest.config.mode === "assigned-raw"),
+      },
+    };
+  });
+  return { title: file.title ?? "", parameter: file.sweep?.parameter, runs };
+}
+
+function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[] {
+  const disks: Disk[] = [];
+  for (const [i, { name, file, size }] of (
+    value.disks ?? [{ name: "disk", file: undefined, size: undefined }]
+  ).entries()) {
+    const place = (key: string): Path => ["disks", i, key];
+    if (disks.some((disk) => disk.name === name)) {
+      throw new UserError(`a second disk called "${name}"`, at(place("name")), "Give each disk a name of its own");
+    }
+    if (size !== undefined) checkImage(size, at(place("size")));
+    const image =
+      file === undefined ? generatedBytes(size ?? DEFAULT_DISK_SIZE, 1 + i) : load.disk(file, at(place("file")));
+    if (size === undefined) checkImage(image.length, at(place("file")));
+    if (size !== undefined && image.length > size) {
+      throw new UserError(
+        `the disk is smaller than the ${image.length} bytes of its file`,
+        at(place("size")),
+        "Leave size out, or make it larger",
+      );
+    }
+    disks.push({ name, image, size: size ?? image.length });
+  }
+  return disks;
+}
+
+function resolveGuests(
+  { value: file, at }: Located<ScenarioFile>,
+  disks: readonly Disk[],
+  machine: MachineOptions,
+  step: SweepStep,
+  kernel: (path: string | undefined, place: string) => Uint8Array,
+): Guest[] {
+  const names = file.guests.map((guest, i) => guest.name ?? `guest${i}`);
+  const chosen = file.guests.map((guest, i) => {
+    if (guest.disk === undefined) return 0;
+    const index = disks.findIndex((disk) => disk.name === guest.disk);
+    if (index >= 0) return index;
+    throw new UserError(
+      `no disk is called "${guest.disk}"`,
+      at(["guests", i, "disk"]),
+      suggest(
+        guest.disk,
+        disks.map((disk) => disk.name),
+      ),
+    );
+  });
+  checkNames(names, at);
+  checkSharing(file.guests, names, chosen, disks, at);
+  const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
+  checkRanges(ranges, names, chosen, disks, at);
+
+  const memories = file.guests.map((guest) => step.memory ?? guest.memory ?? file.memory ?? DEFAULT_MEMORY);
+  const all = memories.reduce((sum, memory) => sum + memory, 0);
+  return file.guests.map((guest, i) => {
+    const disk = disks[chosen[i]];
+    const range = ranges[i];
+    const workload = resolveWorkload(
+      { ...file.workload, ...guest.workload, ...step.workload },
+      (key) => at(guest.workload && key in guest.workload ? ["guests", i, "workload", key] : ["workload", key]),
+      range.length,
+    );
+    checkMemory(memories[i], workload, at(["guests", i, "memory"]), all, machine.vmmRam);
+    const shared = MODES[guest.mode].shares;
+    return {
+      workload,
+      disk,
+      range,
+      config: {
+        name: names[i],
+        kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
+        bootargs: bootargs(workload, guest.mode),
+        mode: guest.mode,
+        ram: memories[i],
+        disk: chosen[i],
+        ...(shared ? { range } : {}),
+      },
+    };
+  });
+}
+
+type Guests = ScenarioFile["guests"];
+type At = Located<ScenarioFile>["at"];
+
+function checkNames(names: readonly string[], at: At): void {
+  for (const [i, name] of names.entries()) {
+    if (OWNERS.includes(name))
+      throw new UserError(`"${name}" is a word of the report`, at(["guests", i, "name"]), "Choose another name");
+    if (names.indexOf(name) !== i) {
+      throw new UserError(
+        `a second guest called "${name}"`,
+        at(["guests", i, "name"]),
+        "Give each guest a name of its own",
+      );
+    }
+  }
+}
+
+function checkSharing(
+  guests: Guests,
+  names: readonly string[],
+  chosen: readonly number[],
+  disks: readonly Disk[],
+  at: At,
+): void {
+  for (const [i, { mode, range }] of guests.entries()) {
+    const place = at(["guests", i, "mode"]);
+    if (mode === "native" && guests.length > 1) {
+      throw new UserError(
+        "a native guest owns the whole machine",
+        place,
+        "Let it be the only guest, or choose another mode",
+      );
+    }
+    if (MODES[mode].shares) continue;
+    if (range) {
+      throw new UserError(
+        `a guest with mode ${mode} has the whole disk`,
+        at(["guests", i, "range"]),
+        "Leave range out",
+      );
+    }
+    const other = chosen.findIndex((disk, j) => j !== i && disk === chosen[i]);
+    if (other >= 0) {
+      throw new UserError(
+        `mode ${mode} dedicates disk "${disks[chosen[i]].name}", but ${names[other]} uses it too`,
+        place,
+        "Give it a disk of its own, or let both use emulated or paravirtual",
+      );
+    }
+  }
+}
+
+/** The part of its disk that a guest sees: as written, or an equal share, in whole pages of 4 KiB where there is room. */
+function rangeOf(guests: Guests, chosen: readonly number[], disks: readonly Disk[], i: number): Range {
+  const { range } = guests[i];
+  if (range) return range;
+  const { size } = disks[chosen[i]];
+  const sharers = chosen.flatMap((disk, j) => (disk === chosen[i] ? [j] : []));
+  if (sharers.length === 1) return { start: 0, length: size };
+  const share = Math.floor(size / sharers.length);
+  const unit = share >= 4096 ? 4096 : SECTOR;
+  const length = share - (share % unit);
+  return { start: sharers.indexOf(i) * length, length };
+}
+
+function checkRanges(
+  ranges: readonly Range[],
+  names: readonly string[],
+  chosen: readonly number[],
+  disks: readonly Disk[],
+  at: At,
+): void {
+  for (const [i, { start, length }] of ranges.entries()) {
+    const place = at(["guests", i, "range"]);
+    const disk = disks[chosen[i]];
+    if (start % SECTOR !== 0 || length % SECTOR !== 0 || length === 0) {
+      throw new UserError(
+        "its range isn't made of whole sectors",
+        place,
+        "Give multiples of 512 bytes, and a length above 0",
+      );
+    }
+    if (start + length > disk.size) {
+      throw new UserError(
+        `its range ends at byte ${start + length}, beyond the ${disk.size} of disk "${disk.name}"`,
+        place,
+        "Choose a range inside the disk",
+      );
+    }
+    const other = ranges.findIndex(
+      (range, j) =>
+        j < i && chosen[j] === chosen[i] && start < range.start + range.length && range.start < start + length,
+    );
+    if (other >= 0)
+      throw new UserError(`its range overlaps that of ${names[other]}`, place, "Give each guest a range of its own");
+  }
+}
+
+/** The host's own checksum of what a guest is to hash. */
+async function expectation({ workload, disk, range }: Guest): Promise<string | undefined> {
+  if (!hashesInOrder(workload)) return undefined;
+  const length = workload.total === 0 ? range.length : Math.min(workload.total, range.length);
+  const data = new Uint8Array(length);
+  data.set(disk.image.subarray(range.start, range.start + length));
+  return checksum(workload.hash, data);
+}
+
+/** Runs one run of a scenario and works out its figures. */
+export async function runScenario(
+  scenario: ResolvedScenario,
+  run: ScenarioRun,
+  services: { readonly run: Runner; readonly version: string },
+  observer: { started?(total: number): void; progress?(bytes: number, total: number): void } = {},
+): Promise<RunReport> {
+  const total = run.guests.reduce((sum, { workload, range }) => sum + (workload.total || range.length), 0);
+  const expected = await Promise.all(run.guests.map(expectation));
+  const result: RunResult = await services.run(run.config, {
+    started: () => observer.started?.(total),
+    progress: (dmaBytes) => observer.progress?.(Math.min(dmaBytes, total), total),
+  });
+  const disks = await Promise.all(
+    run.disks.map(async ({ name, size, image }) => ({
+      name,
+      bytes: size,
+      crc32c: (await checksum("crc32c", image)) as string,
+    })),
+  );
+  const { guests: _guests, ...configuration } = result.resolved;
+  return {
+    schema: "yado.run/1",
+    version: services.version,
+    title: scenario.title,
+    sweep: scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label },
+    disks,
+    configuration: { ...configuration, guests: run.guests.map(described) },
+    cycles: result.cycles,
+    cyclesBy: result.cyclesBy,
+    guests: result.guests.map((guest, i) => guestReport(guest, result.frequency, expected[i])),
+  };
+}
+
+function described({ config, workload, disk, range }: Guest) {
+  const { name, mode, ram, bootargs: commandLine } = config;
+  return { name, mode, memory: ram, disk: disk.name, range, workload, bootargs: commandLine };
+}

@@ -1,0 +1,145 @@
+// Scenario files (`yado run`) and configuration files (`yado compare --config`): their schema and defaults.
+import { z } from "zod";
+import { HASHES } from "../metrics/checksum.js";
+import { parseSize, SIZE_FORM } from "./quantity.js";
+import { MODE_NAMES, WORKLOADS } from "./workload.js";
+
+const size = (what: string) =>
+  z
+    .union([z.number(), z.string()], { error: `expected ${SIZE_FORM}` })
+    .transform((value, context) => {
+      const bytes = parseSize(value);
+      if (bytes !== undefined) return bytes;
+      context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no size` });
+      return z.NEVER;
+    })
+    .describe(`${what}: ${SIZE_FORM}`);
+
+const count = (what: string, least = 1) => z.int().min(least).describe(what);
+const modeName = z.enum(MODE_NAMES).describe("how the disk is attached to the guest");
+
+export const workloadSchema = z
+  .strictObject({
+    kind: z.enum(WORKLOADS).describe("what the guest does with its disk").optional(),
+    bs: size("bytes per request, a multiple of 512").optional(),
+    qd: count("requests in flight").optional(),
+    total: size("bytes to move, 0 for all of the guest's part of the disk").optional(),
+    hash: z
+      .enum(HASHES as [string, ...string[]])
+      .describe("checksum over the bytes read")
+      .optional(),
+    seed: count("seed of the random order and of written patterns", 0).optional(),
+  })
+  .describe("options of the probe guest");
+
+export const machineSchema = z
+  .strictObject({
+    core: z.enum(["timed", "flat"]).describe("with modelled caches, or without").optional(),
+    seed: count("seed of the machine", 0).optional(),
+    iotlb: z
+      .strictObject({
+        entries: count("entries of the IOTLB").optional(),
+        ways: count("ways of its sets").optional(),
+      })
+      .describe("shape of the IOTLB")
+      .optional(),
+    "page-size": size("pages of the guests' second stage, 4K or 2M").optional(),
+    "iommu-page-size": size(
+      "pages of the IOMMU's second stage, 4K or 2M; the guests' own tables by default",
+    ).optional(),
+    profile: z.enum(["kernel", "userspace"]).describe("where the VMM's device models run").optional(),
+    costs: z
+      .record(z.string(), z.number().min(0))
+      .describe("cost parameters by name, in their own unit: docs/figures.md lists them")
+      .optional(),
+    "time-slice": count("cycles that a guest runs before another gets the hart").optional(),
+    "max-cycles": count("cycles after which a run is called hung").optional(),
+    chunk: size("pieces in which memory is handed to guests").optional(),
+    "vmm-memory": size("the VMM's own memory").optional(),
+  })
+  .describe("the machine");
+
+const diskSchema = z
+  .strictObject({
+    name: z.string().min(1).describe("how guests call it"),
+    file: z.string().min(1).describe("image file, relative to this file; never changed").optional(),
+    size: size("bytes of a generated image, or of the disk when it is larger than its file").optional(),
+  })
+  .describe("a physical disk");
+
+const guestSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/)
+      .describe("name in the report: letters, digits, - and _")
+      .optional(),
+    mode: modeName,
+    disk: z.string().describe("name of its disk; the first one by default").optional(),
+    range: z
+      .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })
+      .describe("its part of a shared disk; equal parts by default")
+      .optional(),
+    memory: size("guest RAM, a multiple of 4 MiB").optional(),
+    kernel: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
+    workload: workloadSchema.optional(),
+  })
+  .describe("a guest");
+
+/** What a sweep may vary, besides cost parameters by their names. */
+export const SWEEP_PARAMETERS = [
+  "iotlb-entries",
+  "iotlb-ways",
+  "page-size",
+  "iommu-page-size",
+  "profile",
+  "memory",
+  "bs",
+  "qd",
+] as const;
+
+const sweepSchema = z
+  .strictObject({
+    parameter: z.string().describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost`),
+    values: z
+      .array(z.union([z.number(), z.string()]))
+      .min(1)
+      .describe("its values, one run each"),
+  })
+  .describe("runs the scenario once per value");
+
+/** `yado run --scenario` */
+export const scenarioSchema = z
+  .strictObject({
+    title: z.string().describe("a line for the report").optional(),
+    machine: machineSchema.optional(),
+    memory: size("RAM of guests that don't set their own").optional(),
+    workload: workloadSchema.describe("options for guests that don't set their own").optional(),
+    disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
+    guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
+    sweep: sweepSchema.optional(),
+  })
+  .describe("a Yado scenario");
+
+/** `yado compare --config` */
+export const compareSchema = z
+  .strictObject({
+    disk: z.string().min(1).describe("image file, relative to this file").optional(),
+    guest: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
+    modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
+    memory: size("guest RAM, a multiple of 4 MiB").optional(),
+    workload: workloadSchema.optional(),
+    machine: machineSchema.optional(),
+    sweep: sweepSchema.optional(),
+  })
+  .describe("a configuration of `yado compare`");
+
+export type ScenarioFile = z.output<typeof scenarioSchema>;
+export type CompareFile = z.output<typeof compareSchema>;
+export type MachineFile = z.output<typeof machineSchema>;
+export type WorkloadFile = z.output<typeof workloadSchema>;
+
+/** JSON Schema (draft 2020-12) of either kind of file, as `yado schema` prints it. */
+export function fileSchema(kind: "scenario" | "compare"): object {
+  return z.toJSONSchema(kind === "scenario" ? scenarioSchema : compareSchema, { io: "input" });
+}

@@ -1,0 +1,191 @@
+// A run: what is assembled, and what comes out of it. Plain data on both sides.
+import type { AttachModeName } from "../vmm/types.js";
+import type { VmmProfile } from "../platform/costs.js";
+
+/** One guest of a run. */
+export interface GuestConfig {
+  /** Name in the report; unique. Default: "guest0", "guest1" … */
+  readonly name?: string;
+  /** The kernel: an ELF file's bytes. */
+  readonly kernel: Uint8Array;
+  /** Command line in /chosen/bootargs. */
+  readonly bootargs: string;
+  readonly mode: AttachModeName;
+  /** Bytes of RAM, a multiple of 4 MiB. Default 64 MiB. */
+  readonly ram?: number;
+  /** Which disk (index into `disks`). Default 0. */
+  readonly disk?: number;
+  /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
+  readonly range?: { readonly start: number; readonly length: number };
+}
+
+/** One physical disk. */
+export interface DiskConfig {
+  /** Bytes, a multiple of 512. */
+  readonly size: number;
+  /** Its contents; shorter than `size` reads as zeros behind. Default: a pattern made from `seed`. Not changed by the run. */
+  readonly image?: Uint8Array;
+}
+
+/** Where an attacking guest aims. */
+export type AttackTarget = "vmm" | "guest" | "nowhere";
+
+/** Everything a run depends on: the same config gives the same result to the last digit. */
+export interface RunConfig {
+  readonly guests: readonly GuestConfig[];
+  readonly disks?: readonly DiskConfig[];
+  /** Seed of the disk pattern and of device jitter. Default 1. */
+  readonly seed?: number;
+  /** "timed" has caches; "flat" has none. Default "timed". */
+  readonly core?: "timed" | "flat";
+  /** Bytes of the chunks in which guest memory is handed out. Default 4 MiB. */
+  readonly chunk?: number;
+  /** Bytes of the VMM's own memory, a multiple of `chunk`. Default 16 MiB. */
+  readonly vmmRam?: number;
+  /** Page size of the G-stage in bytes: 4096 or 2 MiB. Default 2 MiB. */
+  readonly pageSize?: number;
+  /** Page size of the IOMMU's second stage. Default: the same tables as the hart's. */
+  readonly iommuPageSize?: number;
+  /** Where the VMM's device models run: decides the defaults of its costs. Default "kernel". */
+  readonly profile?: VmmProfile;
+  /** Costs by name, each in its own unit: see src/platform/costs.ts. */
+  readonly costs?: Readonly<Record<string, number>>;
+  readonly iotlb?: { readonly entries: number; readonly ways?: number };
+  /** Cycles that a guest runs before another that waits gets the hart. Default 15,000,000 (10 ms). */
+  readonly timeSlice?: number;
+  /** Cycles after which a run is called hung. Default 60,000,000,000 (40 s). */
+  readonly maxCycles?: number;
+  /**
+   * Compares all memory outside the first guest before and after its region of interest, and adds `attack_*` addresses
+   * to its command line.
+   */
+  readonly attack?: { readonly target: AttackTarget };
+  /** Whether the result holds the disks' contents after the run. Default false. */
+  readonly keepDisks?: boolean;
+  /** Must be true for `assigned-raw`. */
+  readonly allowRaw?: boolean;
+}
+
+/** Cycles by place. Their sum is the time that passed. */
+export interface CyclesBy {
+  guest: number;
+  exit: number;
+  vmm: number;
+  idle: number;
+}
+
+/** What is counted between the beginning and the end of the guest's region of interest (or of the whole run without one). */
+export interface RunCounters {
+  /** Cycles that passed on the machine's clock, whoever ran. */
+  cycles: number;
+  /** Of those: this guest's own; its exits and the VMM's work for it; idle while nobody could run. With other guests, `elsewhere` is theirs. */
+  cyclesBy: CyclesBy;
+  elsewhere: number;
+  instructions: number;
+  /** Exits by reason. `mmio:<device>` splits mmio-read and mmio-write by device and isn't part of the sum. */
+  exits: Record<string, number>;
+  /** Registers that the guest reached without a VM exit, in accesses. */
+  directMmio: number;
+  iotlb: {
+    hits: number;
+    misses: number;
+    evictions: number;
+    evictionsByOthers: number;
+    walkReferences: number;
+    ddtReferences: number;
+    faults: number;
+  };
+  interrupts: { raised: number; injected: number };
+  /** Bytes that the VMM copied for this guest. */
+  bytesCopied: number;
+  /** Bytes moved by DMA. */
+  dma: { requests: number; bytesRead: number; bytesWritten: number };
+  tlbMisses: number;
+  l1dMisses: number;
+}
+
+/** Why a guest stopped. */
+export type StopReason =
+  | { readonly kind: "shutdown"; readonly code: number }
+  | { readonly kind: "crash"; readonly what: string; readonly pc: number; readonly address: number }
+  | { readonly kind: "hang" };
+
+/** Where bytes that a device wrote for a guest went. */
+export interface Landed {
+  /** Physical address of the first byte. */
+  readonly start: number;
+  readonly bytes: number;
+  /** "vmm", "free", "nothing" (no memory there) or a guest's name. */
+  readonly owner: string;
+  readonly what: string;
+  /** Whether that is the memory that the guest meant. */
+  readonly intended: boolean;
+}
+
+/** Bytes that changed outside the attacker's memory. */
+export interface Damage {
+  readonly owner: string;
+  readonly what: string;
+  readonly bytes: number;
+  /** Physical address of the first changed byte. */
+  readonly first: number;
+}
+
+/** A record of the IOMMU's fault queue. */
+export interface FaultRecord {
+  readonly cause: number;
+  readonly deviceId: number;
+  /** Transaction type (TTYP). */
+  readonly type: number;
+  readonly iova: number;
+  readonly gpa: number;
+}
+
+export interface GuestResult {
+  readonly name: string;
+  readonly mode: AttachModeName;
+  readonly console: string;
+  readonly stop: StopReason;
+  /** The `yado-result` line as key → value; undefined if there was none. */
+  readonly result?: Readonly<Record<string, string>>;
+  /** All `yado-attack` lines. */
+  readonly attacks: readonly Readonly<Record<string, string>>[];
+  readonly counters: RunCounters;
+  /** From the result line, or zero. */
+  readonly bytes: number;
+  readonly operations: number;
+  readonly checksum: string | undefined;
+  /** 10^6 bytes per second of machine time. */
+  readonly throughputMBps: number;
+  /** What the attach mode counted beside, over the whole run: name → number. */
+  readonly details?: Readonly<Record<string, number>>;
+  /** assigned-raw only: where the device's writes went. */
+  readonly landed: readonly Landed[];
+}
+
+export interface RunResult {
+  readonly guests: readonly GuestResult[];
+  readonly cycles: number;
+  readonly cyclesBy: CyclesBy;
+  readonly frequency: number;
+  /** The physical memory, from the bottom. */
+  readonly memoryMap: readonly {
+    readonly start: number;
+    readonly bytes: number;
+    readonly owner: string;
+    readonly what: string;
+  }[];
+  /** With `attack`: what changed outside the attacker's memory, and what the IOMMU refused. */
+  readonly damage: readonly Damage[];
+  readonly faults: readonly FaultRecord[];
+  /** With `keepDisks`: each disk's contents after the run. */
+  readonly disks?: readonly Uint8Array[];
+  /** The configuration with every default filled in, without the kernels' and images' bytes. */
+  readonly resolved: Readonly<Record<string, unknown>>;
+}
+
+/** Told how a run goes on; changes nothing about it. Second argument of `run`. */
+export interface RunObserver {
+  /** Bytes moved by DMA so far (both ways), and the machine's clock in cycles. Called every few million cycles. */
+  progress(dmaBytes: number, cycles: number): void;
+}

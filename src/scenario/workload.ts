@@ -1,0 +1,74 @@
+// What the guest program is told to do, and how each attach mode is called in reports.
+import type { HashName } from "../metrics/checksum.js";
+import type { AttachModeName } from "../vmm/types.js";
+
+/** The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read. */
+export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite"] as const;
+export type WorkloadKind = (typeof WORKLOADS)[number];
+
+/** One workload of the probe guest. */
+export interface Workload {
+  readonly kind: WorkloadKind;
+  /** Bytes per request, a multiple of 512. */
+  readonly bs: number;
+  /** Requests in flight. */
+  readonly qd: number;
+  /** Bytes to move; 0 = as many as the guest's part of the disk holds. */
+  readonly total: number;
+  readonly hash: HashName;
+  /** Seed of the order and of the written pattern. */
+  readonly seed: number;
+}
+
+/** What is left out; the hash only where the workload is "checksum", as the probe has it. */
+export const defaultWorkload: Workload = { kind: "checksum", bs: 65536, qd: 8, total: 0, hash: "crc32c", seed: 1 };
+
+export interface ModeFacts {
+  /** The driver that runs in the guest. */
+  readonly driver: "stock" | "modified" | "virtio";
+  /** The probe's name for it. */
+  readonly option: string;
+  /** False where the mode is the failure itself: a wrong checksum is then the expected outcome. */
+  readonly safe: boolean;
+  /** Whether several guests may share a disk. */
+  readonly shares: boolean;
+}
+
+/** All attach modes, in the order of reports. */
+export const MODES = {
+  native: { driver: "stock", option: "nvme", safe: true, shares: false },
+  emulated: { driver: "stock", option: "nvme", safe: true, shares: true },
+  assigned: { driver: "stock", option: "nvme", safe: true, shares: false },
+  "assigned-service": { driver: "modified", option: "nvme-service", safe: true, shares: false },
+  "assigned-rewrite": { driver: "stock", option: "nvme", safe: true, shares: false },
+  paravirtual: { driver: "virtio", option: "virtio", safe: true, shares: true },
+  "assigned-raw": { driver: "stock", option: "nvme", safe: false, shares: false },
+} as const satisfies Record<AttachModeName, ModeFacts>;
+
+export const MODE_NAMES = Object.keys(MODES) as AttachModeName[];
+export const SAFE_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) => MODES[mode].safe);
+
+/** The probe's command line. */
+export function bootargs(workload: Workload, mode: AttachModeName, extra: readonly string[] = []): string {
+  const { kind, bs, qd, total, hash, seed } = workload;
+  return [
+    `workload=${kind}`,
+    `driver=${MODES[mode].option}`,
+    `bs=${bs}`,
+    `qd=${qd}`,
+    `total=${total}`,
+    `seed=${seed}`,
+    `hash=${hash}`,
+    ...extra,
+  ].join(" ");
+}
+
+/** Whether the workload changes the disk. */
+export function writes(kind: WorkloadKind): boolean {
+  return kind === "seqwrite" || kind === "randwrite";
+}
+
+/** Whether the guest hashes the bytes of its part of the disk in order, so that the host can compute the same. */
+export function hashesInOrder({ kind, hash }: Workload): boolean {
+  return hash !== "none" && (kind === "checksum" || kind === "seqread");
+}

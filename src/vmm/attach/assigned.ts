@@ -1,0 +1,17 @@
+// Direct assignment with address translation: the guest's driver names guest addresses, and the IOMMU translates them
+// through the guest's own second stage. RISC-V IOMMU 1.0, "Process to translate an IOVA".
+import type { AttachMode } from "../types.js";
+import { assignFunction } from "./direct.js";
+
+export const assigned: AttachMode = {
+  name: "assigned",
+  exclusive: true,
+  attach({ vmm, vm, disk, iommu, secondStage }) {
+    iommu.bind(disk.deviceId, secondStage);
+    const release = assignFunction(vmm, vm, disk);
+    return () => {
+      release();
+      iommu.unbind(disk.deviceId);
+    };
+  },
+};

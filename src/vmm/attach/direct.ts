@@ -1,0 +1,67 @@
+// What the assigned modes have in common: the guest reaches the controller's registers without a VM exit, its
+// configuration space is the VMM's, and its INTx is injected. PCI Local Bus Specification 3.0, "Interrupt Pin".
+import { PCIE_FIRST_IRQ } from "../../platform/memory-map.js";
+import { Command } from "../../platform/pcie.js";
+import type { PhysicalFunction, Vm, VmmServices } from "../types.js";
+import { NVME_FUNCTION } from "./nvme-function.js";
+
+/** COMMAND of a physical function, and the bits of it that are the guest's. */
+const PCI_COMMAND = 4;
+const GUEST_COMMAND = Command.MASTER | Command.INTX_DISABLE;
+/** NVMe controller configuration: writing 0 disables it, which ends its DMA. */
+const NVME_CC = 0x14;
+
+/** Hands the controller's registers and interrupt to the guest. The result takes them back and quiets the controller. */
+export function assignFunction(vmm: VmmServices, vm: Vm, disk: PhysicalFunction): () => void {
+  let placed: number | undefined;
+  const virtual = vm.addFunction(NVME_FUNCTION, (_bar, address) => {
+    if (placed !== undefined) vm.unmapDirect(placed, disk.barSize);
+    placed = address;
+    if (address !== undefined) vm.mapDirect(address, disk.bar, disk.barSize);
+  });
+
+  let command = virtual.command & GUEST_COMMAND;
+  disk.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
+  vm.onConfigWrite(() => {
+    if ((virtual.command & GUEST_COMMAND) === command) return;
+    command = virtual.command & GUEST_COMMAND;
+    disk.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
+  });
+
+  const release = injectInterrupts(vmm, vm, disk, (level) => virtual.irq.set(level));
+  return () => {
+    vmm.mmioWrite(disk.bar + NVME_CC, 4, 0);
+    disk.writeConfig(PCI_COMMAND, 2, 0);
+    release();
+  };
+}
+
+/**
+ * Level-triggered INTx: the physical source stays claimed from its claim until the guest's end of interrupt, so that
+ * the wire, still high, doesn't interrupt again and again. The result lets go of a claim that the guest never ended.
+ */
+export function injectInterrupts(
+  vmm: VmmServices,
+  vm: Vm,
+  disk: PhysicalFunction,
+  set: (level: boolean) => void,
+): () => void {
+  let held = false;
+  const end = () => {
+    if (!held) return;
+    held = false;
+    set(false);
+    vmm.complete(disk.irq);
+  };
+  const line = vm.counted({ set });
+  vmm.onInterrupt(disk.irq, () => {
+    held = true;
+    line.set(true);
+    return "hold";
+  });
+  vm.onEndOfInterrupt(PCIE_FIRST_IRQ + ((NVME_FUNCTION.pin - 1 + NVME_FUNCTION.slot) % 4), () => {
+    if (held) line.set(false);
+    end();
+  });
+  return end;
+}

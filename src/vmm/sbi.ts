@@ -1,0 +1,34 @@
+// A guest's SBI: the platform's functions over the guest's own memory, timer and console. RISC-V SBI 2.0.
+import { Interrupt } from "../../assembly/isa/cause.js";
+import { Csr } from "../../assembly/isa/csr.js";
+import type { SbiContext } from "../platform/sbi.js";
+import type { VirtualMachine } from "./vm.js";
+
+/** What a guest may ask of the VMM. All arguments come from the guest and may be anything. */
+export function guestSbi(guest: VirtualMachine, onRegion: (id: number, begin: boolean) => void): SbiContext {
+  const { memory, vcpu, costs } = guest;
+  const context: SbiContext = {
+    console: guest.console,
+    hart: 0,
+    setTimer: (ticks) => vcpu.setCsr(Csr.vstimecmp, BigInt.asUintN(64, ticks)),
+    shutdown: (failed) => guest.stopWith({ kind: "shutdown", code: failed ? 1 : 0 }),
+    reboot: () => guest.stopWith({ kind: "shutdown", code: 0 }),
+    load: (address, length) => {
+      if (!memory.contains(address, length)) return undefined;
+      const bytes = new Uint8Array(length);
+      return memory.read(address, bytes) ? bytes : undefined;
+    },
+    store: (address, bytes) => memory.write(address, bytes),
+    interruptSelf: () => void vcpu.setPending(Interrupt.VirtualSupervisorSoftware, true),
+    regionOfInterest: onRegion,
+  };
+  if (!guest.translates) return context;
+  return {
+    ...context,
+    translate: (gpa, length) => {
+      guest.charge("vmm", costs.translate);
+      const pieces = length > 0 ? memory.pieces(gpa, length) : undefined;
+      return pieces?.length === 1 ? BigInt(pieces[0].hpa) : undefined;
+    },
+  };
+}

@@ -1,0 +1,162 @@
+// A guest's hart: what the VMM saves and restores, how it injects interrupts and exceptions, when a waiting one wakes.
+// RISC-V Privileged Architecture, "Hypervisor and Virtual Supervisor CSRs", "Trap Entry", "Wait for Interrupt".
+import { type Cause, Interrupt } from "../../assembly/isa/cause.js";
+import { Csr } from "../../assembly/isa/csr.js";
+import { Mode } from "../../assembly/isa/privilege.js";
+import {
+  F_REGS,
+  HART_MODE,
+  HART_PC,
+  HART_RESERVATION,
+  HART_TIME_DIVIDER,
+  HART_VIRT,
+  X_REGS,
+} from "../../assembly/layout.js";
+import type { Core } from "../core/core.js";
+import { trapToVS } from "../platform/redirect.js";
+
+/** CSRs that belong to the guest; vsie has no storage of its own and is handled apart. */
+const CONTEXT_CSRS = [
+  Csr.vsstatus,
+  Csr.vstvec,
+  Csr.vsscratch,
+  Csr.vsepc,
+  Csr.vscause,
+  Csr.vstval,
+  Csr.vsatp,
+  Csr.vstimecmp,
+  Csr.scounteren,
+  Csr.senvcfg,
+  Csr.fcsr,
+  Csr.fflags,
+  Csr.frm,
+  Csr.hstatus,
+  Csr.hcounteren,
+  Csr.henvcfg,
+  Csr.htimedelta,
+  Csr.hvip,
+  Csr.hgatp,
+] as const;
+
+/** VSSIE, VSTIE, VSEIE in mie. */
+const VS_INTERRUPTS =
+  (1n << BigInt(Interrupt.VirtualSupervisorSoftware)) |
+  (1n << BigInt(Interrupt.VirtualSupervisorTimer)) |
+  (1n << BigInt(Interrupt.VirtualSupervisorExternal));
+const VSTIP = 1n << BigInt(Interrupt.VirtualSupervisorTimer);
+
+/** XLEN = 64 in hstatus.VSXL and vsstatus.UXL. */
+const XLEN64 = 2n << 32n;
+/** henvcfg: the guest has stimecmp, and its walks set A and D bits, as under the firmware. */
+const STCE = 1n << 63n;
+const ADUE = 1n << 61n;
+
+/** "ready" may run, "waiting" executed WFI, "stopped" never runs again. */
+export type VcpuState = "ready" | "waiting" | "stopped";
+
+export interface VcpuStart {
+  readonly entry: number;
+  /** Address of the device tree, in a1. */
+  readonly deviceTree: number;
+  readonly hartId: number;
+  readonly hgatp: bigint;
+  readonly htimedelta: bigint;
+}
+
+export class Vcpu {
+  state: VcpuState = "ready";
+  private loaded = false;
+  private readonly x = new BigUint64Array(32);
+  private readonly f = new BigUint64Array(32);
+  private readonly csrs = new Map<number, bigint>();
+  private pc: bigint;
+  private mode: number = Mode.S;
+  private vsie = 0n;
+
+  constructor(
+    private readonly core: Core,
+    start: VcpuStart,
+  ) {
+    for (const csr of CONTEXT_CSRS) this.csrs.set(csr, 0n);
+    this.x[10] = BigInt(start.hartId);
+    this.x[11] = BigInt(start.deviceTree);
+    this.pc = BigInt(start.entry);
+    this.csrs.set(Csr.vsstatus, XLEN64);
+    this.csrs.set(Csr.hstatus, XLEN64);
+    this.csrs.set(Csr.henvcfg, STCE | ADUE);
+    this.csrs.set(Csr.hcounteren, 7n);
+    this.csrs.set(Csr.vstimecmp, (1n << 64n) - 1n);
+    this.csrs.set(Csr.hgatp, start.hgatp);
+    this.csrs.set(Csr.htimedelta, BigInt.asUintN(64, start.htimedelta));
+  }
+
+  /** Puts the guest on the hart. */
+  load(): void {
+    const { core } = this;
+    core.u64.set(this.x, X_REGS >>> 3);
+    core.u64.set(this.f, F_REGS >>> 3);
+    for (const [csr, value] of this.csrs) core.setCsr(csr, value);
+    core.setCsr(Csr.mie, (core.csr(Csr.mie) & ~VS_INTERRUPTS) | this.vsie);
+    core.u64[HART_PC >>> 3] = this.pc;
+    core.u32[HART_MODE >>> 2] = this.mode;
+    core.u32[HART_VIRT >>> 2] = 1;
+    core.u64[HART_RESERVATION >>> 3] = (1n << 64n) - 1n;
+    this.loaded = true;
+  }
+
+  /** Takes the guest off the hart. */
+  save(): void {
+    const { core } = this;
+    this.x.set(core.u64.subarray(X_REGS >>> 3, (X_REGS >>> 3) + 32));
+    this.f.set(core.u64.subarray(F_REGS >>> 3, (F_REGS >>> 3) + 32));
+    for (const csr of CONTEXT_CSRS) this.csrs.set(csr, core.csr(csr));
+    this.vsie = core.csr(Csr.mie) & VS_INTERRUPTS;
+    this.pc = core.u64[HART_PC >>> 3];
+    this.mode = core.u32[HART_MODE >>> 2];
+    this.loaded = false;
+  }
+
+  csr(n: number): bigint {
+    return this.loaded ? this.core.csr(n) : this.csrs.get(n)!;
+  }
+  setCsr(n: number, value: bigint): void {
+    if (this.loaded) this.core.setCsr(n, value);
+    else this.csrs.set(n, value);
+  }
+  /** Where the guest is, for reports. */
+  get programCounter(): bigint {
+    return this.loaded ? this.core.pc : this.pc;
+  }
+
+  /** Makes an interrupt pending in hvip, or not. Returns whether that was new. */
+  setPending(bit: Interrupt, level: boolean): boolean {
+    const old = this.csr(Csr.hvip);
+    const mask = 1n << BigInt(bit);
+    const value = level ? old | mask : old & ~mask;
+    if (value === old) return false;
+    this.setCsr(Csr.hvip, value);
+    return level;
+  }
+
+  /** The cycle at which the guest's timer interrupt becomes pending; Infinity without one that could wake it. */
+  timerDue(): number {
+    const enabled = this.loaded ? this.core.csr(Csr.mie) : this.vsie;
+    const compare = this.csr(Csr.vstimecmp);
+    if ((enabled & VSTIP) === 0n || compare === (1n << 64n) - 1n) return Number.POSITIVE_INFINITY;
+    const ticks = BigInt.asUintN(64, compare - this.csr(Csr.htimedelta));
+    return Number(ticks) * this.core.u32[HART_TIME_DIVIDER >>> 2];
+  }
+
+  /** Whether an interrupt is pending and enabled in vsie: what ends WFI, whatever vsstatus.SIE says. */
+  wakes(now: number): boolean {
+    const enabled = this.loaded ? this.core.csr(Csr.mie) : this.vsie;
+    return (this.csr(Csr.hvip) & enabled & VS_INTERRUPTS) !== 0n || this.timerDue() <= now;
+  }
+
+  /** Takes an exception in VS-mode as the hart would. The guest must be on the hart; pc is that of the instruction. */
+  inject(cause: Cause, tval: bigint): void {
+    const { core } = this;
+    const fromMode = core.u32[HART_MODE >>> 2] as Mode;
+    trapToVS(core, { cause: BigInt(cause), epc: core.pc, tval, fromMode });
+  }
+}

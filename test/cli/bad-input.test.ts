@@ -1,0 +1,130 @@
+// What can't be used: one message with place and remedy, exit code 2, no stack trace, nothing written.
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ROOT, scratch, yado } from "./command.js";
+
+/** Runs in a directory with the given files; checks what holds for every refusal, and returns the message. */
+function refused(args: readonly string[], files: Readonly<Record<string, string | Uint8Array>> = {}): string {
+  const cwd = scratch();
+  for (const [name, contents] of Object.entries(files)) writeFileSync(join(cwd, name), contents);
+  const { status, stdout, stderr } = yado(args, { cwd });
+  expect(stderr).not.toMatch(/^ +at .*:\d+:\d+/m);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(readdirSync(cwd).sort()).toEqual(Object.keys(files).sort());
+  return stderr;
+}
+
+const hello = join(ROOT, "guests/hello/hello.elf");
+const disk = { "disk.img": new Uint8Array(4096) };
+
+describe("compare", () => {
+  test.each<[string, string[], string]>([
+    ["a missing disk", ["--disk", "none.img"], "--disk: can't open none.img: there is no such file"],
+    ["a directory as disk", ["--disk", "."], "--disk: . is no regular file"],
+    ["an unknown mode", ["--modes", "native,emulatd"], 'unknown value "emulatd". Did you mean "emulated"?'],
+    ["a mode named twice", ["--modes", "native,native"], '"native" is named twice'],
+    ["an unknown option", ["--disc", "x"], "unknown option '--disc'"],
+    ["an unknown workload", ["--workload", "randreed"], 'Did you mean "randread"?'],
+    ["a size that is none", ["--bs", "many"], '--bs: "many" is no size'],
+    ["requests of broken sectors", ["--bs", "700"], "Give a multiple of 512 bytes"],
+    ["too deep a queue", ["--qd", "100"], "Give a number from 1 to 64"],
+    ["no queue", ["--qd", "0"], "Give a whole number of at least 1"],
+    [
+      "too little memory",
+      ["--memory", "4M"],
+      "too little memory for a guest with 8 requests of 64 KiB. Give at least 8 MiB",
+    ],
+    ["more memory than there is room", ["--memory", "4G"], "don't fit into the machine"],
+    ["an impossible page size", ["--page-size", "64K"], "Give 4K or 2M"],
+    ["an unknown cost", ["--cost", "mmio-exist=1"], 'Did you mean "mmio-exit"?'],
+    ["a cost without value", ["--cost", "mmio-exit"], "Write name=value"],
+    ["a sweep of nothing known", ["--sweep", "iotlb=1,2"], 'nothing to vary is called "iotlb"'],
+    ["a sweep without values", ["--sweep", "qd"], "Write parameter=values"],
+    ["writing without a disk", ["--write"], "there is no image file to write to"],
+    ["JSON into no directory", ["--json", "nowhere/out.json"], "--json: can't write into nowhere"],
+    ["JSON into a directory", ["--json", "."], "--json: . is no regular file"],
+    ["a missing configuration", ["--config", "none.yaml"], "--config: can't open none.yaml"],
+    ["a missing guest", ["--guest", "none.elf"], "--guest: can't open none.elf"],
+    ["an argument too many", ["disk.img"], "too many arguments"],
+  ])("%s", (_, args, message) => {
+    expect(refused(["compare", ...args])).toContain(message);
+  });
+
+  test("an empty disk", () => {
+    expect(refused(["compare", "--disk", "d"], { d: "" })).toContain(
+      "d: the disk image is empty. Give a file of at least 512",
+    );
+  });
+
+  test("a disk of odd size", () => {
+    expect(refused(["compare", "--disk", "d"], { d: "x".repeat(700) })).toContain(
+      "the disk image has 700 bytes, 188 more than whole sectors of 512. Pad it, as with `truncate -s %512 FILE`",
+    );
+  });
+
+  test("a guest that is no RISC-V program", () => {
+    expect(refused(["compare", "--guest", "g"], { g: "#!/bin/sh\n" })).toContain("g: not an ELF file");
+    expect(refused(["compare", "--guest", process.execPath])).toContain("for another machine");
+  });
+
+  test("JSON over the disk", () => {
+    expect(refused(["compare", "--disk", "disk.img", "--json", "disk.img"], disk)).toContain(
+      "disk.img is read by this run",
+    );
+  });
+
+  test("more bytes than the disk has", () => {
+    expect(refused(["compare", "--disk", "disk.img", "--total", "1M"], disk)).toContain(
+      "more than the 4 KiB of the disk",
+    );
+  });
+
+  test("a mistake in the configuration file", () => {
+    expect(refused(["compare", "--config", "c"], { c: "workload:\n  bz: 4K\n" })).toContain(
+      'c:2:3: workload.bz: unknown key "bz". Did you mean "bs"?',
+    );
+    expect(refused(["compare", "--config", "c"], { c: "workload:\n  bs: 700\n" })).toMatch(
+      /c:2:3: workload\.bs: requests of 700 B/,
+    );
+  });
+});
+
+describe("run", () => {
+  test("no scenario", () => {
+    expect(refused(["run"])).toContain("required option '--scenario <file>' not specified");
+    expect(refused(["run", "--scenario", "none.yaml"])).toContain("there is no such file");
+  });
+
+  test("a typo in the scenario", () => {
+    expect(refused(["run", "--scenario", "s"], { s: "guests:\n  - mode: emulated\n    disc: a\n" })).toContain(
+      's:3:5: guests[0].disc: unknown key "disc". Did you mean "disk"?',
+    );
+  });
+
+  test("a disk that the scenario names and that isn't there", () => {
+    const s = "disks: [{ name: d, file: none.img }]\nguests: [{ mode: emulated }]\n";
+    expect(refused(["run", "--scenario", "s"], { s })).toMatch(
+      /s:1:20: disks\[0\]\.file: can't open .*none\.img: there is no such file/,
+    );
+  });
+});
+
+describe("attack", () => {
+  test.each<[string, string[], string]>([
+    ["native", ["--modes", "native"], 'unknown value "native"'],
+    ["an unknown target", ["--target", "vm"], 'Did you mean "vmm"?'],
+  ])("%s", (_, args, message) => {
+    expect(refused(["attack", ...args])).toContain(message);
+  });
+});
+
+test("an unknown command", () => {
+  expect(refused(["compre"])).toContain("(Did you mean compare?)");
+});
+
+test("a guest without a result fails, with a report and exit code 1", () => {
+  const { status, stdout } = yado(["compare", "--quiet", "--modes", "native", "--guest", hello, "--size", "64K"]);
+  expect(status).toBe(1);
+  expect(stdout).toContain("native: the guest shut down without a result");
+});

@@ -1,0 +1,192 @@
+// The VMM's block service: ranges, bounce buffers, checked copies, fair turns. Real driver, a small controller.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { BlockOperation, BlockStatus, Segment } from "../../src/platform/ports.js";
+import { BlockService, type BlockServiceOptions } from "../../src/vmm/block-service.js";
+import { DmaPool } from "../../src/vmm/dma-pool.js";
+import { GuestDmaPort } from "../../src/vmm/memory/guest-memory.js";
+import { NvmeDriver } from "../../src/vmm/nvme-driver.js";
+import { PlainNvme } from "./plain-nvme.js";
+import { BAR, fixture, MIB, PlainDma, plainFunction, same } from "./services.js";
+
+const RAM = 0x8000_0000;
+const HALF = 512 * 1024;
+
+function service(options: BlockServiceOptions = {}, entries = 64) {
+  const f = fixture([8, 8]);
+  const dma = new PlainDma(f.vmm.core);
+  let driver: NvmeDriver | undefined;
+  const device = new PlainNvme({ irq: { set: (level) => level && driver?.interrupt() }, dma, clock: f.events });
+  f.bus.map(BAR, 0x4000, device, "pcie");
+  const pool = new DmaPool(f.vmm);
+  const made = new NvmeDriver(f.vmm, plainFunction(), pool, { entries, timeout: 1_000_000 });
+  made.start(f.step);
+  driver = made;
+  const blocks = new BlockService(f.vmm, made, pool, options);
+  const ports = f.memories.map((memory) => new GuestDmaPort(memory, (bytes) => f.vmm.copied("", bytes)));
+  const first = blocks.open({ name: "guest0", start: 0, length: HALF });
+  const second = blocks.open({ name: "guest1", start: HALF, length: HALF });
+  const run = () => {
+    while (f.step());
+  };
+  return { ...f, device, blocks, pool, dma, guests: [first, second], ports, run };
+}
+
+type Service = ReturnType<typeof service>;
+
+function request(
+  s: Service,
+  guest: number,
+  operation: BlockOperation,
+  offset: number,
+  segments: Segment[],
+): BlockStatus[] {
+  const length = segments.reduce((sum, segment) => sum + segment.length, 0);
+  const ends: BlockStatus[] = [];
+  s.guests[guest].submit({ operation, offset, length, segments, dma: s.ports[guest] }, (status) => ends.push(status));
+  return ends;
+}
+
+const at = (lo: number, length: number): Segment => ({ lo, hi: 0, length });
+
+test("a read lands in the guest's scattered pages; each guest sees its own range from 0", () => {
+  const s = service();
+  const border = RAM + 4 * MIB - 1000;
+  const a = request(s, 0, "read", 4096, [at(RAM + 24, 1500), at(border, 2000), at(RAM + 99, 596)]);
+  const b = request(s, 1, "read", 512, [at(RAM + 4096, 1024)]);
+  s.run();
+  expect([a, b]).toEqual([[{ kind: "ok" }], [{ kind: "ok" }]]);
+  const got = new Uint8Array(4096);
+  s.memories[0].read(RAM + 24, got.subarray(0, 1500));
+  s.memories[0].read(border, got.subarray(1500, 3500));
+  s.memories[0].read(RAM + 99, got.subarray(3500));
+  // The third segment overlaps the first one's bytes from 75 on.
+  expect(same(got.subarray(1500), s.device.disk.subarray(4096 + 1500, 8192))).toBe(true);
+  const other = new Uint8Array(1024);
+  s.memories[1].read(RAM + 4096, other);
+  expect(same(other, s.device.disk.subarray(HALF + 512, HALF + 1536))).toBe(true);
+});
+
+test("a write larger than a buffer is split and arrives whole", () => {
+  const s = service({ bufferBytes: 8192, buffers: 3 });
+  const data = Uint8Array.from({ length: 100 * 512 }, (_, i) => (i * 7) & 0xff);
+  s.memories[0].write(RAM + 77, data);
+  const ends = request(s, 0, "write", 1024, [at(RAM + 77, 20_000), at(RAM + 77 + 20_000, data.length - 20_000)]);
+  s.run();
+  expect(ends).toEqual([{ kind: "ok" }]);
+  expect(same(s.device.disk.subarray(1024, 1024 + data.length), data)).toBe(true);
+  expect(s.guests[0].counters).toMatchObject({ requests: 1, parts: 7, bytesWritten: data.length });
+  expect(s.copied.bytes).toBe(data.length);
+});
+
+test.each<[string, number, number]>([
+  ["past the end", HALF - 512, 1024],
+  ["before the start", -512, 512],
+  ["huge", 2 ** 60, 512],
+  ["not a number", Number.NaN, 512],
+  ["in half a block", 100, 512],
+])("a request %s is refused without touching the disk", (_, offset, length) => {
+  const s = service();
+  const before = s.device.commands.length;
+  const ends = request(s, 0, "read", offset, [at(RAM, length)]);
+  s.run();
+  expect(ends).toEqual([{ kind: "out-of-range" }]);
+  expect(s.device.commands).toHaveLength(before);
+});
+
+test("memory that isn't the guest's is a DMA fault that names it, and nothing is changed", () => {
+  const s = service();
+  const outside = RAM + 8 * MIB;
+  const reads = request(s, 0, "read", 0, [at(RAM, 512), at(outside, 512)]);
+  const writes = request(s, 0, "write", 0, [{ lo: 0, hi: 0xffff_ffff, length: 512 }]);
+  const disk = s.device.disk.slice();
+  s.run();
+  expect(reads).toEqual([{ kind: "dma-fault", cause: 7, lo: outside, hi: 0 }]);
+  expect(writes).toEqual([{ kind: "dma-fault", cause: 5, lo: 0, hi: 0xffff_ffff }]);
+  expect(same(s.device.disk, disk)).toBe(true);
+  expect(s.guests[0].counters.errors).toBe(2);
+});
+
+test("a read-only range refuses writes and lets flushes pass", () => {
+  const s = service();
+  s.guests[0] = s.blocks.open({ name: "guest0", start: 0, length: 4096, readOnly: true });
+  const write = request(s, 0, "write", 0, [at(RAM, 512)]);
+  const flush = request(s, 0, "flush", 0, []);
+  s.run();
+  expect([write, flush]).toEqual([[{ kind: "read-only" }], [{ kind: "ok" }]]);
+  expect(s.device.commands.at(-1)).toBe(0x100);
+});
+
+test("with one buffer, a guest that floods leaves every second turn to the other", () => {
+  const s = service({ buffers: 1 });
+  const order: number[] = [];
+  const read = (guest: number) =>
+    s.guests[guest].submit(
+      { operation: "read", offset: 0, length: 512, segments: [at(RAM, 512)], dma: s.ports[guest] },
+      () => order.push(guest),
+    );
+  for (let i = 0; i < 20; i++) read(0);
+  for (let i = 0; i < 5; i++) read(1);
+  s.run();
+  expect(order.slice(0, 11)).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
+  expect(order).toHaveLength(25);
+  expect(s.guests[0].counters.waits).toBe(19);
+});
+
+test("a dead disk fails every request, once", () => {
+  const s = service({ buffers: 2, bufferBytes: 4096 });
+  s.device.deaf = true;
+  const long = request(s, 0, "read", 0, [at(RAM, 40_960)]);
+  const flush = request(s, 1, "flush", 0, []);
+  s.run();
+  const late = request(s, 1, "write", 0, [at(RAM, 40_960)]);
+  s.run();
+  expect([long, flush, late]).toEqual([
+    [{ kind: "medium-error" }],
+    [{ kind: "medium-error" }],
+    [{ kind: "medium-error" }],
+  ]);
+});
+
+test("a share that isn't on the disk is our user's mistake", () => {
+  const { blocks } = service();
+  expect(() => blocks.open({ name: "x", start: HALF, length: HALF + 512 })).toThrow(RangeError);
+  expect(() => blocks.open({ name: "x", start: 100, length: 512 })).toThrow(/whole blocks/);
+});
+
+test("whatever is asked: one answer each, the disk outside the range and memory outside the pool untouched", () => {
+  const word = fc.oneof(fc.integer({ min: 0, max: 0xffff_ffff }), fc.integer({ min: RAM, max: RAM + 9 * MIB }));
+  const segment = fc.record({ lo: word, hi: fc.constantFrom(0, 0, 0, 1, 0xffff_ffff), length: fc.nat(70_000) });
+  const step = fc.record({
+    guest: fc.nat(1),
+    operation: fc.constantFrom<BlockOperation>("read", "write", "flush"),
+    block: fc.integer({ min: -4, max: 1100 }),
+    blocks: fc.nat(300),
+    segments: fc.array(segment, { maxLength: 4 }),
+  });
+  const s = service({ buffers: 3, bufferBytes: 16_384 });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      const tail = s.device.disk.slice(HALF);
+      const from = s.dma.named.length;
+      let answers = 0;
+      for (const { guest, operation, block, blocks, segments } of steps) {
+        const length = blocks * 512;
+        const rest = length - segments.reduce((sum, one) => sum + one.length, 0);
+        const all = rest > 0 ? [...segments, at(RAM, rest)] : segments;
+        const writer = operation === "write" ? 0 : guest;
+        s.guests[writer].submit(
+          { operation, offset: block * 512, length, segments: all, dma: s.ports[writer] },
+          () => answers++,
+        );
+      }
+      s.run();
+      const { start, bytes } = s.pool;
+      const named = s.dma.named.slice(from);
+      expect(named.every((one) => one.address >= start && one.address + one.length <= start + bytes)).toBe(true);
+      expect(answers).toBe(steps.length);
+      expect(same(s.device.disk.subarray(HALF), tail)).toBe(true);
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,111 @@
+// Guests that hammer every register they can reach with anything: no exception of ours, nothing outside them changed.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { run } from "../../src/scenario/run.js";
+import type { AttachModeName } from "../../src/vmm/types.js";
+import { elfOf } from "./elf-of.js";
+
+const MIB = 0x10_0000;
+const [T0, T1, T2, A0, A1, A6, A7] = [5, 6, 7, 10, 11, 16, 17];
+const SEPC = 0x141;
+const STVEC = 0x105;
+
+// RV64I and Zicsr encodings
+const lui = (rd: number, value: number) => ((((value + 0x800) >>> 12) << 12) | (rd << 7) | 0x37) >>> 0;
+const addi = (rd: number, rs1: number, imm: number) => (((imm & 0xfff) << 20) | (rs1 << 15) | (rd << 7) | 0x13) >>> 0;
+const auipc = (rd: number) => ((rd << 7) | 0x17) >>> 0;
+const jump = (bytes: number) => ((((bytes >>> 1) & 0x3ff) << 21) | 0x6f) >>> 0;
+const csrr = (rd: number, csr: number) => ((csr << 20) | (2 << 12) | (rd << 7) | 0x73) >>> 0;
+const csrw = (csr: number, rs1: number) => ((csr << 20) | (rs1 << 15) | (1 << 12) | 0x73) >>> 0;
+const store = (size: number, rs2: number, rs1: number) => ((rs2 << 20) | (rs1 << 15) | (size << 12) | 0x23) >>> 0;
+const load = (size: number, rd: number, rs1: number) => ((rs1 << 15) | (size << 12) | (rd << 7) | 0x03) >>> 0;
+const SRET = 0x1020_0073;
+const ECALL = 0x73;
+const set = (rd: number, value: number) => [lui(rd, value), addi(rd, rd, value & 0xfff)];
+
+/** A handler that steps over the instruction that trapped. */
+const PROLOGUE = [
+  auipc(T2),
+  addi(T2, T2, 16),
+  csrw(STVEC, T2),
+  jump(20),
+  ...[csrr(T2, SEPC), addi(T2, T2, 4), csrw(SEPC, T2), SRET],
+];
+const SHUTDOWN = [...set(A7, 0x5352_5354), addi(A6, 0, 0), addi(A0, 0, 0), addi(A1, 0, 0), ECALL];
+/** BAR 0 of slot 1 at 0x4000_0000, memory decode and bus mastering on. */
+const PLACE_BAR = [
+  ...[...set(T0, 0x3000_8010), ...set(T1, 0x4000_0000), store(2, T1, T0)],
+  ...[...set(T0, 0x3000_8004), addi(T1, 0, 6), store(1, T1, T0)],
+];
+
+interface Access {
+  address: number;
+  value: number;
+  size: number;
+  write: boolean;
+}
+
+function program(accesses: readonly Access[]): Uint8Array {
+  const words = accesses.flatMap(({ address, value, size, write }) => [
+    ...set(T0, address),
+    ...set(T1, value),
+    write ? store(size, T1, T0) : load(size, T1, T0),
+  ]);
+  return elfOf(...PROLOGUE, ...PLACE_BAR, ...words, ...SHUTDOWN);
+}
+
+const below = (start: number, size: number) => fc.integer({ min: start, max: start + size - 1 });
+const aligned = (start: number, size: number) => below(start, size).map((address) => address & ~3);
+const address = fc.oneof(
+  { weight: 4, arbitrary: aligned(0x4000_0000, 0x60) },
+  { weight: 3, arbitrary: aligned(0x4000_1000, 0x20) },
+  { weight: 3, arbitrary: aligned(0x1000_1000, 0x110) },
+  aligned(0x3000_8000, 0x40),
+  aligned(0x0c00_0000, 0x400),
+  aligned(0x0c20_1000, 0x10),
+  below(0x1000_0000, 8),
+  below(0x1000_0000, 0x6fff_ffff),
+);
+const value = fc.oneof(
+  fc.constantFrom(0, 1, 3, 7, 0x0046_0001, 0x001f_001f, 0x8020_0000, 0x8040_0000, 0x8100_0000, 0xffff_ffff),
+  fc.integer({ min: 0, max: 0xffff_ffff }),
+);
+const access = fc.record({ address, value, size: fc.integer({ min: 0, max: 3 }), write: fc.boolean() });
+
+const PROTECTING = ["emulated", "assigned", "assigned-rewrite", "paravirtual"] as const;
+const UNSAFE = ["assigned-service", "assigned-raw"] as const;
+
+function play(mode: AttachModeName, accesses: readonly Access[]) {
+  return run({
+    guests: [{ kernel: program(accesses), bootargs: "", mode, ram: 8 * MIB }],
+    disks: [{ size: MIB }],
+    core: "flat",
+    maxCycles: 30_000_000,
+    allowRaw: true,
+  });
+}
+
+test.each(PROTECTING)("%s: whatever is written where, only the guest itself suffers", (mode) => {
+  fc.assert(
+    fc.property(fc.array(access, { minLength: 20, maxLength: 120 }), (accesses) => {
+      const { guests, damage } = play(mode, accesses);
+      expect(["shutdown", "crash", "hang"]).toContain(guests[0].stop.kind);
+      expect(damage).toEqual([]);
+    }),
+    { numRuns: 25, seed: 20240607 },
+  );
+});
+
+test.each(UNSAFE)("%s: the same without an exception of ours", (mode) => {
+  fc.assert(
+    fc.property(fc.array(access, { minLength: 20, maxLength: 120 }), (accesses) => {
+      expect(["shutdown", "crash", "hang"]).toContain(play(mode, accesses).guests[0].stop.kind);
+    }),
+    { numRuns: 25, seed: 20240608 },
+  );
+});
+
+test("the fuzzer's program runs to its end", () => {
+  const accesses = [{ address: 0x2000_0000, value: 1, size: 2, write: true }];
+  expect(play("emulated", accesses).guests[0].stop).toEqual({ kind: "shutdown", code: 0 });
+});

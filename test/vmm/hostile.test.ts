@@ -1,0 +1,129 @@
+// Guests that crash, hang or attack: always a result, never an exception of ours, and never more than their own memory.
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { run } from "../../src/scenario/run.js";
+import type { AttackTarget, RunConfig } from "../../src/scenario/types.js";
+import { MODES } from "../../src/scenario/workload.js";
+import type { AttachModeName } from "../../src/vmm/types.js";
+import { elfOf } from "./elf-of.js";
+
+const MIB = 0x10_0000;
+const probe = new Uint8Array(readFileSync(new URL("../../guests/probe/probe.elf", import.meta.url)));
+
+function outcome(kernel: Uint8Array, more: Partial<RunConfig> = {}) {
+  const guests = [{ kernel, bootargs: "", mode: "emulated" as const, ram: 16 * MIB }];
+  return run({ guests, disks: [{ size: MIB }], core: "flat", maxCycles: 20_000_000, ...more });
+}
+
+/** RV64I encodings of what the guests below do. */
+const lui = (rd: number, imm20: number) => ((imm20 << 12) | (rd << 7) | 0x37) >>> 0;
+const addi = (rd: number, rs1: number, imm: number) => (((imm & 0xfff) << 20) | (rs1 << 15) | (rd << 7) | 0x13) >>> 0;
+const store = (size: number, rs2: number, rs1: number) => ((rs2 << 20) | (rs1 << 15) | (size << 12) | 0x23) >>> 0;
+const load = (size: number, rd: number, rs1: number) => ((rs1 << 15) | (size << 12) | (rd << 7) | 0x03) >>> 0;
+const ECALL = 0x73;
+const WFI = 0x1050_0073;
+const LOOP = 0x6f;
+const [T0, T1, A0, A1, A2, A6, A7] = [5, 6, 10, 11, 12, 16, 17];
+const RV64 = { word: 2, double: 3, amoadd: 0x0062_a2af };
+
+test.each([
+  ["an illegal instruction", [0x0000_0000]],
+  ["a hypervisor's instruction (hfence.gvma)", [0x6200_0073]],
+  ["a hypervisor's CSR (hstatus)", [0x6000_2573]],
+  ["a load from nowhere", [lui(T0, 0x20000), load(RV64.word, T1, T0)]],
+  ["a fetch from nowhere", [lui(T0, 0x20000), 0x0002_8067]],
+  ["an atomic on a register", [lui(T0, 0x10000), RV64.amoadd]],
+  ["a doubleword to a register of bytes", [lui(T0, 0x10000), store(RV64.double, T1, T0)]],
+])("%s without a trap handler stops the guest", (_, words) => {
+  const { guests } = outcome(elfOf(...words));
+  expect(guests[0].stop.kind).toBe("crash");
+});
+
+test("a guest that loops is called hung, and so is one that waits for what never comes", () => {
+  expect(outcome(elfOf(LOOP)).guests[0].stop).toEqual({ kind: "hang" });
+  const waiting = outcome(elfOf(WFI, LOOP), { maxCycles: 1e12 });
+  expect(waiting.guests[0].stop).toEqual({ kind: "hang" });
+});
+
+test("one guest's crash leaves the other running", () => {
+  const bootargs = "workload=seqread driver=nvme hash=none";
+  const { guests } = run({
+    guests: [
+      { kernel: elfOf(0), bootargs: "", mode: "emulated", ram: 16 * MIB },
+      { kernel: probe, bootargs, mode: "emulated", ram: 16 * MIB },
+    ],
+    disks: [{ size: 2 * MIB }],
+    core: "flat",
+    maxCycles: 1e9,
+  });
+  expect(guests.map(({ stop }) => stop.kind)).toEqual(["crash", "shutdown"]);
+  expect(guests[1].bytes).toBe(MIB);
+});
+
+test("SBI calls with senseless arguments are answered", () => {
+  const nonsense = [
+    ...[addi(A0, 0, -1), addi(A1, 0, -1), addi(A2, 0, -1)],
+    ...[lui(A7, 0x8594), addi(A7, A7, 0x144), addi(A6, 0, 1), ECALL],
+    ...[lui(A7, 0x44424), addi(A7, A7, 0x34e), addi(A6, 0, 0), addi(A0, 0, -1), ECALL],
+    ...[addi(A6, 0, 1), addi(A0, 0, -1), ECALL, addi(A7, 0, -1), ECALL],
+  ];
+  const shutdown = [lui(A7, 0x53525), addi(A7, A7, 0x354), addi(A6, 0, 0), addi(A0, 0, 0), addi(A1, 0, 0), ECALL];
+  expect(outcome(elfOf(...nonsense, ...shutdown)).guests[0].stop).toEqual({ kind: "shutdown", code: 0 });
+});
+
+test("a BAR over the guest's own RAM, or anywhere outside the window, maps nothing", () => {
+  const config = [lui(T0, 0x30008)];
+  const bar = [lui(T1, 0x80000), addi(T0, T0, 0x10), store(RV64.word, T1, T0), addi(T0, T0, -12)];
+  const enable = [addi(T1, 0, 6), store(1, T1, T0)];
+  const shutdown = [lui(A7, 0x53525), addi(A7, A7, 0x354), addi(A6, 0, 0), addi(A0, 0, 0), addi(A1, 0, 0), ECALL];
+  const guests = [
+    {
+      kernel: elfOf(...config, ...bar, ...enable, ...shutdown),
+      bootargs: "",
+      mode: "assigned" as const,
+      ram: 16 * MIB,
+    },
+  ];
+  const result = outcome(probe, { guests });
+  expect(result.guests[0].stop).toEqual({ kind: "shutdown", code: 0 });
+  expect(result.damage).toEqual([]);
+});
+
+function attack(mode: AttachModeName, target: AttackTarget) {
+  const bootargs = `workload=none driver=${MODES[mode].option}`;
+  return run({
+    guests: [{ kernel: probe, bootargs, mode, ram: 16 * MIB }],
+    disks: [{ size: MIB }],
+    core: "flat",
+    maxCycles: 1e9,
+    allowRaw: true,
+    attack: { target },
+  });
+}
+
+const targets = ["vmm", "guest", "nowhere"] as const;
+
+test.each(["emulated", "assigned", "assigned-rewrite", "paravirtual"] as const)("%s stops a hostile driver", (mode) => {
+  for (const target of targets) {
+    const { guests, damage } = attack(mode, target);
+    const forged = guests[0].attacks.filter(({ op }) => op !== "check");
+    expect(forged).toHaveLength(2);
+    expect(forged.some(({ status }) => status === "success")).toBe(false);
+    expect(damage).toEqual([]);
+  }
+});
+
+test.each(["assigned-service", "assigned-raw"] as const)("%s doesn't, and the damage has an owner", (mode) => {
+  const owners = (target: AttackTarget) => attack(mode, target).damage.map(({ owner }) => owner);
+  expect(owners("vmm")).toContain("vmm");
+  expect(owners("guest")).toContain("neighbour");
+});
+
+test("what the IOMMU refused is in its fault queue: guest-page faults of the disk, with the address", () => {
+  const { faults, guests } = attack("assigned", "vmm");
+  const address = Number(guests[0].attacks[0].address);
+  expect(faults.map(({ cause, deviceId, gpa, iova }) => ({ cause, deviceId, gpa, iova }))).toEqual([
+    { cause: 23, deviceId: 8, gpa: address, iova: address },
+    { cause: 21, deviceId: 8, gpa: address, iova: address },
+  ]);
+});
