@@ -127,11 +127,13 @@ function crossesPage(va: u64, size: u32): bool {
 /** Loads `1 << (kind & 3)` bytes at `va`. On `leave` the result means nothing; `rd` takes it later if a device answers. */
 export function slowLoad(va: u64, kind: u32, rd: u32): u64 {
   const size: u32 = 1 << (kind & 3);
-  describeAccess(0, size, 0, rd, kind);
   if (!crossesPage(va, size)) {
     const address = dataAddress(va, size, 0);
-    return address ? extend(fetchBytes(address, size), kind) : 0;
+    if (address) return extend(fetchBytes(address, size), kind);
+    describeAccess(0, size, 0, rd, kind);
+    return 0;
   }
+  describeAccess(0, size, 0, rd, kind);
   const first: u32 = 4096 - (<u32>va & 0xfff);
   const low = pieceAddress(va, first, 0);
   if (!low) return 0;
@@ -146,12 +148,13 @@ export function slowLoad(va: u64, kind: u32, rd: u32): u64 {
 
 /** Stores the low `size` bytes of `value` at `va`; nothing is written if any byte faults. */
 export function slowStore(va: u64, size: u32, value: u64): void {
-  describeAccess(1, size, value, 0, 0);
   if (!crossesPage(va, size)) {
     const address = dataAddress(va, size, 1);
     if (address) putBytes(address, size, value);
+    else describeAccess(1, size, value, 0, 0);
     return;
   }
+  describeAccess(1, size, value, 0, 0);
   const first: u32 = 4096 - (<u32>va & 0xfff);
   const low = pieceAddress(va, first, 1);
   if (!low) return;

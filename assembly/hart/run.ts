@@ -388,9 +388,46 @@ function execute(budget: i32): void {
         dp += 2 * RECORD;
         continue;
       }
+      case Op.SlliAddLw: {
+        setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
+        setRd(dp + RECORD, rs1(dp + RECORD) + rs2(dp + RECORD));
+        dp += 2 * RECORD;
+        const address = rs1(dp) + imm(dp);
+        const known = filterEntry(loadTable(), address);
+        if (load<u64>(known) != filterTag(address, 4)) continue;
+        const from = <u32>address + load<u32>(known, 8);
+        setRd(dp, <u64>(<i64>load<i32>(from)));
+        dp += RECORD;
+        continue;
+      }
+      case Op.SlliAddLd: {
+        setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
+        setRd(dp + RECORD, rs1(dp + RECORD) + rs2(dp + RECORD));
+        dp += 2 * RECORD;
+        const address = rs1(dp) + imm(dp);
+        const known = filterEntry(loadTable(), address);
+        if (load<u64>(known) != filterTag(address, 8)) continue;
+        const from = <u32>address + load<u32>(known, 8);
+        setRd(dp, load<u64>(from));
+        dp += RECORD;
+        continue;
+      }
       case Op.SlliSrli: {
         setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
         setRd(dp + RECORD, integer(Op.Srl, rs1(dp + RECORD), imm(dp + RECORD)));
+        dp += 2 * RECORD;
+        continue;
+      }
+      case Op.SlliSrliAdd: {
+        setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
+        setRd(dp + RECORD, integer(Op.Srl, rs1(dp + RECORD), imm(dp + RECORD)));
+        setRd(dp + 2 * RECORD, rs1(dp + 2 * RECORD) + rs2(dp + 2 * RECORD));
+        dp += 3 * RECORD;
+        continue;
+      }
+      case Op.AddiAddi: {
+        setRd(dp, rs1(dp) + imm(dp));
+        setRd(dp + RECORD, rs1(dp + RECORD) + imm(dp + RECORD));
         dp += 2 * RECORD;
         continue;
       }
@@ -433,6 +470,163 @@ function execute(budget: i32): void {
         setRd(dp, rs1(dp) & imm(dp));
         dp += RECORD;
         if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AddBne: {
+        setRd(dp, rs1(dp) + rs2(dp));
+        dp += RECORD;
+        if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AddwBne: {
+        setRd(dp, integer(Op.Addw, rs1(dp), rs2(dp)));
+        dp += RECORD;
+        if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.AddiwBne: {
+        setRd(dp, integer(Op.Addw, rs1(dp), imm(dp)));
+        dp += RECORD;
+        if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      }
+      case Op.LbuAddi: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 1)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>load<u8>(at));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.BU, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        setRd(dp, rs1(dp) + imm(dp));
+        dp += RECORD;
+        continue;
+      }
+      case Op.LwAddi: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 4)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>(<i64>load<i32>(at)));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.W, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        setRd(dp, rs1(dp) + imm(dp));
+        dp += RECORD;
+        continue;
+      }
+      case Op.LdAddi: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 8)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, load<u64>(at));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.D, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        setRd(dp, rs1(dp) + imm(dp));
+        dp += RECORD;
+        continue;
+      }
+      case Op.LwLw: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 4)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, <u64>(<i64>load<i32>(at)));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.W, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        const address = rs1(dp) + imm(dp);
+        const known = filterEntry(loadTable(), address);
+        if (load<u64>(known) != filterTag(address, 4)) continue;
+        const from = <u32>address + load<u32>(known, 8);
+        setRd(dp, <u64>(<i64>load<i32>(from)));
+        dp += RECORD;
+        continue;
+      }
+      case Op.LdLd: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(loadTable(), va);
+        if (load<u64>(entry) == filterTag(va, 8)) {
+          const at = <u32>va + load<u32>(entry, 8);
+          setRd(dp, load<u64>(at));
+        } else {
+          clearPenalty();
+          const value = slowLoad(va, Load.D, load<u16>(dp, 2));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+          setRd(dp, value);
+        }
+        dp += RECORD;
+        const address = rs1(dp) + imm(dp);
+        const known = filterEntry(loadTable(), address);
+        if (load<u64>(known) != filterTag(address, 8)) continue;
+        const from = <u32>address + load<u32>(known, 8);
+        setRd(dp, load<u64>(from));
+        dp += RECORD;
+        continue;
+      }
+      case Op.SwSw: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(storeTable(), va);
+        if (load<u64>(entry) == filterTag(va, 4)) {
+          store<u32>(<u32>va + load<u32>(entry, 8), <u32>rs2(dp));
+        } else {
+          clearPenalty();
+          slowStore(va, 4, rs2(dp));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        const address = rs1(dp) + imm(dp);
+        const known = filterEntry(storeTable(), address);
+        if (load<u64>(known) != filterTag(address, 4)) continue;
+        store<u32>(<u32>address + load<u32>(known, 8), <u32>rs2(dp));
+        dp += RECORD;
+        continue;
+      }
+      case Op.SdSd: {
+        const va = rs1(dp) + imm(dp);
+        const entry = filterEntry(storeTable(), va);
+        if (load<u64>(entry) == filterTag(va, 8)) {
+          store<u64>(<u32>va + load<u32>(entry, 8), <u64>rs2(dp));
+        } else {
+          clearPenalty();
+          slowStore(va, 8, rs2(dp));
+          left -= spend(penalty);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        const address = rs1(dp) + imm(dp);
+        const known = filterEntry(storeTable(), address);
+        if (load<u64>(known) != filterTag(address, 8)) continue;
+        store<u64>(<u32>address + load<u32>(known, 8), <u64>rs2(dp));
         dp += RECORD;
         continue;
       }

@@ -1,36 +1,50 @@
-// Pairs of instructions that compilers emit often, done by one record. The first record of a pair takes another Op; the second
-// stays as it is, so that each keeps its own place in the count, and a pair stops or faults exactly where it would have.
+// Sequences that compilers emit often, done by one dispatch. The first record takes another Op; those behind it stay as they are: a
+// branch into the middle finds them, and what cannot go the quick way there is left to their own Op.
 import { Op } from "./op";
 import { RECORD } from "./record";
 
-function pair(first: u32, second: u32): u32 {
-  if (first == Op.Addi) {
-    switch (second) {
-      case Op.Beq: return Op.AddiBeq;
-      case Op.Bne: return Op.AddiBne;
-      case Op.Blt: return Op.AddiBlt;
-      case Op.Bltu: return Op.AddiBltu;
-    }
-  }
-  if (first == Op.Andi) {
-    if (second == Op.Beq) return Op.AndiBeq;
-    if (second == Op.Bne) return Op.AndiBne;
-  }
-  if (first == Op.Slli) {
-    if (second == Op.Add) return Op.SlliAdd;
-    if (second == Op.Srli) return Op.SlliSrli;
+/** The Op that does `first` and `second`, or Op.Next when there is none. */
+function pair(first: i32, second: i32): i32 {
+  switch (first) {
+    case Op.Slli: return second == Op.Add ? Op.SlliAdd : second == Op.Srli ? Op.SlliSrli : Op.Next;
+    case Op.SlliAdd: return second == Op.Lw ? Op.SlliAddLw : second == Op.Ld ? Op.SlliAddLd : Op.Next;
+    case Op.SlliSrli: return second == Op.Add ? Op.SlliSrliAdd : Op.Next;
+    case Op.Andi: return second == Op.Beq ? Op.AndiBeq : second == Op.Bne ? Op.AndiBne : Op.Next;
+    case Op.Add: return second == Op.Bne ? Op.AddBne : Op.Next;
+    case Op.Addw: return second == Op.Bne ? Op.AddwBne : Op.Next;
+    case Op.Addiw: return second == Op.Bne ? Op.AddiwBne : Op.Next;
+    case Op.Lbu: return second == Op.Addi ? Op.LbuAddi : Op.Next;
+    case Op.Lw: return second == Op.Addi ? Op.LwAddi : second == Op.Lw ? Op.LwLw : Op.Next;
+    case Op.Ld: return second == Op.Addi ? Op.LdAddi : second == Op.Ld ? Op.LdLd : Op.Next;
+    case Op.Sw: return second == Op.Sw ? Op.SwSw : Op.Next;
+    case Op.Sd: return second == Op.Sd ? Op.SdSd : Op.Next;
+    case Op.Addi:
+      switch (second) {
+        case Op.Beq: return Op.AddiBeq;
+        case Op.Bne: return Op.AddiBne;
+        case Op.Blt: return Op.AddiBlt;
+        case Op.Bltu: return Op.AddiBltu;
+        case Op.Addi: return Op.AddiAddi;
+      }
   }
   return Op.Next;
 }
 
-/** Joins pairs among the records of a block. */
+/** Joins what can be joined among the records of a block, from the left. */
 export function fuse(from: u32, to: u32): void {
-  while (from + 2 * RECORD <= to) {
-    const fused = pair(load<u16>(from), load<u16>(from + RECORD));
-    if (fused == Op.Next) from += RECORD;
-    else {
+  while (from < to) {
+    let behind = from + RECORD;
+    while (behind < to) {
+      // an ADDI that closes a loop serves better with its branch
+      if (load<u16>(behind) == Op.Addi && behind + RECORD < to && closes(load<u16>(behind + RECORD))) break;
+      const fused = pair(load<u16>(from), load<u16>(behind));
+      if (fused == Op.Next) break;
       store<u16>(from, fused);
-      from += 2 * RECORD;
+      behind += RECORD;
     }
+    from = behind;
   }
+}
+function closes(op: i32): bool {
+  return op >= Op.Beq && op <= Op.Bltu;
 }

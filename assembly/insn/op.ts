@@ -72,15 +72,29 @@ export const enum Op {
   Remuw,
   /** FENCE, PAUSE and other hints. */
   Nop,
-  // pairs that compilers emit often, done as one
+  // sequences that compilers emit often, done as one: see fuse.ts
   SlliAdd,
-  AddiBne,
+  SlliAddLw,
+  SlliAddLd,
+  SlliSrli,
+  SlliSrliAdd,
+  AddiAddi,
   AddiBeq,
+  AddiBne,
   AddiBlt,
   AddiBltu,
   AndiBeq,
   AndiBne,
-  SlliSrli,
+  AddBne,
+  AddwBne,
+  AddiwBne,
+  LbuAddi,
+  LwAddi,
+  LdAddi,
+  LwLw,
+  LdLd,
+  SwSw,
+  SdSd,
 
   /** First of those that may trap, leave or see the whole state. */
   System,

@@ -5,7 +5,8 @@ import { TLB_END } from "./tlb";
 
 /** log2 of the granule in bytes. */
 export const GRANULE: u32 = isDefined(TIMED) ? 6 : 12;
-const ENTRIES: u32 = 512;
+// more granules than L1D has lines: a direct-mapped table of just as many would miss far more often than L1D does
+const ENTRIES: u32 = 2048;
 const TABLE: u32 = ENTRIES * 16;
 const FETCH_ENTRIES: u32 = 256;
 const CONTEXT: u32 = TABLE * 2 + FETCH_ENTRIES * 16;

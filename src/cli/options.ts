@@ -78,8 +78,11 @@ export const workloadOptions = () => [
   new Option("--workload <kind>", `what the guest does: ${WORKLOADS.join(", ")} (default: checksum)`).argParser(
     wordOption("--workload", WORKLOADS),
   ),
-  new Option("--bs <size>", "bytes per request (default: 64K)").argParser(sizeOption("--bs")),
+  new Option("--bs <size>", "bytes per request (default: 4K)").argParser(sizeOption("--bs")),
   new Option("--qd <n>", "requests in flight (default: 8)").argParser(countOption("--qd")),
+  new Option("--batch <n>", "completions taken before new requests are sent off together (default: 1)").argParser(
+    countOption("--batch"),
+  ),
   new Option("--total <size>", "bytes to move (default: the whole disk)").argParser(sizeOption("--total")),
   new Option("--hash <name>", `checksum: ${HASHES.join(", ")} (default: crc32c for checksum, else none)`).argParser(
     wordOption("--hash", HASHES),
@@ -118,6 +121,7 @@ export interface SharedOptions {
   workload?: WorkloadFile["kind"];
   bs?: number;
   qd?: number;
+  batch?: number;
   total?: number;
   hash?: string;
   seed?: number;
@@ -140,8 +144,8 @@ function given<T extends object>(values: T): T {
 
 /** The workload as far as flags set it. */
 export function workloadFlags(options: SharedOptions): WorkloadFile {
-  const { workload, bs, qd, total, hash, seed } = options;
-  return given({ kind: workload, bs, qd, total, hash, seed });
+  const { workload, bs, qd, batch, total, hash, seed } = options;
+  return given({ kind: workload, bs, qd, batch, total, hash, seed });
 }
 
 /** The machine as far as flags set it. */

@@ -23,6 +23,7 @@ const dim = () => "dim" as const;
 const STATUS_STYLE: Record<GuestReport["status"], Style> = {
   ok: "green",
   "wrong-checksum": "red",
+  "wrong-data": "red",
   "io-errors": "red",
   failed: "red",
   crashed: "red",
@@ -97,7 +98,7 @@ const copies: ColumnGroup<FigureRow> = {
 /** "crc32c:1a2b3c4d", or sixteen characters of a longer one. */
 function shortened(checksum: string): string {
   const [name, digits = ""] = checksum.split(":");
-  return digits.length > 16 ? `${name}:${digits.slice(0, 12)}…` : checksum;
+  return checksum.length > 24 ? `${name}:${digits.slice(0, 12)}…`.slice(0, 24) : checksum;
 }
 
 const outcome: ColumnGroup<FigureRow> = {

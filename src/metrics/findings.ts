@@ -1,6 +1,6 @@
 // Sentences under the table, worked out from the figures.
 import type { CompareReport } from "../scenario/compare.js";
-import { brief, bytes, grouped, hex, list, percent } from "./format.js";
+import { brief, bytes, grouped, hex, list, percent, printable } from "./format.js";
 import type { GuestReport } from "./report.js";
 
 type Part = "guest" | "exit" | "vmm";
@@ -146,7 +146,12 @@ function checksums(report: CompareReport): string[] {
         : `${wrong}, but ${list(equal.map((mode) => mode.mode))} ${reference}.`,
     ];
   }
-  const who = hashed.length === 1 ? `${hashed[0].mode}'s checksum` : `All ${hashed.length} checksums`;
+  const who =
+    hashed.length === 1
+      ? `${hashed[0].mode}'s checksum`
+      : hashed.length === 2
+        ? "Both checksums"
+        : `All ${hashed.length} checksums`;
   const agree = hashed.length === 1 ? "equals" : "equal";
   if (expectedChecksum) return [`${who} (${reference}) ${agree} the one that the host computed from the disk's bytes.`];
   return hashed.length === 1 ? [] : [`${who} are ${reference}; the host can't compute this one by itself.`];
@@ -154,15 +159,23 @@ function checksums(report: CompareReport): string[] {
 
 function diskAfter({ disk }: CompareReport): string[] {
   if (!disk.after) return [];
-  const digests = Object.entries(disk.after);
-  const different = new Set(digests.map(([, digest]) => digest));
-  if (different.size === 1) return [`Every mode left the same bytes on the disk (${digests[0][1]}).`];
-  return [`The modes left different bytes on the disk: ${list(digests.map(([mode, digest]) => `${mode} ${digest}`))}.`];
+  const { after, expectedAfter } = disk;
+  const digests = Object.entries(after);
+  const [first] = digests;
+  const same = new Set(Object.values(after)).size === 1;
+  if (same && (expectedAfter === null || first[1] === expectedAfter)) {
+    const foretold = expectedAfter === null ? "" : ", as the host had foretold";
+    return [`Every mode left the same bytes on the disk (${first[1]})${foretold}.`];
+  }
+  const found = list(digests.map(([mode, digest]) => `${mode} ${digest}`));
+  return [
+    `The disk isn't left as it ought to be: ${found}${expectedAfter === null ? "" : `, and the host had foretold ${expectedAfter}`}.`,
+  ];
 }
 
 function failures(modes: readonly GuestReport[]): string[] {
   return modes
-    .filter(({ status }) => status !== "ok" && status !== "wrong-checksum")
+    .filter(({ status }) => status !== "ok" && status !== "wrong-checksum" && status !== "wrong-data")
     .map((report) => `${report.name}: ${whyStopped(report)}.`);
 }
 
@@ -173,7 +186,7 @@ export function whyStopped({ stop, status, errors, console }: GuestReport): stri
   if (stop.kind === "hang") return "the guest hung: it did not shut down in the time that a run may take";
   if (status === "io-errors") return `the guest finished, but ${grouped(errors)} of its requests ended in an error`;
   const said = console.trimEnd().split("\n").at(-1)?.trim();
-  const last = said ? `; its last words were "${said}"` : "";
+  const last = said ? `; its last words were "${printable(said)}"` : "";
   return stop.code === 0
     ? `the guest shut down without a result${last}`
     : `the guest shut down with code ${stop.code}${last}`;

@@ -14,6 +14,7 @@ export function brief(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
+  if (size < 0.0005) return "<0.001";
   return grouped(value, size < 1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0);
 }
 
@@ -52,4 +53,10 @@ export function hex(value: number): string {
 export function list(words: readonly string[]): string {
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}
+
+/** Words of a guest, which may be anything, fit for a terminal: control characters become dots; at most `most` characters. */
+export function printable(text: string, most = 120): string {
+  const clean = text.replace(/[^ -~]/g, "·");
+  return clean.length > most ? `${clean.slice(0, most - 1)}…` : clean;
 }

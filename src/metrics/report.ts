@@ -2,6 +2,7 @@
 import type { CyclesBy, GuestResult, Landed, StopReason } from "../scenario/types.js";
 import { MODES } from "../scenario/workload.js";
 import type { AttachModeName } from "../vmm/types.js";
+import { printable } from "./format.js";
 
 /** Per I/O operation of the guest; the counts divided by `operations`. */
 export interface PerOperation extends CyclesBy {
@@ -18,8 +19,8 @@ export interface Relative {
   readonly busy: number;
 }
 
-/** ok: finished, and nothing contradicts its checksum. */
-export type GuestStatus = "ok" | "wrong-checksum" | "io-errors" | "failed" | "crashed" | "hung";
+/** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
+export type GuestStatus = "ok" | "wrong-checksum" | "wrong-data" | "io-errors" | "failed" | "crashed" | "hung";
 
 /** One guest (`yado run`) or one mode (`yado compare`). Counts cover the guest's region of interest. */
 export interface GuestReport {
@@ -74,7 +75,7 @@ function ordered(counts: Readonly<Record<string, number>>, keep: (reason: string
 
 /** The checksum that the guest reported, if it made one. */
 export function reported({ checksum }: GuestResult): string | undefined {
-  return checksum === "none" ? undefined : checksum;
+  return checksum === undefined || checksum === "none" ? undefined : printable(checksum);
 }
 
 function status(result: GuestResult, expected: string | undefined, errors: number): GuestStatus {
@@ -107,7 +108,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     driver: MODES[result.mode].driver,
     status: status(result, expected, errors),
     stop: result.stop,
-    workload: result.result?.workload ?? "",
+    workload: printable(result.result?.workload ?? ""),
     checksum: checksum ?? null,
     expectedChecksum: expected ?? null,
     bytes: result.bytes,

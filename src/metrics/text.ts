@@ -7,9 +7,9 @@ import { findings, strays, sweepFindings, whyStopped } from "./findings.js";
 import { brief, bytes, grouped, percent } from "./format.js";
 import { plain, type TableOptions } from "./table.js";
 
-function described({ kind, bs, qd, total, hash }: Workload, disk: number): string {
+function described({ kind, bs, qd, batch, total, hash }: Workload, disk: number): string {
   const amount = total === 0 ? `all ${bytes(disk)}` : bytes(total);
-  return `${kind} of ${amount}, requests of ${bytes(bs)}, ${qd} in flight, hash ${hash}`;
+  return `${kind} of ${amount}, requests of ${bytes(bs)}, ${qd} in flight${batch > 1 ? ` in batches of ${batch}` : ""}, hash ${hash}`;
 }
 
 function paragraphs(sentences: readonly string[], width: number): string {

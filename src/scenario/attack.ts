@@ -1,5 +1,6 @@
 // A hostile driver: it gives its disk addresses that are not its own to name. The same attack under each attach mode.
 import { generatedBytes } from "../backends/disk-image.js";
+import { printable } from "../metrics/format.js";
 import { UserError } from "../platform/user-error.js";
 import type { AttachModeName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
@@ -100,10 +101,10 @@ type AttackLine = GuestResult["attacks"][number];
 
 function operation(line: AttackLine): AttackOperation {
   return {
-    op: line.op ?? "",
-    address: line.op === "check" ? null : (line.address ?? null),
+    op: printable(line.op ?? ""),
+    address: line.op === "check" ? null : printable(line.address ?? ""),
     bytes: Number(line.bytes ?? 0),
-    status: line.status ?? "",
+    status: printable(line.status ?? ""),
     ok: Number(line.code ?? 0) === 0,
   };
 }
@@ -115,7 +116,7 @@ function operation(line: AttackLine): AttackOperation {
 function leak(mode: AttachModeName, lines: readonly AttackLine[]): string | null {
   const at = lines.findIndex((line) => line.op === "write" && Number(line.code) === 0);
   if (at < 0) return null;
-  return MODES[mode].safe ? (lines[at + 1]?.data ?? "") : "";
+  return MODES[mode].safe ? printable(lines[at + 1]?.data ?? "") : "";
 }
 
 /** Of two runs; the same page damaged in both is one damage. */

@@ -94,7 +94,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
   const kind = file.kind ?? defaultWorkload.kind;
   const hash = kind === "checksum" ? defaultWorkload.hash : "none";
   const workload = { ...defaultWorkload, hash, ...file } as Workload;
-  const { bs, qd, total } = workload;
+  const { bs, qd, batch, total } = workload;
   if (bs === 0 || bs % SECTOR !== 0 || bs > MAX_REQUEST) {
     complain(
       `requests of ${bytes(bs)} are impossible`,
@@ -104,6 +104,9 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
   }
   if (qd < 1 || qd > MAX_DEPTH) {
     complain(`${qd} requests in flight are impossible`, place("qd"), `Give a number from 1 to ${MAX_DEPTH}`);
+  }
+  if (batch > qd) {
+    complain(`batches of ${batch} with ${qd} requests in flight are impossible`, place("batch"), `Give at most ${qd}`);
   }
   if (total % SECTOR !== 0) {
     complain(
@@ -203,7 +206,8 @@ function step(parameter: string, value: string | number, place: string): SweepSt
     case "bs":
       return { label, workload: { bs: size() } };
     case "qd":
-      return { label, workload: { qd: whole() } };
+    case "batch":
+      return { label, workload: { [parameter]: whole() } };
     default:
       return { label, machine: { costs: { [parameter]: number() } } };
   }

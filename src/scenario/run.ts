@@ -87,6 +87,7 @@ class Run {
       stop = machine.run(Math.min(config.maxCycles, machine.core.cycles + PROGRESS_EVERY));
       this.observer?.progress(this.dmaBytes(), machine.core.cycles);
     } while (stop.kind === "deadline" && machine.core.cycles < config.maxCycles);
+    this.hosted?.vmm.settle();
     return {
       guests: config.guests.map((_, i) => this.guestResult(i, stop)),
       cycles: machine.core.cycles,

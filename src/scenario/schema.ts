@@ -23,6 +23,7 @@ export const workloadSchema = z
     kind: z.enum(WORKLOADS).describe("what the guest does with its disk").optional(),
     bs: size("bytes per request, a multiple of 512").optional(),
     qd: count("requests in flight").optional(),
+    batch: count("completions taken before new requests are sent off together, at most qd").optional(),
     total: size("bytes to move, 0 for all of the guest's part of the disk").optional(),
     hash: z
       .enum(HASHES as [string, ...string[]])
@@ -96,6 +97,7 @@ export const SWEEP_PARAMETERS = [
   "memory",
   "bs",
   "qd",
+  "batch",
 ] as const;
 
 const sweepSchema = z

@@ -13,6 +13,8 @@ export interface Workload {
   readonly bs: number;
   /** Requests in flight. */
   readonly qd: number;
+  /** Completions taken before new requests are sent off together. */
+  readonly batch: number;
   /** Bytes to move; 0 = as many as the guest's part of the disk holds. */
   readonly total: number;
   readonly hash: HashName;
@@ -21,7 +23,15 @@ export interface Workload {
 }
 
 /** What is left out; the hash only where the workload is "checksum", as the probe has it. */
-export const defaultWorkload: Workload = { kind: "checksum", bs: 65536, qd: 8, total: 0, hash: "crc32c", seed: 1 };
+export const defaultWorkload: Workload = {
+  kind: "checksum",
+  bs: 4096,
+  qd: 8,
+  batch: 1,
+  total: 0,
+  hash: "crc32c",
+  seed: 1,
+};
 
 export interface ModeFacts {
   /** The driver that runs in the guest. */
@@ -50,12 +60,13 @@ export const SAFE_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) =>
 
 /** The probe's command line. */
 export function bootargs(workload: Workload, mode: AttachModeName, extra: readonly string[] = []): string {
-  const { kind, bs, qd, total, hash, seed } = workload;
+  const { kind, bs, qd, batch, total, hash, seed } = workload;
   return [
     `workload=${kind}`,
     `driver=${MODES[mode].option}`,
     `bs=${bs}`,
     `qd=${qd}`,
+    `batch=${batch}`,
     `total=${total}`,
     `seed=${seed}`,
     `hash=${hash}`,

@@ -31,8 +31,8 @@ export function emptyAccount(): GuestAccount {
   };
 }
 
-export function count(account: GuestAccount, reason: string): void {
-  account.exits.set(reason, (account.exits.get(reason) ?? 0) + 1);
+export function count(account: GuestAccount, reason: string, times = 1): void {
+  account.exits.set(reason, (account.exits.get(reason) ?? 0) + times);
 }
 
 export function charge(account: GuestAccount, place: Place, cycles: number): void {

@@ -47,6 +47,7 @@ export interface HostedConfig {
   readonly timeSlice: number;
   readonly limit: number;
   readonly costs: VmmCosts;
+  readonly exitsInWasm?: boolean;
 }
 
 /** A physical function whose BAR the VMM places at `bar`. */
@@ -138,8 +139,7 @@ export function startHosted(
   config: HostedConfig,
 ): Hosted {
   const { core } = machine;
-  const { costs, timeSlice, limit } = config;
-  const vmm = new Vmm(machine, { costs, placement, timeSlice, limit });
+  const vmm = new Vmm(machine, { ...config, placement });
   vmm.start();
   const iommu = new IommuDriver(vmm);
   iommu.start();

@@ -4,6 +4,9 @@ import { Csr } from "../../assembly/isa/csr.js";
 import type { SbiContext } from "../platform/sbi.js";
 import type { VirtualMachine } from "./vm.js";
 
+/** More than any function of the SBI looks at. */
+const MOST_BYTES = 0x1_0000;
+
 /** What a guest may ask of the VMM. All arguments come from the guest and may be anything. */
 export function guestSbi(guest: VirtualMachine, onRegion: (id: number, begin: boolean) => void): SbiContext {
   const { memory, vcpu, costs } = guest;
@@ -15,7 +18,7 @@ export function guestSbi(guest: VirtualMachine, onRegion: (id: number, begin: bo
     reboot: () => guest.stopWith({ kind: "shutdown", code: 0 }),
     load: (address, length) => {
       if (!memory.contains(address, length)) return undefined;
-      const bytes = new Uint8Array(length);
+      const bytes = new Uint8Array(Math.min(length, MOST_BYTES));
       return memory.read(address, bytes) ? bytes : undefined;
     },
     store: (address, bytes) => memory.write(address, bytes),

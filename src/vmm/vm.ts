@@ -184,8 +184,8 @@ export class VirtualMachine implements Vm, ExitGuest {
     charge(this.account, place, cycles);
   }
 
-  count(reason: string): void {
-    count(this.account, reason);
+  count(reason: string, times = 1): void {
+    count(this.account, reason, times);
   }
 
   readRegister(gpa: number, size: number): RegisterAccess | undefined {
@@ -207,8 +207,13 @@ export class VirtualMachine implements Vm, ExitGuest {
   }
 
   sbi(): void {
+    answerEcall(this.sbiContext, this.vmm.core);
+  }
+
+  /** What the guest's SBI calls act on. Made at the first call, when the attach mode is known. */
+  get sbiContext(): SbiContext {
     this.firmware ??= guestSbi(this, (id, begin) => this.vmm.onRegion(this, id, begin));
-    answerEcall(this.firmware, this.vmm.core);
+    return this.firmware;
   }
 
   step(bytes: number): void {

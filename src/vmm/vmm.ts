@@ -9,6 +9,7 @@ import type { Machine, Supervisor } from "../platform/machine.js";
 import { PLIC } from "../platform/memory-map.js";
 import { Access, type Clock } from "../platform/ports.js";
 import type { VmmCosts } from "./costs.js";
+import { ExitsInWasm } from "./exits/in-wasm.js";
 import { ExitRecord, onExit } from "./exits/index.js";
 import type { Placement } from "./memory/placement.js";
 import type { Owner, Place, VmmServices } from "./types.js";
@@ -45,6 +46,8 @@ export interface VmmOptions {
   readonly timeSlice: number;
   /** Cycle at which the VMM gives up. */
   readonly limit: number;
+  /** Whether the core may finish exits that need no policy. Changes nothing but the host's time. Default true. */
+  readonly exitsInWasm?: boolean;
 }
 
 /** What the VMM does for each run; `done` says when no guest can ever run again. */
@@ -56,6 +59,7 @@ export class Vmm implements Supervisor, VmmServices {
   readonly placement: Placement;
   readonly guests: VirtualMachine[] = [];
   private readonly exit: ExitRecord;
+  private readonly inWasm: ExitsInWasm;
   private readonly handlers = new Map<number, () => "hold" | undefined>();
   /** The guest on the hart. */
   private current: VirtualMachine | undefined;
@@ -76,6 +80,7 @@ export class Vmm implements Supervisor, VmmServices {
     this.costs = options.costs;
     this.placement = options.placement;
     this.exit = new ExitRecord(machine.core);
+    this.inWasm = new ExitsInWasm(machine.core, options.costs);
   }
 
   /** Takes the machine over: delegation, enables, the physical PLIC. */
@@ -164,10 +169,10 @@ export class Vmm implements Supervisor, VmmServices {
   /** A guest begins or ends its region of interest. */
   onRegion: (guest: VirtualMachine, id: number, begin: boolean) => void = () => {};
 
-  /** Claims what the physical PLIC has, until it has nothing more. */
+  /** Claims what the physical PLIC has. A wire that nobody can quiet doesn't hold the VMM here: it interrupts again. */
   externalInterrupt(): void {
     this.charge("vmm", this.costs.interrupt);
-    for (;;) {
+    for (let i = 0; i < PLIC.sources; i++) {
       const source = this.mmioRead(PLIC_CLAIM_S, 4);
       if (source === 0) return;
       if (this.handlers.get(source)?.() !== "hold") this.complete(source);
@@ -196,18 +201,38 @@ export class Vmm implements Supervisor, VmmServices {
 
   /** Puts the first guest on the hart. */
   boot(): void {
+    if (this.options.exitsInWasm ?? true) this.inWasm.start(this.guests[0].sbiContext);
     this.schedule();
   }
 
-  /** Cycles and instructions since the guest was entered are its own. */
+  /** Brings the books up to date, also while a guest is on the hart. */
+  settle(): void {
+    if (this.current) this.leave(this.current);
+  }
+
+  /** Cycles and instructions since the guest was entered are its own, but for the exits that Wasm finished. */
   private leave(guest: VirtualMachine): void {
     const { core, machine } = this;
+    const calls = this.inWasm.take();
+    if (calls > 0) this.bookInWasm(guest, calls);
     guest.account.guest += core.cycles - this.enteredAt;
     guest.account.instructions += core.instret - this.enteredInstret;
     guest.account.directMmio += machine.mmioAccesses - this.enteredMmio;
     this.enteredAt = core.cycles;
     this.enteredInstret = core.instret;
     this.enteredMmio = machine.mmioAccesses;
+  }
+
+  private bookInWasm(guest: VirtualMachine, calls: number): void {
+    for (const [place, cycles] of [
+      ["exit", calls * this.inWasm.exit],
+      ["vmm", calls * this.inWasm.work],
+    ] as const) {
+      this.machine.account.add(place, cycles);
+      guest.book(place, cycles);
+      this.enteredAt += cycles;
+    }
+    guest.count("ecall", calls);
   }
 
   private enter(guest: VirtualMachine): void {
@@ -265,8 +290,12 @@ export class Vmm implements Supervisor, VmmServices {
   }
 
   private switchTo(next: VirtualMachine): void {
-    this.current?.vcpu.save();
-    if (this.current) this.onBehalf(next, () => this.charge("exit", this.costs.worldSwitch));
+    if (this.current) {
+      // the answer to a register access that stopped the guest is nobody's any more
+      if (this.current.vcpu.state === "stopped") this.exit.again();
+      this.current.vcpu.save();
+      this.onBehalf(next, () => this.charge("exit", this.costs.worldSwitch));
+    }
     next.vcpu.load();
     this.current = next;
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { brief, bytes, grouped, list, percent, ratio } from "../../src/metrics/format.js";
+import { brief, bytes, grouped, list, percent, printable, ratio } from "../../src/metrics/format.js";
 
 test("thousands are grouped by commas, in every locale", () => {
   expect(grouped(1234567.891)).toBe("1,234,568");
@@ -11,7 +11,15 @@ test("thousands are grouped by commas, in every locale", () => {
 });
 
 test("figures carry three significant digits, and whole numbers from a hundred on", () => {
-  expect([0, 0.1234, 4.567, 45.67, 456.7, 7890.4].map(brief)).toEqual(["0", "0.123", "4.57", "45.7", "457", "7,890"]);
+  expect([0, 0.0004, 0.1234, 4.567, 45.67, 456.7, 7890.4].map(brief)).toEqual([
+    "0",
+    "<0.001",
+    "0.123",
+    "4.57",
+    "45.7",
+    "457",
+    "7,890",
+  ]);
 });
 
 test("ratios begin with a cross, and are empty without a baseline", () => {
@@ -42,4 +50,9 @@ test("percentages never round to nothing or to all", () => {
 
 test("words are joined as in a sentence", () => {
   expect([[], ["a"], ["a", "b"], ["a", "b", "c"]].map(list)).toEqual(["", "a", "a and b", "a, b and c"]);
+});
+
+test("what a guest says can't steer a terminal", () => {
+  expect(printable("\u001b[2Jgone\n")).toBe("·[2Jgone·");
+  expect(printable("x".repeat(500))).toHaveLength(120);
 });

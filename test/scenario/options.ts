@@ -7,7 +7,7 @@ export const compareOptions: CompareOptions = {
   kernel: new Uint8Array(4),
   image: generatedBytes(0x10_0000, 1),
   modes: SAFE_MODES,
-  workload: defaultWorkload,
+  workload: { ...defaultWorkload, bs: 65536 },
   memory: 0x400_0000,
   machine: {},
 };

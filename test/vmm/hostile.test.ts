@@ -60,6 +60,39 @@ test("one guest's crash leaves the other running", () => {
   expect(guests[1].bytes).toBe(MIB);
 });
 
+test("a guest that stops in the middle of a register access leaves nothing behind for the next", () => {
+  const finish = elfOf(lui(T0, 0x100), lui(T1, 0x5), addi(T1, T1, 0x555), store(RV64.word, T1, T0), LOOP);
+  const { guests } = run({
+    guests: [
+      { kernel: finish, bootargs: "", mode: "emulated", ram: 16 * MIB },
+      {
+        kernel: elfOf(0x0000_0013, addi(A0, 0, 5), lui(T0, 0x100), lui(T1, 0x5), addi(T1, T1, 0x555), store(2, T1, T0)),
+        bootargs: "",
+        mode: "emulated",
+        ram: 16 * MIB,
+      },
+      {
+        kernel: elfOf(
+          LOOP + (8 << 20),
+          0,
+          addi(A0, 0, 5),
+          lui(T0, 0x100),
+          lui(T1, 0x5),
+          addi(T1, T1, 0x555),
+          store(2, T1, T0),
+        ),
+        bootargs: "",
+        mode: "emulated",
+        ram: 16 * MIB,
+      },
+    ],
+    disks: [{ size: 3 * MIB }],
+    core: "flat",
+    maxCycles: 1e8,
+  });
+  expect(guests.map(({ stop }) => stop)).toEqual([0, 0, 0].map((code) => ({ kind: "shutdown", code })));
+});
+
 test("SBI calls with senseless arguments are answered", () => {
   const nonsense = [
     ...[addi(A0, 0, -1), addi(A1, 0, -1), addi(A2, 0, -1)],

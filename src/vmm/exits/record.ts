@@ -1,10 +1,7 @@
 // The exit record as the handlers see it, and the ways to go on from it.
 import {
   EXIT_CAUSE,
-  EXIT_FROM_MODE,
-  EXIT_FROM_VIRT,
   EXIT_GPA,
-  EXIT_INSN_LENGTH,
   EXIT_PENDING,
   EXIT_SIZE,
   EXIT_TINST,
@@ -54,15 +51,6 @@ export class ExitRecord {
   /** The transformed instruction, or a pseudoinstruction for a page walk's own access. */
   get tinst(): number {
     return this.core.u32[EXIT_TINST >>> 2];
-  }
-  get fromMode(): number {
-    return this.core.u32[EXIT_FROM_MODE >>> 2];
-  }
-  get fromVirtual(): boolean {
-    return this.core.u32[EXIT_FROM_VIRT >>> 2] !== 0;
-  }
-  get instructionLength(): number {
-    return this.core.u32[EXIT_INSN_LENGTH >>> 2];
   }
 
   /** Gives a load its value. */
