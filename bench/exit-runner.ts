@@ -45,6 +45,7 @@ function looping(instruction: number, hosted: boolean): Core {
     // G-stage Sv39x4: RAM as one page of 1 GiB, identity; nothing at the device
     core.store(GSTAGE + 2 * 8, new Uint8Array(BigUint64Array.of(((BigInt(RAM_START) >> 12n) << 10n) | 0xdfn).buffer));
     core.setCsr(Csr.hgatp, (8n << 60n) | (BigInt(VMID) << 44n) | BigInt(GSTAGE >>> 12));
+    core.setCsr(Csr.medeleg, (1n << 10n) | (1n << 21n) | (1n << 23n)); // ECALL from VS, guest-page faults
     core.u32[HART_HOST >>> 2] = Host.M | Host.HS;
     core.u32[HART_MODE >>> 2] = Mode.S;
     core.u32[HART_VIRT >>> 2] = 1;

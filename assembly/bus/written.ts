@@ -1,5 +1,5 @@
 // Who writes RAM says so here, so that code decoded from it is known to be stale (assembly/hart/code.ts forgets it).
-import { CODE_PAGES, CODE_PAGES_END, DECODED, RAM } from "../layout";
+import { CODE_PAGES, CODE_PAGES_END, DECODED, HART_RESERVATION, RAM, RAM_START } from "../layout";
 
 /** Entries of CODE_PAGES whose pages are stale, as far as they fit. */
 const STALE: u32 = DECODED;
@@ -34,6 +34,9 @@ function markStale(page: u32): void {
 /** The host or a device wrote [address, address + length) of this memory. */
 export function touchedRam(address: u32, length: u32): void {
   if (!length) return;
+  // "Load-Reserved/Store-Conditional Instructions": SC fails after a device wrote what LR read
+  const reserved = load<u64>(HART_RESERVATION) - <u64>RAM_START + <u64>RAM;
+  if (reserved + 8 > <u64>address && reserved < <u64>address + length) store<u64>(HART_RESERVATION, -1);
   const last = codePage(address + length - 1);
   for (let page = codePage(address); page <= last; page += 4) {
     if (load<u32>(page)) markStale(page);

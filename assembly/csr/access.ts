@@ -62,6 +62,9 @@ export function verdict(n: i32, write: bool): u32 {
   const level = (n >> 8) & 3;
   if (level == 3) return Verdict.Illegal;
   if (level == 0) return n >= Csr.cycle ? counterVerdict(<u64>1 << <u64>(n & 31)) : Verdict.Allowed;
+  if ((n == Csr.stimecmp || n == Csr.vstimecmp) && (!(csr(Csr.mcounteren) & 2) || !(csr(Csr.menvcfg) & ENVCFG_STCE))) {
+    return Verdict.Illegal;
+  }
   const v = virt();
   if (m == Mode.U) return v ? Verdict.Virtual : Verdict.Illegal;
   if (level == 2 && v) return Verdict.Virtual;
@@ -73,11 +76,7 @@ export function verdict(n: i32, write: bool): u32 {
     case Csr.hgatp:
       return status & Status.TVM ? Verdict.Illegal : Verdict.Allowed;
     case Csr.stimecmp:
-    case Csr.vstimecmp: {
-      if (!(csr(Csr.mcounteren) & 2) || !(csr(Csr.menvcfg) & ENVCFG_STCE)) return Verdict.Illegal;
-      if (v && (!(csr(Csr.hcounteren) & 2) || !(csr(Csr.henvcfg) & ENVCFG_STCE))) return Verdict.Virtual;
-      return Verdict.Allowed;
-    }
+      return v && (!(csr(Csr.hcounteren) & 2) || !(csr(Csr.henvcfg) & ENVCFG_STCE)) ? Verdict.Virtual : Verdict.Allowed;
   }
   return Verdict.Allowed;
 }

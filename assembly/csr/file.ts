@@ -150,8 +150,9 @@ export function writeCsr(n: u32, value: u64): bool {
     case Csr.vsatp:
       return writeAtp(n, value);
     case Csr.hgatp: {
+      // unlike satp's, a write with an unsupported MODE is not ignored: MODE alone keeps its value
       const m = <u32>(value >> 60);
-      if (m != 0 && (m < 8 || m > 10)) return false;
+      if (m != 0 && (m < 8 || m > 10)) value = merge(value, csr(n), 0xf000_0000_0000_0000);
       setCsr(n, value & 0xf3ff_ffff_ffff_fffc);
       return true;
     }

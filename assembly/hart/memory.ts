@@ -207,7 +207,7 @@ export function atomicAddress(va: u64, size: u32, write: u32): u32 {
     raise(write ? Cause.StoreAddressMisaligned : Cause.LoadAddressMisaligned, va);
     return 0;
   }
-  describeAccess(write, size, 0, 0, 0);
+  describeAccess(write, 0, 0, 0, 0); // no size: nobody can finish it in its place
   if (!translate(va, write ? Access.Write : Access.Read, dataMode, dataVirt)) return 0;
   if (!ramAddress(physical, size)) {
     accessFault(va, write ? Access.Write : Access.Read);

@@ -142,6 +142,40 @@ function link(dp: u32, block: u32, page: u64): void {
   if (pageAddress() == page && block != SCRATCH_BLOCK && dp != SCRATCH_BLOCK && dp != SCRATCH_BLOCK + RECORD) store<u32>(dp, block, 12);
 }
 
+/** Does a load if the filter knows its address. */
+// @ts-ignore: decorator
+@inline
+function loaded<T>(dp: u32): bool {
+  const va = rs1(dp) + imm(dp);
+  const entry = filterEntry(loadTable(), va);
+  if (load<u64>(entry) != filterTag(va, sizeof<T>())) return false;
+  const at = <u32>va + load<u32>(entry, 8);
+  setRd(dp, isSigned<T>() ? <u64>(<i64>load<T>(at)) : <u64>load<T>(at));
+  return true;
+}
+/** Does a store if the filter knows its address. */
+// @ts-ignore: decorator
+@inline
+function stored<T>(dp: u32): bool {
+  const va = rs1(dp) + imm(dp);
+  const entry = filterEntry(storeTable(), va);
+  if (load<u64>(entry) != filterTag(va, sizeof<T>())) return false;
+  store<T>(<u32>va + load<u32>(entry, 8), <T>rs2(dp));
+  return true;
+}
+/** The same the slow way; returns what it spends. A reason in `leave` means that it isn't done. */
+function missedLoad(dp: u32, kind: u32): i64 {
+  clearPenalty();
+  const value = slowLoad(rs1(dp) + imm(dp), kind, load<u16>(dp, 2));
+  if (!leave) setRd(dp, value);
+  return spend(penalty);
+}
+function missedStore(dp: u32, size: u32): i64 {
+  clearPenalty();
+  slowStore(rs1(dp) + imm(dp), size, rs2(dp));
+  return spend(penalty);
+}
+
 /** Interprets from HART_PC until the budget (cycles, > 0) is used up or something in `leave` stops it. */
 function execute(budget: i32): void {
   startInstret = load<u64>(HART_INSTRET);
@@ -208,428 +242,235 @@ function execute(budget: i32): void {
       case Op.Remw: setRd(dp, divide(Op.Remw, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Remuw: setRd(dp, divide(Op.Remuw, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Nop: dp += RECORD; continue;
-      case Op.Lb: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 1)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>(<i64>load<i8>(at)));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.B, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        continue;
-      }
-      case Op.Lh: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 2)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>(<i64>load<i16>(at)));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.H, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        continue;
-      }
-      case Op.Lw: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 4)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>(<i64>load<i32>(at)));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.W, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        continue;
-      }
-      case Op.Ld: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 8)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, load<u64>(at));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.D, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        continue;
-      }
-      case Op.Lbu: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 1)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>load<u8>(at));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.BU, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        continue;
-      }
-      case Op.Lhu: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 2)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>load<u16>(at));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.HU, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        continue;
-      }
-      case Op.Lwu: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 4)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>load<u32>(at));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.WU, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        continue;
-      }
-      case Op.Sb: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(storeTable(), va);
-        if (load<u64>(entry) == filterTag(va, 1)) {
-          store<u8>(<u32>va + load<u32>(entry, 8), <u8>rs2(dp));
-        } else {
-          clearPenalty();
-          slowStore(va, 1, rs2(dp));
-          left -= spend(penalty);
+      case Op.Lb:
+        if (!loaded<i8>(dp)) {
+          left -= missedLoad(dp, Load.B);
           if (leave) return settle(dp, left);
         }
         dp += RECORD;
         continue;
-      }
-      case Op.Sh: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(storeTable(), va);
-        if (load<u64>(entry) == filterTag(va, 2)) {
-          store<u16>(<u32>va + load<u32>(entry, 8), <u16>rs2(dp));
-        } else {
-          clearPenalty();
-          slowStore(va, 2, rs2(dp));
-          left -= spend(penalty);
+      case Op.Lh:
+        if (!loaded<i16>(dp)) {
+          left -= missedLoad(dp, Load.H);
           if (leave) return settle(dp, left);
         }
         dp += RECORD;
         continue;
-      }
-      case Op.Sw: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(storeTable(), va);
-        if (load<u64>(entry) == filterTag(va, 4)) {
-          store<u32>(<u32>va + load<u32>(entry, 8), <u32>rs2(dp));
-        } else {
-          clearPenalty();
-          slowStore(va, 4, rs2(dp));
-          left -= spend(penalty);
+      case Op.Lw:
+        if (!loaded<i32>(dp)) {
+          left -= missedLoad(dp, Load.W);
           if (leave) return settle(dp, left);
         }
         dp += RECORD;
         continue;
-      }
-      case Op.Sd: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(storeTable(), va);
-        if (load<u64>(entry) == filterTag(va, 8)) {
-          store<u64>(<u32>va + load<u32>(entry, 8), <u64>rs2(dp));
-        } else {
-          clearPenalty();
-          slowStore(va, 8, rs2(dp));
-          left -= spend(penalty);
+      case Op.Ld:
+        if (!loaded<i64>(dp)) {
+          left -= missedLoad(dp, Load.D);
           if (leave) return settle(dp, left);
         }
         dp += RECORD;
         continue;
-      }
+      case Op.Lbu:
+        if (!loaded<u8>(dp)) {
+          left -= missedLoad(dp, Load.BU);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Lhu:
+        if (!loaded<u16>(dp)) {
+          left -= missedLoad(dp, Load.HU);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Lwu:
+        if (!loaded<u32>(dp)) {
+          left -= missedLoad(dp, Load.WU);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Sb:
+        if (!stored<u8>(dp)) {
+          left -= missedStore(dp, sizeof<u8>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Sh:
+        if (!stored<u16>(dp)) {
+          left -= missedStore(dp, sizeof<u16>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Sw:
+        if (!stored<u32>(dp)) {
+          left -= missedStore(dp, sizeof<u32>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Sd:
+        if (!stored<u64>(dp)) {
+          left -= missedStore(dp, sizeof<u64>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
       case Op.Beq: if (taken(Op.Beq, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
       case Op.Bne: if (taken(Op.Bne, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
       case Op.Blt: if (taken(Op.Blt, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
       case Op.Bge: if (taken(Op.Bge, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
       case Op.Bltu: if (taken(Op.Bltu, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
       case Op.Bgeu: if (taken(Op.Bgeu, rs1(dp), rs2(dp))) break; dp += RECORD; continue;
-      case Op.SlliAdd: {
+      case Op.SlliAdd:
         setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
         setRd(dp + RECORD, rs1(dp + RECORD) + rs2(dp + RECORD));
         dp += 2 * RECORD;
         continue;
-      }
-      case Op.SlliAddLw: {
+      case Op.SlliAddLw:
         setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
         setRd(dp + RECORD, rs1(dp + RECORD) + rs2(dp + RECORD));
         dp += 2 * RECORD;
-        const address = rs1(dp) + imm(dp);
-        const known = filterEntry(loadTable(), address);
-        if (load<u64>(known) != filterTag(address, 4)) continue;
-        const from = <u32>address + load<u32>(known, 8);
-        setRd(dp, <u64>(<i64>load<i32>(from)));
-        dp += RECORD;
+        if (loaded<i32>(dp)) dp += RECORD;
         continue;
-      }
-      case Op.SlliAddLd: {
+      case Op.SlliAddLd:
         setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
         setRd(dp + RECORD, rs1(dp + RECORD) + rs2(dp + RECORD));
         dp += 2 * RECORD;
-        const address = rs1(dp) + imm(dp);
-        const known = filterEntry(loadTable(), address);
-        if (load<u64>(known) != filterTag(address, 8)) continue;
-        const from = <u32>address + load<u32>(known, 8);
-        setRd(dp, load<u64>(from));
-        dp += RECORD;
+        if (loaded<i64>(dp)) dp += RECORD;
         continue;
-      }
-      case Op.SlliSrli: {
+      case Op.SlliSrli:
         setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
         setRd(dp + RECORD, integer(Op.Srl, rs1(dp + RECORD), imm(dp + RECORD)));
         dp += 2 * RECORD;
         continue;
-      }
-      case Op.SlliSrliAdd: {
+      case Op.SlliSrliAdd:
         setRd(dp, integer(Op.Sll, rs1(dp), imm(dp)));
         setRd(dp + RECORD, integer(Op.Srl, rs1(dp + RECORD), imm(dp + RECORD)));
         setRd(dp + 2 * RECORD, rs1(dp + 2 * RECORD) + rs2(dp + 2 * RECORD));
         dp += 3 * RECORD;
         continue;
-      }
-      case Op.AddiAddi: {
+      case Op.AddiAddi:
         setRd(dp, rs1(dp) + imm(dp));
         setRd(dp + RECORD, rs1(dp + RECORD) + imm(dp + RECORD));
         dp += 2 * RECORD;
         continue;
-      }
-      case Op.AddiBeq: {
+      case Op.AddiBeq:
         setRd(dp, rs1(dp) + imm(dp));
         dp += RECORD;
         if (taken(Op.Beq, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AddiBne: {
+      case Op.AddiBne:
         setRd(dp, rs1(dp) + imm(dp));
         dp += RECORD;
         if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AddiBlt: {
+      case Op.AddiBlt:
         setRd(dp, rs1(dp) + imm(dp));
         dp += RECORD;
         if (taken(Op.Blt, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AddiBltu: {
+      case Op.AddiBltu:
         setRd(dp, rs1(dp) + imm(dp));
         dp += RECORD;
         if (taken(Op.Bltu, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AndiBeq: {
+      case Op.AndiBeq:
         setRd(dp, rs1(dp) & imm(dp));
         dp += RECORD;
         if (taken(Op.Beq, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AndiBne: {
+      case Op.AndiBne:
         setRd(dp, rs1(dp) & imm(dp));
         dp += RECORD;
         if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AddBne: {
+      case Op.AddBne:
         setRd(dp, rs1(dp) + rs2(dp));
         dp += RECORD;
         if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AddwBne: {
+      case Op.AddwBne:
         setRd(dp, integer(Op.Addw, rs1(dp), rs2(dp)));
         dp += RECORD;
         if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.AddiwBne: {
+      case Op.AddiwBne:
         setRd(dp, integer(Op.Addw, rs1(dp), imm(dp)));
         dp += RECORD;
         if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
-      }
-      case Op.LbuAddi: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 1)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>load<u8>(at));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.BU, load<u16>(dp, 2));
-          left -= spend(penalty);
+      case Op.LbuAddi:
+        if (!loaded<u8>(dp)) {
+          left -= missedLoad(dp, Load.BU);
           if (leave) return settle(dp, left);
-          setRd(dp, value);
         }
         dp += RECORD;
         setRd(dp, rs1(dp) + imm(dp));
         dp += RECORD;
         continue;
-      }
-      case Op.LwAddi: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 4)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>(<i64>load<i32>(at)));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.W, load<u16>(dp, 2));
-          left -= spend(penalty);
+      case Op.LwAddi:
+        if (!loaded<i32>(dp)) {
+          left -= missedLoad(dp, Load.W);
           if (leave) return settle(dp, left);
-          setRd(dp, value);
         }
         dp += RECORD;
         setRd(dp, rs1(dp) + imm(dp));
         dp += RECORD;
         continue;
-      }
-      case Op.LdAddi: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 8)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, load<u64>(at));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.D, load<u16>(dp, 2));
-          left -= spend(penalty);
+      case Op.LdAddi:
+        if (!loaded<i64>(dp)) {
+          left -= missedLoad(dp, Load.D);
           if (leave) return settle(dp, left);
-          setRd(dp, value);
         }
         dp += RECORD;
         setRd(dp, rs1(dp) + imm(dp));
         dp += RECORD;
         continue;
-      }
-      case Op.LwLw: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 4)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, <u64>(<i64>load<i32>(at)));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.W, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        const address = rs1(dp) + imm(dp);
-        const known = filterEntry(loadTable(), address);
-        if (load<u64>(known) != filterTag(address, 4)) continue;
-        const from = <u32>address + load<u32>(known, 8);
-        setRd(dp, <u64>(<i64>load<i32>(from)));
-        dp += RECORD;
-        continue;
-      }
-      case Op.LdLd: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(loadTable(), va);
-        if (load<u64>(entry) == filterTag(va, 8)) {
-          const at = <u32>va + load<u32>(entry, 8);
-          setRd(dp, load<u64>(at));
-        } else {
-          clearPenalty();
-          const value = slowLoad(va, Load.D, load<u16>(dp, 2));
-          left -= spend(penalty);
-          if (leave) return settle(dp, left);
-          setRd(dp, value);
-        }
-        dp += RECORD;
-        const address = rs1(dp) + imm(dp);
-        const known = filterEntry(loadTable(), address);
-        if (load<u64>(known) != filterTag(address, 8)) continue;
-        const from = <u32>address + load<u32>(known, 8);
-        setRd(dp, load<u64>(from));
-        dp += RECORD;
-        continue;
-      }
-      case Op.SwSw: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(storeTable(), va);
-        if (load<u64>(entry) == filterTag(va, 4)) {
-          store<u32>(<u32>va + load<u32>(entry, 8), <u32>rs2(dp));
-        } else {
-          clearPenalty();
-          slowStore(va, 4, rs2(dp));
-          left -= spend(penalty);
+      case Op.LwLw:
+        if (!loaded<i32>(dp)) {
+          left -= missedLoad(dp, Load.W);
           if (leave) return settle(dp, left);
         }
         dp += RECORD;
-        const address = rs1(dp) + imm(dp);
-        const known = filterEntry(storeTable(), address);
-        if (load<u64>(known) != filterTag(address, 4)) continue;
-        store<u32>(<u32>address + load<u32>(known, 8), <u32>rs2(dp));
-        dp += RECORD;
+        if (loaded<i32>(dp)) dp += RECORD;
         continue;
-      }
-      case Op.SdSd: {
-        const va = rs1(dp) + imm(dp);
-        const entry = filterEntry(storeTable(), va);
-        if (load<u64>(entry) == filterTag(va, 8)) {
-          store<u64>(<u32>va + load<u32>(entry, 8), <u64>rs2(dp));
-        } else {
-          clearPenalty();
-          slowStore(va, 8, rs2(dp));
-          left -= spend(penalty);
+      case Op.LdLd:
+        if (!loaded<i64>(dp)) {
+          left -= missedLoad(dp, Load.D);
           if (leave) return settle(dp, left);
         }
         dp += RECORD;
-        const address = rs1(dp) + imm(dp);
-        const known = filterEntry(storeTable(), address);
-        if (load<u64>(known) != filterTag(address, 8)) continue;
-        store<u64>(<u32>address + load<u32>(known, 8), <u64>rs2(dp));
-        dp += RECORD;
+        if (loaded<i64>(dp)) dp += RECORD;
         continue;
-      }
+      case Op.SwSw:
+        if (!stored<u32>(dp)) {
+          left -= missedStore(dp, sizeof<u32>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        if (stored<u32>(dp)) dp += RECORD;
+        continue;
+      case Op.SdSd:
+        if (!stored<u64>(dp)) {
+          left -= missedStore(dp, sizeof<u64>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        if (stored<u64>(dp)) dp += RECORD;
+        continue;
       case Op.Next: break;
       case Op.Jal: store<u64>(load<u16>(dp, 4), pageAddress() + load<u16>(dp, 6)); break;
       case Op.Jalr: {

@@ -23,7 +23,9 @@ import {
   HART_PC,
   HART_RESERVATION,
   HART_VIRT,
+  X_REGS,
 } from "../layout";
+import { dataVirt } from "../mmu/translate";
 import { cost, count } from "../timing/caches";
 import { finishInWasm } from "./handlers";
 import { ALWAYS_DELEGATED } from "./interrupts";
@@ -67,30 +69,52 @@ function guestPageFault(cause: u64): bool {
   return cause == Cause.InstructionGuestPageFault || cause == Cause.LoadGuestPageFault || cause == Cause.StoreGuestPageFault;
 }
 
-/** tval holds a guest virtual address. */
-function tvalIsGuestVirtual(cause: u64): bool {
-  if (!virt() && !(mode() == Mode.M && csr(Csr.mstatus) & Status.MPRV && csr(Csr.mstatus) & STATUS_MPV)) {
-    return guestPageFault(cause); // HLV, HSV
-  }
-  if (cause & INTERRUPT) return false;
-  const code = <i32>cause;
-  if (code <= Cause.StoreAccessFault) return code != Cause.IllegalInstruction;
-  return guestPageFault(cause) || (code >= Cause.InstructionPageFault && code <= Cause.StorePageFault);
+/** Misaligned addresses, access faults and page faults of loads, stores and AMOs. */
+// @ts-ignore: decorator
+@inline
+function dataFault(code: i32): bool {
+  return (code >= Cause.LoadAddressMisaligned && code <= Cause.StoreAccessFault) || code == Cause.LoadPageFault || code == Cause.StorePageFault;
 }
 
-/** "Transformed Instruction": offsets cleared, rs1 replaced by Addr. Offset, which is 0 as no access faults midway but at a page's end. */
-function transformed(cause: u64): u64 {
+/** HLV, HLVX or HSV: SYSTEM with funct3 4. */
+// @ts-ignore: decorator
+@inline
+function reachesGuest(insn: u32): bool {
+  return (insn & 0x707f) == 0x4073;
+}
+
+/** tval holds a guest virtual address ("Hypervisor Status Register", GVA). */
+function tvalIsGuestVirtual(cause: u64): bool {
+  if (cause & INTERRUPT) return false;
+  const code = <i32>cause;
+  if (guestPageFault(cause)) return true;
+  if (!virt()) return dataFault(code) && (dataVirt != 0 || reachesGuest(trapInsn));
+  return dataFault(code) || code == Cause.InstructionAddressMisaligned || code == Cause.InstructionAccessFault ||
+    code == Cause.InstructionPageFault || code == Cause.Breakpoint;
+}
+
+/** "Transformed Instruction": immediate offsets cleared, rs1 replaced by how far into the access the faulting address is. */
+function transformed(cause: u64, tval: u64): u64 {
   if (cause != Cause.LoadGuestPageFault && cause != Cause.StoreGuestPageFault) return 0;
   const insn = trapInsn;
   const compressed: u32 = insnLength(insn) == 2 ? 2 : 0;
   const full = compressed ? expand(insn) : insn;
+  const rs1 = (full >> 15) & 31;
+  let address = load<u64>(X_REGS + rs1 * 8);
   let value: u32;
   switch (full & 0x7f) {
-    case 0x03: value = full & 0x0000_7fff; break; // loads keep funct3, rd, opcode
-    case 0x23: value = full & 0x01f0_707f; break; // stores keep rs2, funct3, opcode
-    default: value = full & ~(<u32>31 << 15);
+    case 0x03: // loads keep funct3, rd, opcode
+      value = full & 0x0000_7fff;
+      address += <u64>(<i64>(<i32>full >> 20));
+      break;
+    case 0x23: // stores keep rs2, funct3, opcode
+      value = full & 0x01f0_707f;
+      address += <u64>(<i64>(((<i32>full >> 25) << 5) | ((full >> 7) & 31)));
+      break;
+    default:
+      value = full & ~(<u32>31 << 15);
   }
-  return value & ~compressed;
+  return (value | (<u32>(tval - address) & 31) << 15) & ~compressed;
 }
 
 /** Takes the exception described in state.ts, or interrupt `cause`. True if it must leave to the host. */
@@ -114,7 +138,7 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
     store<u64>(EXIT_CAUSE, cause);
     store<u64>(EXIT_TVAL, tval);
     store<u64>(EXIT_GPA, gpa);
-    store<u64>(EXIT_TINST, tinst ? tinst : transformed(cause));
+    store<u64>(EXIT_TINST, tinst ? tinst : transformed(cause, tval));
     store<u32>(EXIT_FROM_MODE, m);
     store<u32>(EXIT_FROM_VIRT, v);
     store<u32>(EXIT_TO_MODE, target);
@@ -171,7 +195,7 @@ function enterHS(cause: u64, tval: u64, gpa: u64, tinst: u64, m: u32, v: u32): v
   setCsr(Csr.scause, cause);
   setCsr(Csr.stval, tval);
   setCsr(Csr.htval, gpa >> 2);
-  setCsr(Csr.htinst, tinst ? tinst : transformed(cause));
+  setCsr(Csr.htinst, tinst ? tinst : transformed(cause, tval));
   store<u32>(HART_MODE, Mode.S);
   store<u32>(HART_VIRT, 0);
 }
@@ -189,7 +213,7 @@ function enterM(cause: u64, tval: u64, gpa: u64, tinst: u64, m: u32, v: u32): vo
   setCsr(Csr.mcause, cause);
   setCsr(Csr.mtval, tval);
   setCsr(Csr.mtval2, gpa >> 2);
-  setCsr(Csr.mtinst, tinst ? tinst : transformed(cause));
+  setCsr(Csr.mtinst, tinst ? tinst : transformed(cause, tval));
   store<u32>(HART_MODE, Mode.M);
   store<u32>(HART_VIRT, 0);
 }

@@ -5,12 +5,16 @@ import { Pte } from "./pte";
 
 const SETS: u32 = 64;
 const WAYS: u32 = 4;
-/** Entry: u64 virtual page number, u32 space, u32 Pte R W X U | GLOBAL, u64 physical page address, u64 time of last use. */
+/**
+ * Entry: u64 virtual page number, u32 space, u32 Pte R W X U | GLOBAL | log2 of the pages in the stage-1 leaf << LEAF_SHIFT,
+ * u64 physical page address, u64 time of last use.
+ */
 const ENTRY: u32 = 32;
 const SET: u32 = WAYS * ENTRY;
 export const TLB: u32 = MMU;
 export const TLB_END: u32 = TLB + SETS * SET;
 const GLOBAL: u32 = 1 << 8;
+const LEAF_SHIFT: u32 = 16;
 
 /** Fields of a space: ASID, VMID, V, and whether the (VS) stage is bare. */
 const ASID: u32 = 0xffff;
@@ -49,8 +53,11 @@ export function tlbPage(entry: u32): u64 {
   return load<u64>(entry, 16);
 }
 
-/** Fills an entry: over one for the same page, else an empty one, else the least recently used. */
-export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64): void {
+/**
+ * Fills an entry: over one for the same page, else an empty one, else the least recently used. `leafShift`: log2 of the bytes that
+ * the leaf of stage 1 maps.
+ */
+export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64, leafShift: u32): void {
   const set = TLB + (<u32>page & (SETS - 1)) * SET;
   let victim = tlbFind(page, space);
   if (!victim) {
@@ -61,7 +68,7 @@ export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64):
   }
   store<u64>(victim, page);
   store<u32>(victim, space, 8);
-  store<u32>(victim, perm | (global ? GLOBAL : 0), 12);
+  store<u32>(victim, perm | (global ? GLOBAL : 0) | ((leafShift - 12) << LEAF_SHIFT), 12);
   store<u64>(victim, pa, 16);
   store<u64>(victim, ++clock, 24);
 }
@@ -85,7 +92,8 @@ export function tlbFlushStage1(virt: u32, vmid: u32, byPage: bool, page: u64, by
     const tag = load<u32>(entry, 8);
     if ((tag & VIRT ? 1 : 0) != virt) continue;
     if (virt && ((tag >> VMID_SHIFT) & 0x3fff) != vmid) continue;
-    if (byPage && load<u64>(entry) != page) continue;
+    // a superpage is held in pieces: any address of it means them all
+    if (byPage && (load<u64>(entry) ^ page) >> (load<u32>(entry, 12) >> LEAF_SHIFT)) continue;
     if (byAsid && ((tag & ASID) != asid || load<u32>(entry, 12) & GLOBAL)) continue;
     drop(entry);
   }

@@ -8,7 +8,7 @@ import { count, startWalk, walkCycles } from "../timing/caches";
 import { useFilters } from "./filter";
 import { Pte } from "./pte";
 import { space, tlbFill, tlbFind, tlbPage, tlbPerm } from "./tlb";
-import { Access, Agent, Walk, WalkResult, walk, walkGlobal, walkGpa, walkImplicit, walkImplicitWrite, walkPa, walkPerm } from "./walk";
+import { Access, Agent, Walk, WalkResult, walk, walkGlobal, walkGpa, walkImplicit, walkImplicitWrite, walkPa, walkPerm, walkVsShift } from "./walk";
 
 /** Effective privilege of loads and stores (mstatus.MPRV included). */
 export let dataMode: u32 = Mode.M;
@@ -97,7 +97,7 @@ export function translate(va: u64, access: u32, m: u32, v: u32, hlvx: u32 = 0): 
     return false;
   }
   physical = walkPa;
-  if (!hlvx) tlbFill(va >> 12, tag, walkPerm, walkGlobal, walkPa & ~0xfff);
+  if (!hlvx) tlbFill(va >> 12, tag, walkPerm, walkGlobal, walkPa & ~0xfff, min(walkVsShift, 63));
   return true;
 }
 

@@ -178,7 +178,7 @@ export async function attack(
       return { outcome, resolved: runs[0].resolved };
     }),
   );
-  const { guests: _guests, attack: _attack, ...configuration } = outcomes[0].resolved;
+  const { guests: _guests, disks: _disks, attack: _attack, ...configuration } = outcomes[0].resolved;
   return {
     schema: "yado.attack/1",
     version: services.version,

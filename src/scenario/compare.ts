@@ -44,6 +44,8 @@ export interface CompareObserver {
 export interface CompareReport {
   readonly schema: "yado.compare/1";
   readonly version: string;
+  /** The guest program. */
+  readonly guest: { readonly bytes: number; readonly crc32c: string };
   readonly disk: {
     readonly bytes: number;
     readonly crc32c: string;
@@ -122,15 +124,16 @@ export async function compare(options: CompareOptions, services: CompareServices
   const left = after && (expectedAfter ?? referenceDigest(modes, after));
   const reports = results
     .map((result) => guestReport(result.guests[0], result.frequency, reference))
-    .map((report) => (report.status === "ok" && after?.[report.mode] !== left ? withWrongData(report) : report));
+    .map((report) => (report.status === "ok" && after && after[report.mode] !== left ? withWrongData(report) : report));
   const baseline = reports.find((report) => report.mode === "native");
-  const { guests: _guests, ...configuration } = results[0].resolved;
+  const { guests: _guests, disks: _disks, attack: _attack, ...configuration } = results[0].resolved;
 
   const written = after && reports.every(succeeded) ? results[0].disks?.[0] : undefined;
   return {
     report: {
       schema: "yado.compare/1",
       version: services.version,
+      guest: { bytes: options.kernel.length, crc32c: await crc(options.kernel) },
       disk: { bytes: image.length, crc32c: await crc(image), after, expectedAfter },
       workload,
       configuration: { memory: options.memory, ...configuration },

@@ -323,7 +323,7 @@ export async function runScenario(
       crc32c: (await checksum("crc32c", image)) as string,
     })),
   );
-  const { guests: _guests, ...configuration } = result.resolved;
+  const { guests: _guests, disks: _disks, attack: _attack, ...configuration } = result.resolved;
   return {
     schema: "yado.run/1",
     version: services.version,

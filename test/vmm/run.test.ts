@@ -13,7 +13,13 @@ const kernel = new Uint8Array(readFileSync(new URL("../../guests/probe/probe.elf
 const image = generatedBytes(MIB, 7);
 
 function guest(mode: AttachModeName, workload: Partial<Workload> = {}, more: Partial<GuestConfig> = {}): GuestConfig {
-  return { kernel, mode, ram: 16 * MIB, bootargs: bootargs({ ...defaultWorkload, ...workload }, mode), ...more };
+  return {
+    kernel,
+    mode,
+    ram: 16 * MIB,
+    bootargs: bootargs({ ...defaultWorkload, bs: 65536, qd: 8, ...workload }, mode),
+    ...more,
+  };
 }
 
 function runOne(mode: AttachModeName, workload: Partial<Workload> = {}, config: Partial<RunConfig> = {}) {
