@@ -1,5 +1,6 @@
-// The hart's page TLB: 256 entries, 4 ways, LRU; both stages combined; superpages are held as 4 KiB pieces. Tagged by address
-// space, so that a switch of ASID or VMID needs no flush. Part of the machine: a miss costs the walk's references.
+// The hart's page TLB: 256 entries, 4 ways, LRU; both stages combined; superpages are held as 4 KiB pieces that know their size, for a
+// fence at any address of a superpage must find them all. Tagged by address space, so that a switch of ASID or VMID needs no flush.
+// Part of the machine: a miss costs the walk's references.
 import { MMU } from "../layout";
 import { Pte } from "./pte";
 
@@ -14,6 +15,7 @@ const SET: u32 = WAYS * ENTRY;
 export const TLB: u32 = MMU;
 export const TLB_END: u32 = TLB + SETS * SET;
 const GLOBAL: u32 = 1 << 8;
+const PAGES_SHIFT: u32 = 16;
 const LEAF_SHIFT: u32 = 16;
 
 /** Fields of a space: ASID, VMID, V, and whether the (VS) stage is bare. */

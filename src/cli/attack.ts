@@ -73,7 +73,7 @@ async function action(options: Options): Promise<void> {
   const targets = options.target ?? ATTACK_TARGETS;
   const memory = options.memory ?? DEFAULT_MEMORY;
   const machine = resolveMachine(machineFlags(options), flagOf);
-  checkMemory(memory, defaultWorkload, "--memory", memory, machine.vmmRam);
+  checkMemory(memory, defaultWorkload, "--memory", machine);
   const kernel = options.guest === undefined ? probe() : readGuest(options.guest, "--guest");
   checkJson(options, [options.guest]);
 

@@ -144,7 +144,7 @@ async function action(options: Options): Promise<void> {
     const memory = step.memory ?? options.memory ?? file.memory ?? DEFAULT_MEMORY;
     const parts = mergeMachine(mergeMachine(file.machine ?? {}, machineFlags(options)), step.machine ?? {});
     const machine = resolveMachine(parts, (key) => place("machine", key));
-    checkMemory(memory, workload, place("", "memory"), memory, machine.vmmRam);
+    checkMemory(memory, workload, place("", "memory"), machine);
     return { step, options: { kernel, image, modes, workload, memory, machine } };
   });
 

@@ -1,7 +1,7 @@
 // From what the user wrote (flags, files) to run configurations: defaults, ranges, and what fits together.
 import { RAM_MAX } from "../../assembly/layout.js";
 import { bytes } from "../metrics/format.js";
-import { PARAMETERS } from "../platform/costs.js";
+import { Costs, PARAMETERS } from "../platform/costs.js";
 import { UserError } from "../platform/user-error.js";
 import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
@@ -14,12 +14,15 @@ const PAGE_SIZES = [4096, 2 * 1024 * 1024];
 const CHUNK = 4 * 1024 * 1024;
 const VMM_MEMORY = 16 * 1024 * 1024;
 /** Chunks that the machine keeps beyond everyone's memory. */
-const SPARE = 4 * CHUNK;
+const SPARE_CHUNKS = 4;
 /** The probe's I/O buffers begin at this offset of its RAM; the device tree takes the last 64 KiB. */
 const BUFFERS = 4 * 1024 * 1024;
 const DEVICE_TREE = 0x1_0000;
 /** The probe's limits: guests/probe/block.h. */
 const MAX_DEPTH = 64;
+const MOST_ENTRIES = 4096;
+/** Smallest piece of memory that guests are given: a large page. */
+const LEAST_CHUNK = 2 * 1024 * 1024;
 /** Entries of the IOTLB when only its ways are set. */
 const IOTLB_ENTRIES = 64;
 const MAX_REQUEST = 1024 * 1024;
@@ -43,8 +46,11 @@ function checkCosts(costs: Readonly<Record<string, number>>, place: PlaceOf): Re
     if (!COST_NAMES.includes(name)) {
       complain(`no cost is called "${name}"`, place(`costs.${name}`), suggest(name, COST_NAMES));
     }
-    if (!Number.isFinite(value) || value < 0) {
-      complain(`${value} is no cost`, place(`costs.${name}`), "Give a number of at least 0");
+    try {
+      new Costs({ [name]: value });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      complain(error.problem, place(`costs.${name}`), error.remedy);
     }
   }
   return costs;
@@ -66,12 +72,23 @@ export function resolveMachine(file: MachineFile, place: PlaceOf): MachineOption
       "Give a number of ways that divides the number of entries",
     );
   }
-  for (const key of ["chunk", "vmm-memory"] as const) {
-    const value = file[key];
-    const unit = key === "chunk" ? CHUNK : (file.chunk ?? CHUNK);
-    if (value !== undefined && (value === 0 || value % unit !== 0)) {
-      complain(`${bytes(value)} doesn't fit`, place(key), `Give a multiple of ${bytes(unit)}`);
-    }
+  if (iotlb && iotlb.entries > MOST_ENTRIES) {
+    complain(`an IOTLB of ${iotlb.entries} entries`, place("iotlb.entries"), `Give at most ${MOST_ENTRIES}`);
+  }
+  const { chunk = CHUNK, "vmm-memory": vmmMemory } = file;
+  if (chunk < LEAST_CHUNK || !Number.isInteger(Math.log2(chunk))) {
+    complain(
+      `pieces of ${bytes(chunk)} are impossible`,
+      place("chunk"),
+      `Give a power of two, at least ${bytes(LEAST_CHUNK)}`,
+    );
+  }
+  if (vmmMemory !== undefined && (vmmMemory < VMM_MEMORY || vmmMemory % chunk !== 0)) {
+    complain(
+      `${bytes(vmmMemory)} for the VMM don't fit`,
+      place("vmm-memory"),
+      `Give a multiple of ${bytes(chunk)}, at least ${bytes(VMM_MEMORY)}`,
+    );
   }
   const options: Record<string, unknown> = {
     core: file.core,
@@ -126,22 +143,30 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
 }
 
 /** Checks the RAM of one guest against what the probe needs, and of all against what the machine can hold. */
-export function checkMemory(memory: number, workload: Workload, place: string, all = memory, vmm = VMM_MEMORY): void {
-  const least = Math.ceil((BUFFERS + workload.bs * workload.qd + DEVICE_TREE) / CHUNK) * CHUNK;
+export function checkMemory(
+  memory: number,
+  workload: Workload,
+  place: string,
+  { chunk = CHUNK, vmmRam = Math.max(VMM_MEMORY, chunk) }: MachineOptions,
+  all = memory,
+): void {
+  const least = Math.ceil((BUFFERS + workload.bs * workload.qd + DEVICE_TREE) / chunk) * chunk;
   if (memory < least) {
     complain(
       `${bytes(memory)} are too little memory for a guest with ${workload.qd} requests of ${bytes(workload.bs)}`,
       place,
-      `Give at least ${bytes(least)}, or a smaller --bs or --qd`,
+      `Give at least ${bytes(least)}, or smaller requests or fewer of them in flight`,
     );
   }
-  if (memory % CHUNK !== 0)
-    complain(`${memory} bytes of memory don't fit`, place, `Give a multiple of ${bytes(CHUNK)}`);
-  if (all + vmm + SPARE > RAM_MAX) {
+  if (memory % chunk !== 0) {
+    complain(`${memory} bytes of memory don't fit`, place, `Give a multiple of ${bytes(chunk)}`);
+  }
+  const most = RAM_MAX - SPARE_CHUNKS * chunk;
+  if (all + vmmRam > most) {
     complain(
-      `${bytes(all)} for guests and ${bytes(vmm)} for the VMM don't fit into the machine`,
+      `${bytes(all)} for guests and ${bytes(vmmRam)} for the VMM don't fit into the machine`,
       place,
-      `All memory together may be ${bytes(RAM_MAX - SPARE)}`,
+      `All memory together may be ${bytes(most)}`,
     );
   }
 }

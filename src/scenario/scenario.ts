@@ -76,7 +76,9 @@ export interface RunReport {
   readonly guests: readonly GuestReport[];
 }
 
-const OWNERS = ["vmm", "free", "nothing"];
+/** PCIe slots with an interrupt of their own. */
+const MOST_DISKS = 4;
+const OWNERS = ["vmm", "free", "nothing", "neighbour"];
 
 /** Checks a scenario and fills in its defaults. */
 export function resolveScenario(
@@ -118,6 +120,13 @@ export function resolveScenario(
 
 function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[] {
   const disks: Disk[] = [];
+  if (value.disks && value.disks.length > MOST_DISKS) {
+    throw new UserError(
+      `${value.disks.length} disks`,
+      at(["disks", MOST_DISKS]),
+      `The machine has room for ${MOST_DISKS}`,
+    );
+  }
   for (const [i, { name, file, size }] of (
     value.disks ?? [{ name: "disk", file: undefined, size: undefined }]
   ).entries()) {
@@ -177,7 +186,7 @@ function resolveGuests(
       (key) => at(guest.workload && key in guest.workload ? ["guests", i, "workload", key] : ["workload", key]),
       range.length,
     );
-    checkMemory(memories[i], workload, at(["guests", i, "memory"]), all, machine.vmmRam);
+    checkMemory(memories[i], workload, at(["guests", i, "memory"]), machine, all);
     const shared = MODES[guest.mode].shares;
     return {
       workload,

@@ -67,12 +67,18 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
   };
   const at = (path: Path) => `${place(offset(path))}${path.length > 0 ? `: ${spelled(path)}` : ""}`;
 
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  let data: unknown;
+  try {
+    data = document.toJS() ?? {};
+  } catch (error) {
+    throw new UserError((error as Error).message, place(0), "Write it without so many aliases");
+  }
+  const parsed = schema.safeParse(data);
   if (parsed.success) return { value: parsed.data, at };
 
   const known = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
   const valueAt = (path: Path): unknown => {
-    const node = path.length > 0 ? document.getIn(path) : document.toJS();
+    const node = path.length > 0 ? document.getIn(path) : data;
     return isNode(node) ? node.toJS(document) : node;
   };
   const complaints = parsed.error.issues.flatMap((issue) => {
