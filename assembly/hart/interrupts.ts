@@ -19,36 +19,50 @@ export function time(): u64 {
   return load<u64>(HART_CYCLES) / load<u32>(HART_TIME_DIVIDER);
 }
 
+/** Compares further off than this many ticks count as never: in cycles they would overflow. */
+const NEVER: u64 = 1 << 48;
+
+/** Whether `time` has reached `compare`; without a division. */
+// @ts-ignore: decorator
+@inline
+function due(compare: u64): bool {
+  return compare < NEVER && load<u64>(HART_CYCLES) >= compare * load<u32>(HART_TIME_DIVIDER);
+}
+/** The same for a guest's time. */
+function guestDue(compare: u64): bool {
+  return compare != <u64>-1 && time() + csr(Csr.htimedelta) >= compare;
+}
+
 /** mip as it reads. */
 export function pending(): u64 {
   let bits = csr(Csr.mip) | <u64>load<u32>(HART_LINES) | csr(Csr.hvip);
-  const now = time();
-  if (now >= load<u64>(HART_MTIMECMP)) bits |= MTIP;
+  if (due(load<u64>(HART_MTIMECMP))) bits |= MTIP;
   if (csr(Csr.menvcfg) & ENVCFG_STCE) {
-    bits = now >= csr(Csr.stimecmp) ? bits | STIP : bits & ~STIP;
-    if (csr(Csr.henvcfg) & ENVCFG_STCE && now + csr(Csr.htimedelta) >= csr(Csr.vstimecmp)) bits |= VSTIP;
+    bits = due(csr(Csr.stimecmp)) ? bits | STIP : bits & ~STIP;
+    if (csr(Csr.henvcfg) & ENVCFG_STCE && guestDue(csr(Csr.vstimecmp))) bits |= VSTIP;
   }
   return bits;
 }
 
-/** The earlier of `limit` and the cycle at which a timer not yet due will be. */
-function sooner(limit: u64, now: u64, compare: u64): u64 {
-  if (compare <= now) return limit;
-  const ticks = compare - now;
-  const divider = <u64>load<u32>(HART_TIME_DIVIDER);
-  if (ticks >= <u64>1 << 48) return limit;
-  return min(limit, (now + ticks) * divider);
+/** The earlier of `limit` and the cycle at which `compare` will be due; one that is due changes nothing. */
+// @ts-ignore: decorator
+@inline
+function sooner(limit: u64, compare: u64): u64 {
+  if (compare >= NEVER) return limit;
+  const at = compare * load<u32>(HART_TIME_DIVIDER);
+  return at > load<u64>(HART_CYCLES) ? min(limit, at) : limit;
 }
 /** The earlier of `limit` and the cycle at which some timer becomes pending. */
 export function nextTimer(limit: u64): u64 {
-  const now = time();
-  limit = sooner(limit, now, load<u64>(HART_MTIMECMP));
+  limit = sooner(limit, load<u64>(HART_MTIMECMP));
   if (csr(Csr.menvcfg) & ENVCFG_STCE) {
-    limit = sooner(limit, now, csr(Csr.stimecmp));
-    if (csr(Csr.henvcfg) & ENVCFG_STCE) {
+    limit = sooner(limit, csr(Csr.stimecmp));
+    const compare = csr(Csr.vstimecmp);
+    if (compare != <u64>-1 && csr(Csr.henvcfg) & ENVCFG_STCE) {
+      // a guest's time may wrap: what counts is how far off it is
+      const now = time();
       const guest = now + csr(Csr.htimedelta);
-      const compare = csr(Csr.vstimecmp);
-      if (compare > guest) limit = sooner(limit, now, now + (compare - guest));
+      if (compare > guest && compare - guest < NEVER) limit = sooner(limit, now + (compare - guest));
     }
   }
   return limit;

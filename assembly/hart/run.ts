@@ -122,10 +122,10 @@ function settleSystem(dp: u32): void {
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + cycles);
 }
 
-/** The block at `pc`, between two blocks with `left` left; 0 after a fault, all settled. Its cost is in `penalty`. */
-function enter(pc: u64, left: i64): u32 {
-  settleAt(pc, left);
+/** The block at `pc`, new to the fetch filter, with `left` left; 0 after a fault, all settled. Its cost is in `penalty`. */
+function find(pc: u64, left: i64): u32 {
   clearPenalty();
+  settleAt(pc, left);
   const block = fetchBlock(pc);
   if (!block) {
     setInsn(3);
@@ -181,9 +181,13 @@ function execute(budget: i32): void {
   startInstret = load<u64>(HART_INSTRET);
   setLeave(Leave.None);
   let left = spend(budget);
-  let dp = enter(load<u64>(HART_PC), left);
-  if (!dp) return;
-  left -= spend(penalty);
+  const pc = load<u64>(HART_PC);
+  let dp = knownBlock(pc);
+  if (!dp) {
+    dp = find(pc, left);
+    if (!dp) return;
+    left -= spend(penalty);
+  }
   if (isDefined(TIMED)) {
     const present = load<u32>(dp - BLOCK_HEADER);
     if (!load<u8>(present)) left -= spend(fetchLine(present));
@@ -479,7 +483,7 @@ function execute(budget: i32): void {
         left -= <i64>load<u32>(dp, 8);
         dp = knownBlock(target);
         if (!dp) {
-          dp = enter(target, left);
+          dp = find(target, left);
           if (!dp) return;
           left -= spend(penalty);
         }
@@ -512,7 +516,7 @@ function execute(budget: i32): void {
       const before = generation;
       let block = knownBlock(target);
       if (!block) {
-        block = enter(target, left);
+        block = find(target, left);
         if (!block) return;
         left -= spend(penalty);
       }

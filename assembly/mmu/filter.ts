@@ -20,6 +20,8 @@ export const FILTERS_END: u32 = KEYS + CONTEXTS * 24;
 /** u32 addresses of the current context's tables, in memory so that the interpreter keeps them in no local. */
 const CURRENT: u32 = FILTERS_END;
 export const FILTERS_ROOM_END: u32 = CURRENT + 16;
+/** The context whose tables those are, and the next to be given away. */
+let current: u32 = 0;
 let next: u32 = 0;
 
 /** For loads, for stores; an entry: u64 tag (address of the granule), u32 difference to this memory's address, u32 owner in L1D. */
@@ -58,6 +60,12 @@ export function fetchEntry(table: u32, va: u64): u32 {
   return table + (<u32>(va >> 8) & ((FETCH_ENTRIES - 1) << 4));
 }
 
+// @ts-ignore: decorator
+@inline
+function matches(key: u32, atp: u64, hgatp: u64, bits: u64): bool {
+  return load<u64>(key, 16) == bits && load<u64>(key) == atp && load<u64>(key, 8) == hgatp;
+}
+
 function makeCurrent(context: u32): void {
   store<u32>(CURRENT, context);
   store<u32>(CURRENT, context + TABLE, 4);
@@ -66,12 +74,9 @@ function makeCurrent(context: u32): void {
 
 /** Makes the tables of a context current, taking the oldest when it has none. */
 export function useFilters(atp: u64, hgatp: u64, bits: u64): void {
+  if (matches(KEYS + current * 24, atp, hgatp, bits)) return;
   let i: u32 = 0;
-  while (i < CONTEXTS) {
-    const key = KEYS + i * 24;
-    if (load<u64>(key, 16) == bits && load<u64>(key) == atp && load<u64>(key, 8) == hgatp) break;
-    i++;
-  }
+  while (i < CONTEXTS && !matches(KEYS + i * 24, atp, hgatp, bits)) i++;
   if (i == CONTEXTS) {
     i = next;
     next = (next + 1) % CONTEXTS;
@@ -81,6 +86,7 @@ export function useFilters(atp: u64, hgatp: u64, bits: u64): void {
     store<u64>(key, bits, 16);
     memory.fill(TABLES + i * CONTEXT, 0xff, CONTEXT);
   }
+  current = i;
   makeCurrent(TABLES + i * CONTEXT);
 }
 

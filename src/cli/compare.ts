@@ -54,7 +54,7 @@ const EXAMPLES = `
 Examples:
   yado compare                                        the built-in disk, the six safe modes
   yado compare --disk disk.img --json out.json        your own disk; every figure as JSON
-  yado compare --bs 64K --qd 1                        large requests, one at a time
+  yado compare --bs 4K --qd 1                         small requests, one at a time
   yado compare --hash none                            the modes' own costs, without the guest's hashing
   yado compare --modes assigned --page-size 4K --sweep iotlb-entries=16,32,64,128
   yado compare --modes native,assigned-raw            what goes wrong without translation

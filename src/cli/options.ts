@@ -78,7 +78,7 @@ export const workloadOptions = () => [
   new Option("--workload <kind>", `what the guest does: ${WORKLOADS.join(", ")} (default: checksum)`).argParser(
     wordOption("--workload", WORKLOADS),
   ),
-  new Option("--bs <size>", "bytes per request (default: 4K)").argParser(sizeOption("--bs")),
+  new Option("--bs <size>", "bytes per request (default: 32K)").argParser(sizeOption("--bs")),
   new Option("--qd <n>", "requests in flight (default: 8)").argParser(countOption("--qd")),
   new Option("--batch <n>", "completions taken before new requests are sent off together (default: 1)").argParser(
     countOption("--batch"),

@@ -25,7 +25,7 @@ export interface Workload {
 /** What is left out; the hash only where the workload is "checksum", as the probe has it. */
 export const defaultWorkload: Workload = {
   kind: "checksum",
-  bs: 4096,
+  bs: 32768,
   qd: 8,
   batch: 1,
   total: 0,

@@ -33,7 +33,7 @@ describe("compare", () => {
     [
       "too little memory",
       ["--memory", "4M"],
-      "too little memory for a guest with 8 requests of 4 KiB. Give at least 8 MiB",
+      "too little memory for a guest with 8 requests of 32 KiB. Give at least 8 MiB",
     ],
     ["more memory than there is room", ["--memory", "4G"], "don't fit into the machine"],
     ["an impossible page size", ["--page-size", "64K"], "Give 4K or 2M"],

@@ -11,7 +11,7 @@ test("reports and VMM agree on which modes there are, and which of them share a 
 
 test("the probe's command line names workload, driver and every option", () => {
   expect(bootargs(defaultWorkload, "assigned-service")).toBe(
-    "workload=checksum driver=nvme-service bs=4096 qd=8 batch=1 total=0 seed=1 hash=crc32c",
+    "workload=checksum driver=nvme-service bs=32768 qd=8 batch=1 total=0 seed=1 hash=crc32c",
   );
 });
 

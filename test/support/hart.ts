@@ -147,11 +147,11 @@ export class Hart {
     if (exit === Exit.Deadline) throw new Error(`no exit within ${cycles} cycles: pc 0x${this.core.pc.toString(16)}`);
     return exit;
   }
-  /** Runs from `pc` again. */
+  /** Runs from `pc`, whatever exit was under way. */
   runAt(pc: number | bigint, mode?: ModeName): Exit {
     this.core.pc = BigInt(pc);
     if (mode) this.mode = mode;
-    return this.run();
+    return this.answer(0);
   }
   /** Answers the exit under way, and goes on. */
   answer(pending: number, value = 0n): Exit {

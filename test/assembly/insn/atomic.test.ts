@@ -4,10 +4,13 @@ import { Exit } from "../../../assembly/isa/exit.js";
 import { RAM, RAM_START } from "../../../assembly/layout.js";
 import * as asm from "../../support/assembler.js";
 import { a0, a1, a2, a3, addi, ebreak, ecall, lrD, lrW, nop, scD, scW, sd, sw, zero } from "../../support/assembler.js";
-import { BUILDS, bare, CODE, DATA, i64, M_VECTOR, Random, ran, u64 } from "../../support/hart.js";
+import { BUILDS, bare, CODE, DATA, i64, M_VECTOR, Random, ran, stop, u64 } from "../../support/hart.js";
 
 const i32 = (value: bigint) => BigInt.asIntN(32, value);
 const u32 = (value: bigint) => BigInt.asUintN(32, value);
+/** The one that is less, compared as `by` sees them. */
+const less = (a: bigint, b: bigint, by: (value: bigint) => bigint) => (by(a) < by(b) ? a : b);
+const greater = (a: bigint, b: bigint, by: (value: bigint) => bigint) => (less(b, a, by) === b ? a : b);
 type Binary = (a: bigint, b: bigint) => bigint;
 
 /** What memory holds afterwards, of 64 bits. */
@@ -17,18 +20,18 @@ const DOUBLE: Record<string, Binary> = {
   amoxor: (a, b) => a ^ b,
   amoand: (a, b) => a & b,
   amoor: (a, b) => a | b,
-  amomin: (a, b) => (i64(a) < i64(b) ? a : b),
-  amomax: (a, b) => (i64(a) > i64(b) ? a : b),
-  amominu: (a, b) => (a < b ? a : b),
-  amomaxu: (a, b) => (a > b ? a : b),
+  amomin: (a, b) => less(a, b, i64),
+  amomax: (a, b) => greater(a, b, i64),
+  amominu: (a, b) => less(a, b, u64),
+  amomaxu: (a, b) => greater(a, b, u64),
 };
 /** The same of 32 bits. */
 const WORD: Record<string, Binary> = {
   ...DOUBLE,
-  amomin: (a, b) => (i32(a) < i32(b) ? a : b),
-  amomax: (a, b) => (i32(a) > i32(b) ? a : b),
-  amominu: (a, b) => (u32(a) < u32(b) ? a : b),
-  amomaxu: (a, b) => (u32(a) > u32(b) ? a : b),
+  amomin: (a, b) => less(a, b, i32),
+  amomax: (a, b) => greater(a, b, i32),
+  amominu: (a, b) => less(a, b, u32),
+  amomaxu: (a, b) => greater(a, b, u32),
 };
 const encode = asm as unknown as Record<string, (rd: number, rs2: number, rs1: number) => number>;
 const NAMES = Object.keys(DOUBLE);
@@ -41,7 +44,10 @@ function pairs(): [bigint, bigint][] {
 }
 
 test.each(BUILDS)("AMO*.D (%s)", (build) => {
-  const hart = bare(NAMES.flatMap((name) => [encode[`${name}D`](a0, a2, a1), ebreak]), { build, x: { [a1]: DATA } });
+  const hart = bare(
+    NAMES.flatMap((name) => [encode[`${name}D`](a0, a2, a1), ebreak]),
+    { build, x: { [a1]: DATA } },
+  );
   for (const [i, name] of NAMES.entries()) {
     for (const [a, b] of pairs()) {
       hart.write64(DATA, a);
@@ -52,7 +58,10 @@ test.each(BUILDS)("AMO*.D (%s)", (build) => {
 });
 
 test.each(BUILDS)("AMO*.W sign-extends what it reads and leaves the neighbouring word alone (%s)", (build) => {
-  const hart = bare(NAMES.flatMap((name) => [encode[`${name}W`](a0, a2, a1), ebreak]), { build });
+  const hart = bare(
+    NAMES.flatMap((name) => [encode[`${name}W`](a0, a2, a1), ebreak]),
+    { build },
+  );
   for (const [i, name] of NAMES.entries()) {
     for (const [a, b] of pairs()) {
       hart.write64(DATA, a);
@@ -70,20 +79,38 @@ test.each(BUILDS)("an AMO may have rd as a source (%s)", (build) => {
   expect([hart.x(a1), hart.read64(DATA)]).toEqual([5n, BigInt(DATA + 5)]);
 });
 
-test.each(BUILDS)("atomics outside natural alignment raise misaligned exceptions, AMO and SC those of stores (%s)", (build) => {
-  const forms = [lrW(a0, a1), lrD(a0, a1), scW(a0, a2, a1), scD(a0, a2, a1), encode.amoaddW(a0, a2, a1), encode.amomaxuD(a0, a2, a1)];
-  const hart = bare(forms.flatMap((form) => [form, ebreak]), { build, x: { [a1]: DATA + 2 } });
-  const outcomes = forms.map((_, i) => [hart.runAt(CODE + 8 * i), hart.exit.cause, hart.exit.tval]);
-  expect(outcomes).toEqual([4n, 4n, 6n, 6n, 6n, 6n].map((cause) => [Exit.Exception, cause, BigInt(DATA + 2)]));
-  hart.registers({ [a1]: DATA + 4 });
-  expect([hart.runAt(CODE + 8), hart.exit.cause]).toEqual([Exit.Exception, 4n]);
-  expect([hart.runAt(CODE), hart.exit.cause]).toEqual([Exit.Exception, 3n]);
-});
+test.each(BUILDS)(
+  "atomics outside natural alignment raise misaligned exceptions, AMO and SC those of stores (%s)",
+  (build) => {
+    const forms = [
+      lrW(a0, a1),
+      lrD(a0, a1),
+      scW(a0, a2, a1),
+      scD(a0, a2, a1),
+      encode.amoaddW(a0, a2, a1),
+      encode.amomaxuD(a0, a2, a1),
+    ];
+    const hart = bare(
+      forms.flatMap((form) => [form, ebreak]),
+      { build, x: { [a1]: DATA + 2 } },
+    );
+    const outcomes = forms.map((_, i) => [hart.runAt(CODE + 8 * i), hart.exit.cause, hart.exit.tval]);
+    expect(outcomes).toEqual([4n, 4n, 6n, 6n, 6n, 6n].map((cause) => [Exit.Exception, cause, BigInt(DATA + 2)]));
+    hart.registers({ [a1]: DATA + 4 });
+    expect([hart.runAt(CODE + 8), hart.exit.cause]).toEqual([Exit.Exception, 4n]);
+    expect([hart.runAt(CODE), hart.exit.cause]).toEqual([Exit.Exception, 3n]);
+  },
+);
 
 test.each(BUILDS)("atomics on a device are access faults (%s)", (build) => {
   const forms = [lrW(a0, a1), scW(a0, a2, a1), encode.amoaddW(a0, a2, a1)];
-  const hart = bare(forms.flatMap((form) => [form, ebreak]), { build, x: { [a1]: 0x1000_0000 } });
-  expect(forms.map((_, i) => [hart.runAt(CODE + 8 * i), hart.exit.cause])).toEqual([5n, 7n, 7n].map((c) => [Exit.Exception, c]));
+  const hart = bare(
+    forms.flatMap((form) => [form, ebreak]),
+    { build, x: { [a1]: 0x1000_0000 } },
+  );
+  expect(forms.map((_, i) => [hart.runAt(CODE + 8 * i), hart.exit.cause])).toEqual(
+    [5n, 7n, 7n].map((c) => [Exit.Exception, c]),
+  );
 });
 
 test.each(BUILDS)("SC succeeds once after LR, and fails without a reservation or at another address (%s)", (build) => {
@@ -111,7 +138,7 @@ test.each(BUILDS)("the hart's own stores leave its reservation (%s)", (build) =>
 });
 
 test.each(BUILDS)("a trap ends the reservation (%s)", (build) => {
-  const hart = bare([lrD(a0, a1), ecall, scD(a0, a2, a1), ebreak], { build, host: 0, x: { [a1]: DATA } });
+  const hart = bare([lrD(a0, a1), ecall, scD(a0, a2, a1), stop], { build, host: 0, x: { [a1]: DATA } });
   hart.program([asm.csrr(a3, 0x341), addi(a3, a3, 4), asm.csrw(0x341, a3), asm.mret], M_VECTOR);
   hart.run(100_000);
   expect(hart.x(a0)).toBe(1n);

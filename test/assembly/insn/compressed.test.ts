@@ -104,7 +104,11 @@ test.each(BUILDS)("compressed instructions do what their expansions do, and take
   const outcome = (pc: number) => {
     hart.core.slice(DATA, 0x2000).fill(0x5a);
     hart.registers(registers).runAt(pc);
-    return { x: ALL.map((i) => hart.x(i)), data: Buffer.from(hart.core.slice(DATA, 0x2000)).toString("hex"), length: hart.pc - pc };
+    return {
+      x: ALL.map((i) => hart.x(i)),
+      data: Buffer.from(hart.core.slice(DATA, 0x2000)).toString("hex"),
+      length: hart.pc - pc,
+    };
   };
   for (const [i, [, full]] of straight.entries()) {
     const expected = { ...outcome(CODE + 14 * i + 6), length: 2 };

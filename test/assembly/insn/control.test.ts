@@ -4,16 +4,9 @@ import { Cause } from "../../../assembly/isa/cause.js";
 import { Exit } from "../../../assembly/isa/exit.js";
 import * as asm from "../../support/assembler.js";
 import { a0, a1, a2, addi, c, ebreak, jal, jalr, nop, ra, zero } from "../../support/assembler.js";
-import { BUILDS, bare, CODE, i64, PAGE, Random, ran, u64 } from "../../support/hart.js";
+import { CONDITIONS } from "../../support/model.js";
+import { BUILDS, bare, CODE, PAGE, Random, ran, u64 } from "../../support/hart.js";
 
-const CONDITIONS: Record<string, (a: bigint, b: bigint) => boolean> = {
-  beq: (a, b) => a === b,
-  bne: (a, b) => a !== b,
-  blt: (a, b) => i64(a) < i64(b),
-  bge: (a, b) => i64(a) >= i64(b),
-  bltu: (a, b) => a < b,
-  bgeu: (a, b) => a >= b,
-};
 const branch = asm as unknown as Record<string, (rs1: number, rs2: number, offset: number) => number>;
 
 test.each(BUILDS)("conditional branches compare signed or unsigned (%s)", (build) => {

@@ -4,52 +4,13 @@ import { expect, test } from "vitest";
 import type { CoreBuild } from "../../../src/core/instance.js";
 import * as asm from "../../support/assembler.js";
 import { a0, a1, a2, ebreak, zero } from "../../support/assembler.js";
-import { bare, BUILDS, CODE, type Hart, i64, Random, u64 } from "../../support/hart.js";
+import { bare, BUILDS, CODE, type Hart, Random, u64 } from "../../support/hart.js";
+import { type Binary, REGISTER } from "../../support/model.js";
 
-const i32 = (value: bigint) => BigInt.asIntN(32, value);
-const u32 = (value: bigint) => BigInt.asUintN(32, value);
-const flag = (condition: boolean) => (condition ? 1n : 0n);
-
-/** Quotient and remainder rounded towards zero, with the table "Semantics for division by zero and division overflow". */
-const quotient = (a: bigint, b: bigint) => (b === 0n ? -1n : a / b);
-const remainder = (a: bigint, b: bigint) => (b === 0n ? a : a % b);
-
-type Binary = (a: bigint, b: bigint) => bigint;
-/** Results are given before they wrap to 64 bits. */
-const REGISTER: Record<string, Binary> = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  sll: (a, b) => a << (b & 63n),
-  slt: (a, b) => flag(i64(a) < i64(b)),
-  sltu: (a, b) => flag(a < b),
-  xor: (a, b) => a ^ b,
-  srl: (a, b) => a >> (b & 63n),
-  sra: (a, b) => i64(a) >> (b & 63n),
-  or: (a, b) => a | b,
-  and: (a, b) => a & b,
-  addw: (a, b) => i32(a + b),
-  subw: (a, b) => i32(a - b),
-  sllw: (a, b) => i32(a << (b & 31n)),
-  srlw: (a, b) => i32(u32(a) >> (b & 31n)),
-  sraw: (a, b) => i32(a) >> (b & 31n),
-  mul: (a, b) => a * b,
-  mulh: (a, b) => (i64(a) * i64(b)) >> 64n,
-  mulhsu: (a, b) => (i64(a) * b) >> 64n,
-  mulhu: (a, b) => (a * b) >> 64n,
-  mulw: (a, b) => i32(a * b),
-  div: (a, b) => quotient(i64(a), i64(b)),
-  divu: (a, b) => quotient(a, b),
-  rem: (a, b) => remainder(i64(a), i64(b)),
-  remu: (a, b) => remainder(a, b),
-  divw: (a, b) => i32(quotient(i32(a), i32(b))),
-  divuw: (a, b) => i32(quotient(u32(a), u32(b))),
-  remw: (a, b) => i32(remainder(i32(a), i32(b))),
-  remuw: (a, b) => i32(remainder(u32(a), u32(b))),
-};
 const IMMEDIATE: Record<string, Binary> = {
   addi: REGISTER.add,
   slti: REGISTER.slt,
-  sltiu: (a, b) => flag(a < u64(b)),
+  sltiu: REGISTER.sltu,
   xori: REGISTER.xor,
   ori: REGISTER.or,
   andi: REGISTER.and,
@@ -90,7 +51,7 @@ function result(hart: Hart, place: number, a: bigint, b: bigint): bigint {
 
 test.each(BUILDS)("register-register operations, their W forms, multiplications and divisions (%s)", (build) => {
   const pairs = operands(1);
-  const names = Object.keys(REGISTER);
+  const names = Object.keys(REGISTER) as (keyof typeof REGISTER)[];
   const hart = shelf(
     build,
     names.map((name) => encode[name](a0, a1, a2)),

@@ -30,7 +30,10 @@ const PATTERN = Uint8Array.from({ length: 2 * PAGE }, (_, i) => (i * 151 + 0x83)
 const little = (bytes: Uint8Array) => bytes.reduceRight((value, byte) => value * 256n + BigInt(byte), 0n);
 
 test.each(BUILDS)("loads of every size at every alignment (%s)", (build) => {
-  const hart = bare(LOADS.flatMap(([, load]) => [load(a0, -5, a1), ebreak]), { build });
+  const hart = bare(
+    LOADS.flatMap(([, load]) => [load(a0, -5, a1), ebreak]),
+    { build },
+  );
   hart.core.store(DATA, PATTERN);
   for (const [i, [name, , bytes, signed]] of LOADS.entries()) {
     for (const place of PLACES) {
@@ -42,7 +45,10 @@ test.each(BUILDS)("loads of every size at every alignment (%s)", (build) => {
 });
 
 test.each(BUILDS)("stores of every size at every alignment write their bytes and no other (%s)", (build) => {
-  const hart = bare(STORES.flatMap(([, store]) => [store(a0, -2048, a1), ebreak]), { build });
+  const hart = bare(
+    STORES.flatMap(([, store]) => [store(a0, -2048, a1), ebreak]),
+    { build },
+  );
   const value = 0x8877_6655_4433_2211n;
   for (const [i, [, , bytes]] of STORES.entries()) {
     for (const place of PLACES) {
@@ -56,7 +62,16 @@ test.each(BUILDS)("stores of every size at every alignment write their bytes and
 });
 
 test.each(BUILDS)("a store is seen by the loads after it, of any size and alignment (%s)", (build) => {
-  const program = [sd(a0, 0, a1), lb(2, 3, a1), sh(zero, 2, a1), lw(3, 0, a1), ld(4, 4, a1), sb(a0, 4, a1), lwu(5, 1, a1), ebreak];
+  const program = [
+    sd(a0, 0, a1),
+    lb(2, 3, a1),
+    sh(zero, 2, a1),
+    lw(3, 0, a1),
+    ld(4, 4, a1),
+    sb(a0, 4, a1),
+    lwu(5, 1, a1),
+    ebreak,
+  ];
   const hart = bare(program, { build, x: { [a0]: 0x8877_6655_4433_2211n, [a1]: DATA } });
   hart.run();
   expect([2, 3, 4, 5].map((i) => hart.x(i))).toEqual([0x44n, 0x2211n, 0x8877_6655n, 0x1100_0022n]);
@@ -67,7 +82,10 @@ function islands(build: CoreBuild): Hart {
   const program = [ld(a0, 0, a1), ebreak, sd(a0, 0, a1), ebreak, lhu(a0, 0, a1), ebreak, sh(a0, 0, a1), ebreak];
   const hart = bare(program, { build, mode: "S" });
   hart.core.slice(DATA, 4 * PAGE).fill(0x5a);
-  const table = new PageTable(hart).same("xad", CODE).map(0x1_0000, DATA, "rwad").map(0x1_2000, DATA + 0x3000, "rwad");
+  const table = new PageTable(hart)
+    .same("xad", CODE)
+    .map(0x1_0000, DATA, "rwad")
+    .map(0x1_2000, DATA + 0x3000, "rwad");
   return hart.csrs({ [Csr.satp]: table.atp(), [Csr.medeleg]: 0 });
 }
 const CASES = [
@@ -96,7 +114,10 @@ test.each(BUILDS)("an access across pages faults at the page that faults, and no
 
 test.each(BUILDS)("pages that are neighbours only virtually make one access (%s)", (build) => {
   const hart = islands(build);
-  const table = new PageTable(hart).same("xad", CODE).map(0x1_0000, DATA + PAGE, "rwad").map(0x1_1000, DATA, "rwad");
+  const table = new PageTable(hart)
+    .same("xad", CODE)
+    .map(0x1_0000, DATA + PAGE, "rwad")
+    .map(0x1_1000, DATA, "rwad");
   hart.csrs({ [Csr.satp]: table.atp(7) }).registers({ [a0]: 0x8877_6655_4433_2211n, [a1]: 0x1_1000 - 3 });
   hart.runAt(CODE + 8);
   hart.registers({ [a0]: 0 }).runAt(CODE, "S");
@@ -105,14 +126,17 @@ test.each(BUILDS)("pages that are neighbours only virtually make one access (%s)
   expect([...hart.core.slice(DATA, 5)]).toEqual([0x44, 0x55, 0x66, 0x77, 0x88]);
 });
 
-test.each(BUILDS)("a misaligned access that is not wholly RAM is an access fault, an aligned one a device's (%s)", (build) => {
-  const hart = bare([ld(a0, 0, a1), ebreak, sd(a0, 0, a1), ebreak], { build, x: { [a1]: 0x1000_0004 } });
-  expect([hart.run(), hart.exit.cause, hart.exit.tval]).toEqual([Exit.Exception, 5n, 0x1000_0004n]);
-  expect([hart.runAt(CODE + 8), hart.exit.cause, hart.exit.tval]).toEqual([Exit.Exception, 7n, 0x1000_0004n]);
-  const end = CODE + hart.core.ramSize;
-  hart.registers({ [a1]: end - 4 });
-  expect([hart.runAt(CODE), hart.exit.cause]).toEqual([Exit.Exception, 5n]);
-  expect([hart.runAt(CODE + 8), hart.exit.cause]).toEqual([Exit.Exception, 7n]);
-  hart.registers({ [a1]: end });
-  expect([hart.runAt(CODE), hart.exit.address]).toEqual([Exit.Mmio, BigInt(end)]);
-});
+test.each(BUILDS)(
+  "a misaligned access that is not wholly RAM is an access fault, an aligned one a device's (%s)",
+  (build) => {
+    const hart = bare([ld(a0, 0, a1), ebreak, sd(a0, 0, a1), ebreak], { build, x: { [a1]: 0x1000_0004 } });
+    expect([hart.run(), hart.exit.cause, hart.exit.tval]).toEqual([Exit.Exception, 5n, 0x1000_0004n]);
+    expect([hart.runAt(CODE + 8), hart.exit.cause, hart.exit.tval]).toEqual([Exit.Exception, 7n, 0x1000_0004n]);
+    const end = CODE + hart.core.ramSize;
+    hart.registers({ [a1]: end - 4 });
+    expect([hart.runAt(CODE), hart.exit.cause]).toEqual([Exit.Exception, 5n]);
+    expect([hart.runAt(CODE + 8), hart.exit.cause]).toEqual([Exit.Exception, 7n]);
+    hart.registers({ [a1]: end });
+    expect([hart.runAt(CODE), hart.exit.address]).toEqual([Exit.Mmio, BigInt(end)]);
+  },
+);
