@@ -14,7 +14,7 @@ import {
   EXIT_WRITE,
 } from "../layout";
 import { GRANULE, filterEntry, loadTable, storeTable } from "../mmu/filter";
-import { accessFault, dataMode, dataVirt, physical, translate } from "../mmu/translate";
+import { accessFault, dataMode, dataVirt, physical, translate, translateData } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { dataLine } from "../timing/caches";
 import { willWrite } from "../bus/written";
@@ -88,12 +88,16 @@ function deviceAccess(va: u64, pa: u64, write: u32): void {
 }
 
 /** Host address for an access within one page of RAM, its costs charged and the filter filled; 0 after a fault or exit. */
+// @ts-ignore: decorator
+@inline
 export function dataAddress(va: u64, size: u32, write: u32): u32 {
-  if (!translate(va, write ? Access.Write : Access.Read, dataMode, dataVirt)) return 0;
+  if (!translateData(va, write)) return 0;
   return reach(va, size, write, true);
 }
 
 /** The same for `physical`, already translated. */
+// @ts-ignore: decorator
+@inline
 function reach(va: u64, size: u32, write: u32, filtered: bool): u32 {
   const pa = physical;
   const address = ramAddress(pa, size);

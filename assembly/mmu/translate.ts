@@ -101,6 +101,15 @@ export function translate(va: u64, access: u32, m: u32, v: u32, hlvx: u32 = 0): 
   return true;
 }
 
+/** The same for a load or store of the program; without a call where nothing is translated. */
+// @ts-ignore: decorator
+@inline
+export function translateData(va: u64, write: u32): bool {
+  if (dataMode != Mode.M) return translate(va, write ? Access.Write : Access.Read, dataMode, dataVirt);
+  physical = va;
+  return true;
+}
+
 function walkFault(va: u64, access: u32, result: u32): void {
   if (result == WalkResult.PageFault) {
     raise(access == Access.Read ? Cause.LoadPageFault : access == Access.Write ? Cause.StorePageFault : Cause.InstructionPageFault, va);

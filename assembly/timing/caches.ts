@@ -22,8 +22,7 @@ const VICTIM: u32 = L1D_FILTER + L1_SETS * WAYS * 8;
 const TOUCH: u32 = VICTIM + 128;
 const CACHES_END: u32 = TOUCH + 16;
 
-/** Way (0…7) chosen by the last `lookup`, and the tag that it put out (0 for none). */
-let way: u32 = 0;
+/** The tag that the last miss put out, 0 for none. */
 let evicted: u32 = 0;
 
 // @ts-ignore: decorator
@@ -64,34 +63,43 @@ export function resetCaches(): void {
   }
 }
 
-/** True on a hit. Marks the way used; on a miss replaces the pseudo-LRU victim. */
+/** Bit of `access`'s result that says miss. */
+const MISS: u32 = 8;
+
+/** The way that holds `tag`, marked as used; on a miss the pseudo-LRU victim, now holding it, with MISS set. */
 // @ts-ignore: decorator
 @inline
-function lookup(tags: u32, order: u32, set: u32, tag: u32): bool {
+function access(tags: u32, order: u32, set: u32, tag: u32): u32 {
   const base = tags + (set << 5);
   const wanted = i32x4.splat(tag);
   const match =
     i32x4.bitmask(i32x4.eq(v128.load(base), wanted)) | (i32x4.bitmask(i32x4.eq(v128.load(base, 16), wanted)) << 4);
   const bits = <u32>load<u8>(order + set);
-  if (match) {
-    way = ctz(match);
-  } else {
+  let way: u32;
+  let miss: u32 = 0;
+  if (match) way = ctz(match);
+  else {
     way = load<u8>(VICTIM + bits);
     evicted = load<u32>(base + (way << 2));
     store<u32>(base + (way << 2), tag);
+    miss = MISS;
   }
   store<u8>(order + set, (bits & load<u8>(TOUCH + way * 2)) | load<u8>(TOUCH + way * 2, 1));
-  return match != 0;
+  return way | miss;
 }
 
 /** Cycles beyond L1 for a line that missed there. */
+// @ts-ignore: decorator
+@inline
 function beyondL1(line: u32): i32 {
-  if (lookup(L2_TAGS, L2_ORDER, line & (L2_SETS - 1), line + 1)) return cost(Cost.L2Hit);
+  if (!(access(L2_TAGS, L2_ORDER, line & (L2_SETS - 1), line + 1) & MISS)) return cost(Cost.L2Hit);
   count(Counter.L2Misses);
   return cost(Cost.L2Hit) + cost(Cost.Memory);
 }
 
 /** The filter entry named by `owner` no longer stands for its line (unless it has passed to another owner). */
+// @ts-ignore: decorator
+@inline
 function disown(owner: u32): void {
   const entry = load<u32>(owner);
   if (entry && load<u32>(entry, 12) == owner) store<u64>(entry, -1);
@@ -105,9 +113,9 @@ function disown(owner: u32): void {
 export function dataLine(pa: u64, entry: u32, write: u32): i32 {
   const line = <u32>((pa - <u64>RAM_START) >> 6);
   const set = line & (L1_SETS - 1);
-  const hit = lookup(L1D_TAGS, L1D_ORDER, set, line + 1);
-  const owner = L1D_FILTER + ((set * WAYS + way) << 3);
-  if (!hit) {
+  const found = access(L1D_TAGS, L1D_ORDER, set, line + 1);
+  const owner = L1D_FILTER + ((set * WAYS + (found & 7)) << 3);
+  if (found & MISS) {
     disown(owner);
     disown(owner + 4);
   }
@@ -116,7 +124,7 @@ export function dataLine(pa: u64, entry: u32, write: u32): i32 {
     store<u32>(owner + write * 4, entry);
     store<u32>(entry, owner + write * 4, 12);
   }
-  if (hit) return 0;
+  if (!(found & MISS)) return 0;
   count(Counter.L1dMisses);
   return beyondL1(line);
 }
@@ -125,7 +133,7 @@ export function dataLine(pa: u64, entry: u32, write: u32): i32 {
 export function fetchLine(present: u32): i32 {
   const line = present - L1I_PRESENT;
   store<u8>(present, 1);
-  if (lookup(L1I_TAGS, L1I_ORDER, line & (L1_SETS - 1), line + 1)) return 0;
+  if (!(access(L1I_TAGS, L1I_ORDER, line & (L1_SETS - 1), line + 1) & MISS)) return 0;
   if (evicted) store<u8>(L1I_PRESENT + evicted - 1, 0);
   count(Counter.L1iMisses);
   return beyondL1(line);
