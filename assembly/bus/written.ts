@@ -32,6 +32,8 @@ function markStale(page: u32): void {
 }
 
 /** The host or a device wrote [address, address + length) of this memory. */
+// @ts-ignore: decorator
+@inline
 export function touchedRam(address: u32, length: u32): void {
   if (!length) return;
   // "Load-Reserved/Store-Conditional Instructions": SC fails after a device wrote what LR read

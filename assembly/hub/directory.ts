@@ -61,6 +61,8 @@ const TC_UNSUPPORTED: u32 = Tc.EN_ATS | Tc.EN_PRI | Tc.T2GPA | Tc.PRPR | Tc.SBE 
 export let context: u32 = 0;
 
 /** Steps 1 to 16 of "Process to translate an IOVA", with an untranslated request: finds `context`, or returns the fault. */
+// @ts-ignore: decorator
+@inline
 export function locate(): u32 {
   const mode = ddtpMode();
   if (mode == IommuMode.Off) return IoFault.AllInboundTransactionsDisallowed;

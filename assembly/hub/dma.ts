@@ -12,6 +12,7 @@ import {
   HART_RESERVATION,
   RAM,
   RAM_SIZE,
+  RAM_START,
   STAGING,
   STAGING_END,
 } from "../layout";
@@ -23,37 +24,46 @@ import { begin, count, hits, misses, settle } from "./request";
 import { accessFault, pageShift, spa, translate } from "./translate";
 
 /**
- * Moves `length` bytes between `iova` and `staging` (an address in this memory), page by page, up to the first fault. Returns 0 or
- * the cause; the rest is in the DMA record.
+ * Moves `length` bytes between `iova` and `staging` (an address in this memory) up to the first fault. Each page has its own lookup;
+ * pages that follow each other in RAM are copied as one. Returns 0 or the cause; the rest is in the DMA record.
  */
 export function transfer(id: u32, iova: u64, staging: u32, length: u32, kind: u32): u32 {
   if (staging < <u32>STAGING || staging > <u32>STAGING_END || length > <u32>STAGING_END - staging) unreachable();
   begin(id, 0, 0, 0, kind);
   count(Counter.DmaRequests, 1);
   let moved: u32 = 0;
+  // what is translated but not yet copied: `ready` bytes at `address`
+  let ready: u32 = 0;
+  let address: u32 = 0;
   let cause = locate();
   if (cause) report(cause, iova);
-  while (!cause && moved < length) {
-    cause = translate(context, iova + moved);
+  while (!cause && moved + ready < length) {
+    const at = iova + moved + ready;
+    cause = translate(context, at);
     if (cause) {
-      report(cause, iova + moved);
+      report(cause, at);
       break;
     }
     const page = (<u64>1) << pageShift;
-    const piece = inRam(spa, <u32>min<u64>(length - moved, page - (spa & (page - 1))));
+    const start = ramAddress(spa, 1);
+    const piece = start ? inRam(start, <u32>min<u64>(length - moved - ready, page - (spa & (page - 1)))) : 0;
     if (!piece) {
       // The IO bridge aborts it; to the IOMMU nothing is wrong, so nothing is queued.
       cause = accessFault(kind);
       count(Counter.IoFaults, 1);
       break;
     }
-    const address = ramAddress(spa, piece);
-    if (kind == Access.Write) {
-      memory.copy(address, staging + moved, piece);
-      touchedRam(address, piece);
-      breakReservation(spa, piece);
-    } else memory.copy(staging + moved, address, piece);
-    moved += piece;
+    if (ready && start != address + ready) {
+      copy(address, staging + moved, ready, kind);
+      moved += ready;
+      ready = 0;
+    }
+    if (!ready) address = start;
+    ready += piece;
+  }
+  if (ready) {
+    copy(address, staging + moved, ready, kind);
+    moved += ready;
   }
   count(kind == Access.Write ? Counter.DmaBytesWritten : Counter.DmaBytesRead, moved);
   store<u32>(DMA_CAUSE, cause);
@@ -66,14 +76,26 @@ export function transfer(id: u32, iova: u64, staging: u32, length: u32, kind: u3
   return cause;
 }
 
-/** How many of `length` bytes from physical address `pa` on lie in RAM before the first that does not. */
-function inRam(pa: u64, length: u32): u32 {
-  const address = ramAddress(pa, 1);
-  if (!address) return 0;
+// @ts-ignore: decorator
+@inline
+function copy(address: u32, staging: u32, length: u32, kind: u32): void {
+  if (kind == Access.Write) {
+    memory.copy(address, staging, length);
+    touchedRam(address, length);
+    breakReservation(<u64>(address - RAM) + <u64>RAM_START, length);
+  } else memory.copy(staging, address, length);
+}
+
+/** How many of `length` bytes from `address` in this memory on lie in RAM before the first that does not. */
+// @ts-ignore: decorator
+@inline
+function inRam(address: u32, length: u32): u32 {
   return min(length, <u32>load<u64>(RAM_SIZE) - (address - RAM));
 }
 
 /** A store-conditional must fail after a device wrote to its reservation. */
+// @ts-ignore: decorator
+@inline
 function breakReservation(pa: u64, length: u32): void {
   const reservation = load<u64>(HART_RESERVATION);
   if (reservation + 7 - pa < <u64>length + 7) store<u64>(HART_RESERVATION, 0xffff_ffff_ffff_ffff);

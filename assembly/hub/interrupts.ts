@@ -28,6 +28,10 @@ export function wires(): u32 {
 
 /** Tells the host, through the DMA record, whether the wires changed since it was last told. */
 export function announce(): void {
+  if (!(reg(IommuReg.ipsr) | load<u32>(ANNOUNCED))) {
+    store<u32>(DMA_INTERRUPT, 0);
+    return;
+  }
   const now = wires();
   store<u32>(DMA_INTERRUPT, now != load<u32>(ANNOUNCED) ? 1 : 0);
   store<u32>(ANNOUNCED, now);

@@ -83,6 +83,8 @@ function bucket(tag: u64, space: u64): u32 {
 }
 
 /** The entry that translates `iova` in `space`, or 0. */
+// @ts-ignore: decorator
+@inline
 export function lookup(space: u64, iova: u64): u32 {
   let sizes = load<u32>(PAGE_SIZES);
   while (sizes) {
@@ -99,6 +101,8 @@ export function lookup(space: u64, iova: u64): u32 {
 }
 
 /** Tells the replacement policy that `entry` was used. */
+// @ts-ignore: decorator
+@inline
 export function used(entry: u32): void {
   const policy = load<u32>(POLICY);
   if (policy == Replacement.Lru) {

@@ -23,6 +23,8 @@ export let misses: u32 = 0;
 export let walkReads: u32 = 0;
 export let directoryReads: u32 = 0;
 
+// @ts-ignore: decorator
+@inline
 export function begin(id: u32, pv: u32, pid: u32, priv: u32, kind: u32): void {
   device = id & 0xff_ffff;
   processValid = pv;
@@ -37,12 +39,16 @@ export function begin(id: u32, pv: u32, pid: u32, priv: u32, kind: u32): void {
   directoryReads = 0;
 }
 
+// @ts-ignore: decorator
+@inline
 export function setFaultsDisabled(dtf: u32): void {
   faultsDisabled = dtf;
 }
 export function setFaultValue2(value: u64): void {
   faultValue2 = value;
 }
+// @ts-ignore: decorator
+@inline
 export function hit(): void {
   ++hits;
 }
@@ -56,27 +62,28 @@ export function readDirectory(): void {
   ++directoryReads;
 }
 
+// @ts-ignore: decorator
+@inline
 export function count(counter: u32, n: u32): void {
   const address = COUNTERS + 8 * counter;
   store<u64>(address, load<u64>(address) + n);
 }
 
+// @ts-ignore: decorator
+@inline
 export function cost(parameter: u32): u32 {
   return load<u32>(COSTS + 4 * parameter);
 }
 
 /** Adds the transaction to the counters; returns the cycles that its translation took. */
+// @ts-ignore: decorator
+@inline
 export function settle(): u32 {
-  const lookups = hits + misses;
-  if (lookups) {
-    count(Counter.IotlbHits, hits);
-    count(Counter.IotlbMisses, misses);
-  }
-  if (walkReads | directoryReads) {
-    count(Counter.IoWalkReferences, walkReads);
-    count(Counter.DdtWalkReferences, directoryReads);
-  }
-  return (
-    lookups * cost(Cost.IotlbHit) + walkReads * cost(Cost.IoWalkReference) + directoryReads * cost(Cost.DdtReference)
-  );
+  count(Counter.IotlbHits, hits);
+  const lookups = (hits + misses) * cost(Cost.IotlbHit);
+  if (!(misses | directoryReads)) return lookups;
+  count(Counter.IotlbMisses, misses);
+  count(Counter.IoWalkReferences, walkReads);
+  count(Counter.DdtWalkReferences, directoryReads);
+  return lookups + walkReads * cost(Cost.IoWalkReference) + directoryReads * cost(Cost.DdtReference);
 }

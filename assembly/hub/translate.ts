@@ -35,6 +35,8 @@ export let pageShift: u32 = 0;
 const UNTRANSLATED_SHIFT: u32 = 63;
 
 /** Translates `iova` in `context` for the transaction under way. Returns 0 or the cause of the fault. */
+// @ts-ignore: decorator
+@inline
 export function translate(context: u32, iova: u64): u32 {
   const space = load<u64>(context, Context.Space);
   if (load<u32>(HPM_ACTIVE)) countEvent(HpmEvent.UntranslatedRequests, space, 1);
@@ -61,6 +63,8 @@ export function translate(context: u32, iova: u64): u32 {
 }
 
 /** Whether a cached translation suffices for the transaction; W implies that D is set. */
+// @ts-ignore: decorator
+@inline
 function allowed(perm: u32, context: u32): bool {
   if (!(perm & ((<u32>Pte.R) << access))) return false;
   if (!supervisor) return (perm & Pte.U) != 0;
