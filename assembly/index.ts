@@ -11,7 +11,7 @@ import { Leave, setLeave } from "./hart/state";
 
 export { setHandler } from "./hart/handlers";
 export { run } from "./hart/run";
-export { benchLookups, dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite } from "./hub/index";
+export { dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite } from "./hub/index";
 
 /** Back to power-on: RAM keeps what it holds. */
 export function reset(): void {

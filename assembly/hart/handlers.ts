@@ -80,6 +80,7 @@ function sbi(): bool {
 
 function shadowRead(): bool {
   const size = load<u32>(EXIT_SIZE);
+  if (!size) return false;
   const vmid = <u32>(csr(Csr.hgatp) >> 44) & 0x3fff;
   const registers = min(load<u32>(SHADOW_COUNT), <u32>SHADOW_REGISTERS_MAX);
   for (let i: u32 = 0; i < registers; i++) {

@@ -137,7 +137,7 @@ export function slowLoad(va: u64, kind: u32, rd: u32): u64 {
     describeAccess(0, size, 0, rd, kind);
     return 0;
   }
-  describeAccess(0, size, 0, rd, kind);
+  describeAccess(0, 0, 0, rd, kind); // no size: half of it may be RAM, nobody can finish it in its place
   const first: u32 = 4096 - (<u32>va & 0xfff);
   const low = pieceAddress(va, first, 0);
   if (!low) return 0;
@@ -158,7 +158,7 @@ export function slowStore(va: u64, size: u32, value: u64): void {
     else describeAccess(1, size, value, 0, 0);
     return;
   }
-  describeAccess(1, size, value, 0, 0);
+  describeAccess(1, 0, value, 0, 0); // no size: half of it may be RAM, nobody can finish it in its place
   const first: u32 = 4096 - (<u32>va & 0xfff);
   const low = pieceAddress(va, first, 1);
   if (!low) return;

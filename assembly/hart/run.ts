@@ -416,6 +416,48 @@ function execute(budget: i32): void {
         if (taken(Op.Bne, rs1(dp), rs2(dp))) break;
         dp += RECORD;
         continue;
+      case Op.AddLbu:
+        setRd(dp, rs1(dp) + rs2(dp));
+        dp += RECORD;
+        if (loaded<u8>(dp)) dp += RECORD;
+        continue;
+      case Op.AddLw:
+        setRd(dp, rs1(dp) + rs2(dp));
+        dp += RECORD;
+        if (loaded<i32>(dp)) dp += RECORD;
+        continue;
+      case Op.AddLd:
+        setRd(dp, rs1(dp) + rs2(dp));
+        dp += RECORD;
+        if (loaded<i64>(dp)) dp += RECORD;
+        continue;
+      case Op.AddSb:
+        setRd(dp, rs1(dp) + rs2(dp));
+        dp += RECORD;
+        if (stored<u8>(dp)) dp += RECORD;
+        continue;
+      case Op.MulAdd:
+        setRd(dp, rs1(dp) * rs2(dp));
+        setRd(dp + RECORD, rs1(dp + RECORD) + rs2(dp + RECORD));
+        dp += 2 * RECORD;
+        continue;
+      case Op.MulwAddw:
+        setRd(dp, multiply(Op.Mulw, rs1(dp), rs2(dp)));
+        setRd(dp + RECORD, integer(Op.Addw, rs1(dp + RECORD), rs2(dp + RECORD)));
+        dp += 2 * RECORD;
+        continue;
+      case Op.AddwBltu:
+        setRd(dp, integer(Op.Addw, rs1(dp), rs2(dp)));
+        dp += RECORD;
+        if (taken(Op.Bltu, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
+      case Op.AddwBgeu:
+        setRd(dp, integer(Op.Addw, rs1(dp), rs2(dp)));
+        dp += RECORD;
+        if (taken(Op.Bgeu, rs1(dp), rs2(dp))) break;
+        dp += RECORD;
+        continue;
       case Op.LbuAddi:
         if (!loaded<u8>(dp)) {
           left -= missedLoad(dp, Load.BU);

@@ -133,7 +133,7 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
   const host = load<u32>(HART_HOST);
   if ((target == Mode.M && host & Host.M) || (target == Mode.S && !toVirt && v && host & Host.HS)) {
     const exit = exitOf(cause);
-    if (target == Mode.S && finishInWasm(exit, gpa)) return false;
+    if (target == Mode.S && !tinst && finishInWasm(exit, gpa)) return false; // nothing implicit: those are no accesses of a register
     store<u32>(EXIT_REASON, exit);
     store<u64>(EXIT_CAUSE, cause);
     store<u64>(EXIT_TVAL, tval);

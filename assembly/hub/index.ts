@@ -5,7 +5,7 @@ import { Access } from "../mmu/walk";
 import { transfer } from "./dma";
 import { invalidateDdt } from "./directory";
 import { wires } from "./interrupts";
-import { configureIotlb, lookup, resetIotlb, used } from "./iotlb";
+import { configureIotlb, resetIotlb } from "./iotlb";
 import { readRegister, resetRegisters, writeRegister } from "./registers";
 import { BARE_CONTEXT, CONTEXT_SIZE, ENTRIES } from "./state";
 
@@ -47,20 +47,4 @@ export function iommuWrite(offset: u32, value: u32): void {
 /** Wired interrupts of the IOMMU that are high: bit = wire, 0 to 3. */
 export function iommuWires(): u32 {
   return wires();
-}
-
-/** For benchmarks: `n` lookups of consecutive pages from `page` on, `pages` of them in turn, in address space `space`. Returns hits. */
-export function benchLookups(n: u32, spaceLo: u32, spaceHi: u32, page: u32, pages: u32): u32 {
-  const space = ((<u64>spaceHi) << 32) | spaceLo;
-  let found: u32 = 0;
-  let at: u32 = 0;
-  for (let i: u32 = 0; i < n; ++i) {
-    const entry = lookup(space, (<u64>(page + at)) << 12);
-    if (entry) {
-      used(entry);
-      ++found;
-    }
-    if (++at == pages) at = 0;
-  }
-  return found;
 }

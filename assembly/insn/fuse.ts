@@ -10,8 +10,18 @@ function pair(first: i32, second: i32): i32 {
     case Op.SlliAdd: return second == Op.Lw ? Op.SlliAddLw : second == Op.Ld ? Op.SlliAddLd : Op.Next;
     case Op.SlliSrli: return second == Op.Add ? Op.SlliSrliAdd : Op.Next;
     case Op.Andi: return second == Op.Beq ? Op.AndiBeq : second == Op.Bne ? Op.AndiBne : Op.Next;
-    case Op.Add: return second == Op.Bne ? Op.AddBne : Op.Next;
-    case Op.Addw: return second == Op.Bne ? Op.AddwBne : Op.Next;
+    case Op.Add:
+      switch (second) {
+        case Op.Bne: return Op.AddBne;
+        case Op.Lbu: return Op.AddLbu;
+        case Op.Lw: return Op.AddLw;
+        case Op.Ld: return Op.AddLd;
+        case Op.Sb: return Op.AddSb;
+      }
+      return Op.Next;
+    case Op.Addw: return second == Op.Bne ? Op.AddwBne : second == Op.Bltu ? Op.AddwBltu : second == Op.Bgeu ? Op.AddwBgeu : Op.Next;
+    case Op.Mul: return second == Op.Add ? Op.MulAdd : Op.Next;
+    case Op.Mulw: return second == Op.Addw ? Op.MulwAddw : Op.Next;
     case Op.Addiw: return second == Op.Bne ? Op.AddiwBne : Op.Next;
     case Op.Lbu: return second == Op.Addi ? Op.LbuAddi : Op.Next;
     case Op.Lw: return second == Op.Addi ? Op.LwAddi : second == Op.Lw ? Op.LwLw : Op.Next;

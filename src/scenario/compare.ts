@@ -5,7 +5,7 @@ import { UserError } from "../platform/user-error.js";
 import type { AttachModeName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
 import type { RunConfig, RunResult } from "./types.js";
-import { bootargs, hashesInOrder, MODES, type Workload, writes } from "./workload.js";
+import { bootargs, covered, hashesInOrder, MODES, type Workload, writes } from "./workload.js";
 
 /** What may be set about the machine: the part of a RunConfig that isn't guests and disks. */
 export type MachineOptions = Omit<RunConfig, "guests" | "disks" | "attack" | "allowRaw" | "keepDisks">;
@@ -81,11 +81,6 @@ const MOST_SEED = 0xffff_ffff;
 
 const crc = async (data: Uint8Array) => (await checksum("crc32c", data)) as string;
 
-/** The bytes that the workload covers. */
-export function span(workload: Workload, bytes: number): number {
-  return workload.total === 0 ? bytes : Math.min(workload.total, bytes);
-}
-
 function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
   return {
     ...options.machine,
@@ -104,7 +99,7 @@ export async function compare(options: CompareOptions, services: CompareServices
   const { observer } = services;
   if (modes.length === 0)
     throw new UserError("no attach mode is named", "--modes", "Name at least one, as in --modes native");
-  const total = span(workload, image.length);
+  const total = covered(workload, image.length);
   const expected = hashesInOrder(workload) ? await checksum(workload.hash, image.subarray(0, total)) : undefined;
 
   const results = await Promise.all(
@@ -158,7 +153,7 @@ const withWrongData = (report: GuestReport): GuestReport => ({ ...report, status
 async function foretold({ image, workload }: CompareOptions): Promise<string | null> {
   if (workload.kind !== "seqwrite" || workload.seed > MOST_SEED) return null;
   const disk = image.slice();
-  disk.set(writtenPattern(span(workload, image.length), workload.seed));
+  disk.set(writtenPattern(covered(workload, image.length), workload.seed));
   return crc(disk);
 }
 

@@ -3,11 +3,14 @@ import { RAM_MAX } from "../../assembly/layout.js";
 import { Costs } from "../platform/costs.js";
 import { UserError } from "../platform/user-error.js";
 import { attachModes } from "../vmm/attach/index.js";
+import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
 import type { DiskConfig, GuestConfig, RunConfig } from "./types.js";
 
 const MIB = 0x10_0000;
+const KIB = 0x400;
+const PTE_BYTES = 8;
 const SECTOR = 512;
 const DEFAULT_DISK_SIZE = 8 * MIB;
 /** INTx of slots 1…4 lead to PLIC sources of their own. */
@@ -42,10 +45,6 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   if (chunk < LARGE_PAGE || !Number.isInteger(Math.log2(chunk))) {
     refuse(`chunks of ${chunk} bytes`, "chunk", "Give a power of two of at least 2 MiB");
   }
-  const vmmRam = config.vmmRam ?? Math.max(16 * MIB, chunk);
-  if (vmmRam < 16 * MIB || vmmRam % chunk !== 0) {
-    refuse(`${vmmRam} bytes for the VMM`, "vmmRam", `Give a multiple of the chunk (${chunk}), at least 16 MiB`);
-  }
   const pageSize = pageSizeOf(config.pageSize ?? LARGE_PAGE, "pageSize");
   const iommuPageSize = pageSizeOf(config.iommuPageSize ?? pageSize, "iommuPageSize");
   const disks = config.disks ?? [{ size: DEFAULT_DISK_SIZE }];
@@ -53,6 +52,15 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
   const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
   checkGuests(config, guests);
+  const least = vmmNeed(guests, chunk, Math.min(pageSize, iommuPageSize));
+  const vmmRam = config.vmmRam ?? least;
+  if (vmmRam < least || vmmRam % chunk !== 0) {
+    refuse(
+      `${vmmRam} bytes for the VMM of these guests`,
+      "vmm-memory",
+      `Give a multiple of the chunk (${chunk}), at least ${least}`,
+    );
+  }
   const ram = guests.reduce((sum, guest) => sum + guest.ram, 0);
   if (ram + vmmRam + 4 * chunk > RAM_MAX) {
     refuse(`${ram} bytes of guest memory`, "guests", `All memory together may be ${RAM_MAX} bytes`);
@@ -74,6 +82,19 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     maxCycles: config.maxCycles ?? 60_000_000_000,
     native: guests[0].mode === "native",
   };
+}
+
+/**
+ * Bytes of the VMM's memory, whole chunks, that are enough for guests whatever they do: tables of the hart and of the
+ * IOMMU, a DMA pool for each disk that the VMM drives, shadow queues of rewriting guests; a quarter is code and data.
+ */
+function vmmNeed(guests: readonly HostedGuest[], chunk: number, pageSize: number): number {
+  const tables = (ram: number) => 2 * (64 * KIB + (ram / pageSize) * PTE_BYTES);
+  const driven = new Set(guests.flatMap(({ mode, disk }) => (attachModes[mode].exclusive ? [] : [disk])));
+  const rewriting = guests.filter(({ mode }) => mode === "assigned-rewrite").length;
+  const parts = guests.reduce((sum, { ram }) => sum + tables(ram), 2 * MIB * rewriting);
+  const pools = driven.size * (POOL_BYTES + LARGE_PAGE + 64 * KIB);
+  return Math.max(Math.ceil((16 * MIB) / chunk), Math.ceil(((parts + pools + MIB) * 4) / 3 / chunk)) * chunk;
 }
 
 function pageSizeOf(value: number, place: string): number {

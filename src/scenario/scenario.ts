@@ -20,7 +20,7 @@ import {
 } from "./resolve.js";
 import type { ScenarioFile } from "./schema.js";
 import type { CyclesBy, GuestConfig, RunConfig, RunResult } from "./types.js";
-import { bootargs, hashesInOrder, MODES, type Workload } from "./workload.js";
+import { bootargs, covered, hashesInOrder, MODES, type Workload } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -306,7 +306,7 @@ function checkRanges(
 /** The host's own checksum of what a guest is to hash. */
 async function expectation({ workload, disk, range }: Guest): Promise<string | undefined> {
   if (!hashesInOrder(workload)) return undefined;
-  const length = workload.total === 0 ? range.length : Math.min(workload.total, range.length);
+  const length = covered(workload, range.length);
   const data = new Uint8Array(length);
   data.set(disk.image.subarray(range.start, range.start + length));
   return checksum(workload.hash, data);

@@ -79,6 +79,15 @@ export function writes(kind: WorkloadKind): boolean {
   return kind === "seqwrite" || kind === "randwrite";
 }
 
+/**
+ * Bytes from the start of its part of the disk, `available` bytes long, that a workload in order covers: it ends with a
+ * whole request, unless the part ends before; a checksum covers no byte more than `total`.
+ */
+export function covered({ kind, bs, total }: Workload, available: number): number {
+  if (total === 0) return available;
+  return Math.min(kind === "checksum" ? total : Math.ceil(total / bs) * bs, available);
+}
+
 /** Whether the guest hashes the bytes of its part of the disk in order, so that the host can compute the same. */
 export function hashesInOrder({ kind, hash }: Workload): boolean {
   return hash !== "none" && (kind === "checksum" || kind === "seqread");

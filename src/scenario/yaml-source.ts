@@ -73,6 +73,7 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
   } catch (error) {
     throw new UserError((error as Error).message, place(0), "Write it without so many aliases");
   }
+  if (holdsItself(data)) throw new UserError("an alias stands inside what it names", place(0), "Write it out");
   const parsed = schema.safeParse(data);
   if (parsed.success) return { value: parsed.data, at };
 
@@ -106,6 +107,12 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
   const [first, ...rest] = complaints;
   const more = rest.map(({ problem, place: where, remedy }) => `\n${where}: ${problem}. ${remedy}`).join("");
   throw new UserError(first.problem, first.place, first.remedy + more);
+}
+
+/** Whether a value is part of itself, as YAML's aliases can make it. */
+function holdsItself(value: unknown, above: readonly unknown[] = []): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return above.includes(value) || Object.values(value).some((part) => holdsItself(part, [...above, value]));
 }
 
 function lowered(message: string): string {

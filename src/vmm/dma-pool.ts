@@ -4,7 +4,8 @@ import type { SecondStage } from "./iommu.js";
 import { DEVICE_RIGHTS, GStage, LARGE_PAGE } from "./memory/gstage.js";
 import type { Piece, VmmServices } from "./types.js";
 
-const SMALL_PAGE = 0x1000;
+/** Bytes of a pool unless its owner says otherwise. */
+export const POOL_BYTES = 2 * LARGE_PAGE;
 
 /** A bump allocator over one aligned run of the VMM's memory. */
 export class DmaPool {
@@ -16,7 +17,7 @@ export class DmaPool {
 
   constructor(
     private readonly vmm: VmmServices,
-    bytes = 2 * LARGE_PAGE,
+    bytes = POOL_BYTES,
   ) {
     this.bytes = Math.ceil(bytes / LARGE_PAGE) * LARGE_PAGE;
     this.start = vmm.allocate(this.bytes, LARGE_PAGE, "DMA pool");
@@ -45,11 +46,11 @@ export class DmaPool {
     return { gscid, root: stage.root };
   }
 
-  /** Lets the device reach a guest's RAM as well, so that its data need no copy. Invalidate the IOTLB afterwards. */
-  admit(pieces: readonly Piece[]): void {
-    for (const { hpa, length } of pieces) {
-      const large = hpa % LARGE_PAGE === 0 && length % LARGE_PAGE === 0;
-      this.stage?.map(hpa, hpa, length, large ? LARGE_PAGE : SMALL_PAGE, DEVICE_RIGHTS);
-    }
+  /**
+   * Lets the device reach a guest's RAM as well, through pages of `pageSize` bytes, so that its data need no copy.
+   * Invalidate the IOTLB afterwards.
+   */
+  admit(pieces: readonly Piece[], pageSize: number): void {
+    for (const { hpa, length } of pieces) this.stage?.map(hpa, hpa, length, pageSize, DEVICE_RIGHTS);
   }
 }

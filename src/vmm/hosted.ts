@@ -77,13 +77,14 @@ class SharedDisk {
     private readonly iommu: IommuDriver,
     private readonly disk: PhysicalFunction,
     private readonly gscid: number,
+    private readonly pageSize: number,
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
   open(guest: HostedGuest, direct: GuestMemory | undefined): BlockBackend {
     this.service ??= this.start();
     if (direct) {
-      this.pool!.admit(direct.pieces(direct.start, direct.size)!);
+      this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
     return this.service.open({ name: guest.name, ...guest.range, direct });
@@ -145,7 +146,7 @@ export function startHosted(
   iommu.start();
   vmm.onTranslationsChanged = (guest) => iommu.invalidate(guest.gscid);
   const functions = disks.map((fn, i) => physicalFunction(vmm, fn, PCIE_WINDOW.start + i * 0x10_0000));
-  const shared = functions.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i));
+  const shared = functions.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
 
   config.guests.forEach((guest, index) => {
     const vm = makeGuest(vmm, core, placement, config, index);

@@ -201,9 +201,18 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   inject(cause: Cause, tval: bigint): void {
     const handler = this.vcpu.csr(Csr.vstvec) & ~3n;
-    const hopeless = handler === 0n || (cause === Cause.InstructionAccessFault && this.vcpu.programCounter === handler);
-    if (hopeless) this.crash(`exception ${cause} without a trap handler`, Number(tval));
+    const within = cause === Cause.InstructionAccessFault && this.vcpu.programCounter === handler;
+    if (within && this.vcpu.csr(Csr.vsepc) !== 0n) this.crashInTrap();
+    else if (within || handler === 0n) this.crash(`exception ${cause} without a trap handler`, Number(tval));
     else this.vcpu.inject(cause, tval);
+  }
+
+  /** An exception that the hart gave the guest itself led to a handler that can't be executed: it is the one to report. */
+  private crashInTrap(): void {
+    const [cause, epc, tval] = [Csr.vscause, Csr.vsepc, Csr.vstval].map((csr) => this.vcpu.csr(csr));
+    const kind = cause >> 63n ? "interrupt" : "exception";
+    const what = `${kind} ${BigInt.asUintN(63, cause)} without a trap handler`;
+    this.stopWith({ kind: "crash", what, pc: Number(epc), address: Number(tval) });
   }
 
   sbi(): void {

@@ -127,6 +127,12 @@ test("a cost that nobody knows is located", () => {
   );
 });
 
+test("an alias inside what it names is refused", () => {
+  expect(refusal(lines("guests: &all", "  - { mode: emulated, workload: *all }"))).toBe(
+    "s.yaml:1:1: an alias stands inside what it names. Write it out",
+  );
+});
+
 test("every guest's checksum is judged against its own part of the disk", async () => {
   const scenario = resolve(
     lines("disks: [{ name: d, size: 64K }]", "guests:", " - mode: emulated", " - mode: paravirtual"),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bootargs, defaultWorkload, hashesInOrder, MODE_NAMES, MODES } from "../../src/scenario/workload.js";
+import { bootargs, covered, defaultWorkload, hashesInOrder, MODE_NAMES, MODES } from "../../src/scenario/workload.js";
 import { attachModes } from "../../src/vmm/attach/index.js";
 
 test("reports and VMM agree on which modes there are, and which of them share a disk", () => {
@@ -19,4 +19,12 @@ test("only reads in order with a hash can be foretold", () => {
   expect(hashesInOrder(defaultWorkload)).toBe(true);
   expect(hashesInOrder({ ...defaultWorkload, hash: "none" })).toBe(false);
   expect(hashesInOrder({ ...defaultWorkload, kind: "randread" })).toBe(false);
+});
+
+test("reads and writes in order end with a whole request, a checksum at its last byte, and all at the disk's end", () => {
+  const workload = { ...defaultWorkload, bs: 3072, total: 4096 };
+  expect(covered(workload, 65536)).toBe(4096);
+  expect(covered({ ...workload, kind: "seqread" }, 65536)).toBe(6144);
+  expect(covered({ ...workload, kind: "seqwrite" }, 5120)).toBe(5120);
+  expect(covered({ ...workload, total: 0 }, 65536)).toBe(65536);
 });

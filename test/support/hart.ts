@@ -22,6 +22,7 @@ import {
   HART_MODE,
   HART_VIRT,
   RAM,
+  RAM_SIZE,
   RAM_START,
 } from "../../assembly/layout.js";
 import { Core } from "../../src/core/core.js";
@@ -77,6 +78,7 @@ function freshCore(build: CoreBuild, ramSize: number): Core {
   const core = cores.get(key) ?? new Core(ramSize, build);
   cores.set(key, core);
   core.ram.fill(0);
+  core.setNumber(RAM_SIZE, ramSize);
   core.exports.reset();
   for (let what = 0; what < 64; what++) core.setCost(what, 0);
   return core;

@@ -79,7 +79,7 @@ export class Model {
     x: bigint[],
     public pc: number,
     /** Memory from `base` on. */
-    memory: Uint8Array,
+    readonly memory: Uint8Array,
     readonly base: number,
   ) {
     this.x = x;

@@ -39,6 +39,12 @@ test.each([
   expect(guests[0].stop.kind).toBe("crash");
 });
 
+test("a crash names the exception that came first, not the missing handler's", () => {
+  const { guests } = outcome(elfOf(addi(T0, 0, 1), 0));
+  const what = "exception 2 without a trap handler";
+  expect(guests[0].stop).toEqual({ kind: "crash", what, pc: 0x8020_0004, address: 0 });
+});
+
 test("a guest that loops is called hung, and so is one that waits for what never comes", () => {
   expect(outcome(elfOf(LOOP)).guests[0].stop).toEqual({ kind: "hang" });
   const waiting = outcome(elfOf(WFI, LOOP), { maxCycles: 1e12 });

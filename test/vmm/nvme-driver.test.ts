@@ -112,7 +112,7 @@ test("the board's own controller: what is written is read back, at every length"
   const made = new NvmeDriver(f.vmm, plainFunction(), pool);
   made.start(f.step);
   driver = made;
-  expect([made.size, made.blockSize, made.maxTransfer]).toEqual([0x20_0000, 512, 0x8_0000]);
+  expect([made.size, made.blockSize, made.maxTransfer]).toEqual([0x20_0000, 512, 0x10_0000]);
   const [from, to] = [pool.allocate(0x8_0000, 4096), pool.allocate(0x8_0000, 4096)];
   const outcomes: DiskOutcome[] = [];
   const lengths = [512, 4096, 4608, 8192, 65536, 0x8_0000];

@@ -5,7 +5,7 @@ import { generatedBytes } from "../../src/backends/disk-image.js";
 import { checksum } from "../../src/metrics/checksum.js";
 import { run } from "../../src/scenario/run.js";
 import type { GuestConfig, GuestResult, RunConfig } from "../../src/scenario/types.js";
-import { bootargs, defaultWorkload, SAFE_MODES, type Workload } from "../../src/scenario/workload.js";
+import { bootargs, covered, defaultWorkload, SAFE_MODES, type Workload } from "../../src/scenario/workload.js";
 import type { AttachModeName } from "../../src/vmm/types.js";
 
 const MIB = 0x10_0000;
@@ -54,6 +54,19 @@ test.each(SAFE_MODES)("%s: what the guest writes is on the disk afterwards", (mo
   expect(Buffer.compare(written.disks![0], image)).not.toBe(0);
 });
 
+test("every mode takes requests of 1 MiB as they are", () => {
+  const requests = (mode: AttachModeName) => runOne(mode, { bs: MIB, qd: 2 }).guest.operations;
+  expect(SAFE_MODES.map(requests)).toEqual(SAFE_MODES.map(() => 1));
+});
+
+test.each(["seqread", "seqwrite"] as const)("%s: the last request is whole, as the host expects it", async (kind) => {
+  const workload = { ...defaultWorkload, kind, bs: 48 * 1024, total: 64 * 1024 };
+  const { guest: result } = runOne("native", { ...workload, hash: "crc32c" });
+  expect(result.bytes).toBe(covered(workload, MIB));
+  const read = kind === "seqread" ? await checksum("crc32c", image.subarray(0, covered(workload, MIB))) : "none";
+  expect(result.checksum).toBe(read);
+});
+
 test("the same run twice gives the same result to the last digit", () => {
   expect(runOne("emulated")).toEqual(runOne("emulated"));
 });
@@ -76,10 +89,13 @@ test("who copies: emulated every byte, paravirtual descriptors and what isn't wh
   expect(copied("paravirtual", 512)).toBeGreaterThanOrEqual(MIB);
 });
 
-test("the IOTLB works for the assigned guest, and smaller pages make it work harder", () => {
-  const misses = (iommuPageSize: number) => runOne("assigned", {}, { iommuPageSize }).guest.counters.iotlb;
+test.each(["assigned", "paravirtual"] as const)("%s: smaller pages make the IOTLB work harder", (mode) => {
+  const misses = (iommuPageSize: number) => runOne(mode, {}, { iommuPageSize }).guest.counters.iotlb;
   expect(misses(0x20_0000).misses).toBeLessThan(misses(0x1000).misses);
   expect(misses(0x1000).walkReferences).toBeGreaterThanOrEqual(3 * 128);
+});
+
+test("where addresses aren't translated the IOTLB has nothing to do", () => {
   expect(runOne("assigned-service").guest.counters.iotlb.misses).toBe(0);
 });
 
@@ -119,6 +135,15 @@ test("modes side by side: each guest its own, also with a short time slice", asy
   const expected = await checksum("crc32c", image);
   expect(guests.map((one) => one.checksum)).toEqual([expected, expected, expected]);
   expect(guests.reduce((n, { counters }) => n + (counters.exits.timer ?? 0), 0)).toBeGreaterThan(10);
+});
+
+test("guests that share every disk there can be, with small pages: the VMM has memory enough", () => {
+  const disks = Array.from({ length: 4 }, () => ({ size: MIB / 4 }));
+  const modes: AttachModeName[] = ["emulated", "paravirtual", "emulated", "paravirtual"];
+  const guests = modes.map((mode, disk) => guest(mode, { bs: 4096 }, { name: `guest${disk}`, disk }));
+  const result = run({ guests, disks, core: "flat", maxCycles: 1e9, pageSize: 4096 });
+  expect(result.guests.map(({ bytes }) => bytes)).toEqual(Array(4).fill(MIB / 4));
+  expect(() => run({ guests, disks, core: "flat", vmmRam: 16 * MIB })).toThrow(/^vmm-memory: 16777216 bytes/);
 });
 
 test("what can't be assembled is the user's error", () => {

@@ -81,7 +81,7 @@ export const DEFAULT_CONFIG: NvmeConfig = {
   blockSize: 512,
   queueEntries: 1024,
   ioQueues: 16,
-  mdts: 7,
+  mdts: 8,
   outstanding: 64,
   perEvent: 64,
   writeProtected: false,

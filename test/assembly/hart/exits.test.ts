@@ -218,19 +218,22 @@ test.each(BUILDS)(
   },
 );
 
-test.each(BUILDS)("Addr. Offset: how far into a misaligned access the faulting page begins (%s)", (build) => {
-  const tinst = (insn: number, address: number) => {
-    const hart = guest(build, [insn]).registers({ [a1]: address });
-    const table = new PageTable(hart).same("rwxad", CODE).map(0x6000, DATA, "rwad").map(0x7000, DEVICE, "rwad");
-    const second = new PageTable(hart, "Sv39", "second").same("rwxuad", CODE, DATA);
-    behind(second, table);
-    hart.csrs({ [Csr.vsatp]: table.atp(), [Csr.hgatp]: second.atp() }).run();
-    return [hart.exit.tval, hart.exit.tinst];
-  };
-  expect(tinst(ld(a0, 16, a1), 0x7000 - 3 - 16)).toEqual([0x7000n, BigInt(ld(a0, 0, 3))]);
-  expect(tinst(sd(a0, -8, a1), 0x7000 - 5 + 8)).toEqual([0x7000n, BigInt(sd(a0, 0, 5))]);
-  expect(tinst(ld(a0, 0, a1), 0x7001)).toEqual([0x7001n, BigInt(ld(a0, 0, zero))]);
-});
+test.each(BUILDS)(
+  "Addr. Offset: how far into a misaligned access the faulting page begins; across pages nobody can finish it (%s)",
+  (build) => {
+    const tinst = (insn: number, address: number) => {
+      const hart = guest(build, [insn]).registers({ [a1]: address });
+      const table = new PageTable(hart).same("rwxad", CODE).map(0x6000, DATA, "rwad").map(0x7000, DEVICE, "rwad");
+      const second = new PageTable(hart, "Sv39", "second").same("rwxuad", CODE, DATA);
+      behind(second, table);
+      hart.csrs({ [Csr.vsatp]: table.atp(), [Csr.hgatp]: second.atp() }).run();
+      return [hart.exit.tval, hart.exit.tinst, hart.exit.size];
+    };
+    expect(tinst(ld(a0, 16, a1), 0x7000 - 3 - 16)).toEqual([0x7000n, BigInt(ld(a0, 0, 3)), 0]);
+    expect(tinst(sd(a0, -8, a1), 0x7000 - 5 + 8)).toEqual([0x7000n, BigInt(sd(a0, 0, 5)), 0]);
+    expect(tinst(ld(a0, 0, a1), 0x7001)).toEqual([0x7001n, BigInt(ld(a0, 0, zero)), 8]);
+  },
+);
 
 test.each(BUILDS)("an instruction's own guest page fault (%s)", (build) => {
   const hart = guest(build, [asm.jalr(zero, 0, a1)]).registers({ [a1]: 0x8004 });

@@ -204,7 +204,7 @@ test.each(BUILDS)("GVA tells that tval is a guest virtual address: HLV, HSV, MPR
   expect(flags(CODE)).toEqual([21n, 0x5000n, GVA]);
 
   const machine = (at: number, mstatus: bigint) => {
-    hart.csrs({ [Csr.mstatus]: mstatus, [Csr.medeleg]: 0, [Csr.vsatp]: empty.atp() });
+    hart.csrs({ [Csr.mstatus]: mstatus, [Csr.medeleg]: 0, [Csr.vsatp]: empty.atp(), [Csr.hgatp]: 0 });
     hart.runAt(at, "M");
     return [hart.csr(Csr.mcause), hart.csr(Csr.mstatus) & (MGVA | MPV)];
   };
