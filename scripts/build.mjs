@@ -1,6 +1,7 @@
-// Builds what is stale: npm packages, both cores (asc) and the command (esbuild). An unchanged tree costs a few stats.
+// Builds what is stale: npm packages, both cores (asc) and the command (esbuild). An unchanged tree costs a few stats. What is built
+// bears the time at which its build began, so that a source saved meanwhile is newer, and appears as a whole.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -31,32 +32,33 @@ if (time(at("node_modules/.package-lock.json")) < time(at("package-lock.json")))
   step("installing packages", "npm", ["ci", "--no-audit", "--no-fund"]);
 }
 mkdirSync(at("build"), { recursive: true });
-const core = Math.max(newest(at("assembly"), ".ts"), time(at("asconfig.json")));
-for (const [target, out] of [
-  ["timed", "build/core.wasm"],
-  ["flat", "build/core-flat.wasm"],
-]) {
-  if (time(at(out)) < core) {
-    step(`compiling ${out}`, process.execPath, [
-      "node_modules/assemblyscript/bin/asc.js",
-      "--config",
-      "asconfig.json",
-      "--target",
-      target,
-    ]);
-  }
+
+/** Builds `outputs` by a command that is told where to put each, if one is older than `sources`. */
+function build(outputs, sources, command, args) {
+  if (outputs.every((output) => time(at(output)) >= sources)) return;
+  const began = new Date(Date.now() - 1);
+  const unfinished = outputs.map((output) => `${output}.${process.pid}`);
+  step(`building ${outputs[0]}`, command, args(...unfinished));
+  unfinished.forEach((file, i) => {
+    utimesSync(at(file), began, began);
+    renameSync(at(file), at(outputs[i]));
+  });
 }
-const host = Math.max(newest(at("src"), ".ts"), newest(at("assembly"), ".ts"), time(at("package.json")));
-if (existsSync(at("src/cli/main.ts")) && time(at("build/yado.mjs")) < host) {
-  // not by way of node: esbuild's own installer replaces its script by the binary
-  step("bundling build/yado.mjs", at("node_modules/.bin/esbuild"), [
-    "src/cli/main.ts",
-    "--bundle",
-    "--platform=node",
-    "--format=esm",
-    "--target=node20",
-    "--packages=external",
-    "--outfile=build/yado.mjs",
-    "--log-level=warning",
+
+const core = Math.max(newest(at("assembly"), ".ts"), time(at("asconfig.json")));
+for (const [target, name] of [
+  ["timed", "core"],
+  ["flat", "core-flat"],
+]) {
+  build([`build/${name}.wasm`, `build/${name}.wat`], core, process.execPath, (wasm, wat) => [
+    "node_modules/assemblyscript/bin/asc.js",
+    ...["--config", "asconfig.json", "--target", target, "--outFile", wasm, "--textFile", wat],
   ]);
 }
+const host = Math.max(newest(at("src"), ".ts"), newest(at("assembly"), ".ts"), time(at("package.json")));
+// not by way of node: esbuild's own installer replaces its script by the binary
+build(["build/yado.mjs"], host, at("node_modules/.bin/esbuild"), (bundle) => [
+  "src/cli/main.ts",
+  ...["--bundle", "--platform=node", "--format=esm", "--target=node20", "--packages=external"],
+  ...[`--outfile=${bundle}`, "--log-level=warning"],
+]);

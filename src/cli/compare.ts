@@ -56,7 +56,7 @@ Examples:
   yado compare --disk disk.img --json out.json        your own disk; every figure as JSON
   yado compare --bs 4K --qd 1                         small requests, one at a time
   yado compare --hash none                            the modes' own costs, without the guest's hashing
-  yado compare --modes assigned --page-size 4K --sweep iotlb-entries=16,32,64,128
+  yado compare --modes assigned --page-size 4K --sweep iotlb-entries=16,64,256,1024
   yado compare --modes native,assigned-raw            what goes wrong without translation
   yado compare --cost mmio-exit=7500                  dearer exits
 

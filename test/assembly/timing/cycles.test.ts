@@ -162,6 +162,22 @@ test("stores and atomics fill L1D like loads, and what is put out is missed agai
   expect(pattern(16, 4096, 4, sd(a0, 0, a1)).l1d).toBe(64);
 });
 
+test("what loads put out is missed by stores, and the other way", () => {
+  const misses = (first: typeof ld, others: typeof ld) => {
+    const bases = Array.from({ length: 9 }, (_, i) => 11 + i);
+    const program = [
+      first(zero, 0, 11),
+      ...bases.slice(1).map((base) => others(zero, 0, base)),
+      first(zero, 0, 11),
+      stop,
+    ];
+    const hart = bare(program, { x: Object.fromEntries(bases.map((base, i) => [base, DATA + i * PAGE])) });
+    hart.run();
+    return hart.counter(Counter.L1dMisses);
+  };
+  expect([misses(ld, sd), misses(sd, ld), misses(ld, ld), misses(sd, sd)]).toEqual([10, 10, 10, 10]);
+});
+
 test("a misaligned access touches both its lines", () => {
   const hart = bare([ld(a0, 60, a1), ld(a0, 60, a1), stop], { x: { [a1]: DATA } });
   hart.run();
