@@ -8,7 +8,7 @@ import { classCycles, decode, endsBlock } from "../insn/decode";
 import { fuse } from "../insn/fuse";
 import { Op } from "../insn/op";
 import { BLOCK_HEADER, RECORD, TALLY_SHIFT, unlinked } from "../insn/record";
-import { DECODED_END, HART_MODE, HART_VIRT, L1I_PRESENT, RAM } from "../layout";
+import { DECODED_END, HART_MODE, HART_VIRT, L1I_PRESENT, RAM, X_SINK } from "../layout";
 import { dropFetches, dropStores, fetchEntry, fetchTable } from "../mmu/filter";
 import { accessFault, physical, translate } from "../mmu/translate";
 import { Access } from "../mmu/walk";
@@ -20,14 +20,20 @@ const TABLE: u32 = TABLE_HEADER + 2048 * 4;
 /** A block holds at most so many instructions: their count fits in 6 bits, their cycles in 10. */
 const MAX_INSTRUCTIONS: u32 = 60;
 const MAX_CYCLES: u32 = 900;
+/** A target that is named by AUIPC must be closer than this to be written into a record. */
+const NEAR: i32 = 1 << 28;
+/** So that a tally holds whatever a taken branch costs. */
+const MAX_TAKEN_CYCLES: i32 = 1000;
 const MAX_BLOCK: u32 = BLOCK_HEADER + (2 * MAX_INSTRUCTIONS + 4) * RECORD;
 
 /** One-instruction block for an instruction that crosses into the next page: rebuilt each time, never linked. */
 export const SCRATCH: u32 = STALE_END;
 export const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
-/** Where execution is: u64 virtual address of its page, u32 where that page lies in this memory. */
+/** Where execution is: u64 virtual address of its page, u32 where that page lies in this memory, u32 its table. */
 const PLACE: u32 = SCRATCH + 256;
-const ARENA: u32 = PLACE + 16;
+/** The table of a page that has none. */
+const NO_TABLE: u32 = PLACE + 16;
+const ARENA: u32 = NO_TABLE + TABLE;
 
 let top: u32 = ARENA;
 /** Rises whenever all blocks are forgotten, so that nobody links to one of before. */
@@ -37,6 +43,7 @@ export function resetCode(): void {
   top = ARENA;
   generation++;
   dropAll();
+  store<u32>(PLACE, NO_TABLE, 12);
   dropFetches();
 }
 
@@ -63,7 +70,16 @@ export function knownBlock(pc: u64): u32 {
   if (load<u64>(entry) != page) return 0;
   store<u64>(PLACE, page);
   store<u32>(PLACE, load<u32>(entry, 12), 8);
-  return load<u32>(load<u32>(entry, 8) + ((<u32>pc & 0xffe) << 1), TABLE_HEADER);
+  const table = load<u32>(entry, 8);
+  store<u32>(PLACE, table, 12);
+  return load<u32>(table + ((<u32>pc & 0xffe) << 1), TABLE_HEADER);
+}
+/** The same, shorter where `pc` is in the page of execution; only while execution goes on. */
+// @ts-ignore: decorator
+@inline
+export function nearBlock(pc: u64): u32 {
+  if ((pc & ~(<u64>0xfff)) != load<u64>(PLACE)) return knownBlock(pc);
+  return load<u32>(load<u32>(PLACE, 12) + ((<u32>pc & 0xffe) << 1), TABLE_HEADER);
 }
 
 /** The block at `pc`, translated and built as needed; 0 after a fault. */
@@ -79,6 +95,7 @@ export function fetchBlock(pc: u64): u32 {
   const offset = <u32>pc & 0xfff;
   store<u64>(PLACE, pc & ~(<u64>0xfff));
   store<u32>(PLACE, address - offset, 8);
+  store<u32>(PLACE, NO_TABLE, 12);
   if (offset == 0xffe && (load<u16>(address) & 3) == 3) return crossingBlock(pc, address, mode, virt);
   if (top + TABLE + MAX_BLOCK > <u32>DECODED_END) resetCode();
   const page = codePage(address);
@@ -94,6 +111,7 @@ export function fetchBlock(pc: u64): u32 {
   store<u64>(entry, pc & ~(<u64>0xfff));
   store<u32>(entry, table, 8);
   store<u32>(entry, address - offset, 12);
+  store<u32>(PLACE, table, 12);
   const slot = table + (offset << 1);
   let block = load<u32>(slot, TABLE_HEADER);
   if (!block) {
@@ -132,8 +150,11 @@ function build(block: u32, address: u32, place: u32, room: u32): u32 {
   let offset: u32 = 0;
   let instructions: u32 = 0;
   let cycles: u32 = 0;
-  const takenCycles = cost(Cost.BranchTaken);
+  const takenCycles = <u32>min(cost(Cost.BranchTaken), MAX_TAKEN_CYCLES);
   let last: i32 = Op.Next;
+  // of an AUIPC just before: its record's rd, and the place that it names
+  let named: u32 = 0;
+  let namedPlace: i32 = 0;
   while (offset + 2 <= room && instructions < MAX_INSTRUCTIONS && cycles < MAX_CYCLES) {
     const half = <u32>load<u16>(address + offset);
     const length: u32 = (half & 3) == 3 ? 4 : 2;
@@ -156,11 +177,35 @@ function build(block: u32, address: u32, place: u32, room: u32): u32 {
     cycles += classCycles(last);
     const tally = instructions | ((cycles + takenCycles) << TALLY_SHIFT);
     const here = place + offset;
-    if (last >= Op.Beq && last <= Op.Jal) {
-      if (last == Op.Jal) {
-        store<u16>(dp, load<u16>(dp, 2), 4);
-        store<u16>(dp, here + length, 6);
+    const rd = <u32>load<u16>(dp, 2);
+    if (last == Op.Jalr && named == load<u16>(dp, 4) && named) {
+      // AUIPC and JALR: a jump to a place that is known
+      last = Op.Jal;
+      store<u16>(dp, Op.Jal);
+      store<i32>(dp, ((namedPlace + load<i32>(dp, 8)) & ~1) - <i32>here, 8);
+    }
+    named = last == Op.Auipc && rd != X_SINK && abs(load<i32>(dp, 8)) < NEAR ? rd : 0;
+    namedPlace = <i32>here + load<i32>(dp, 8);
+    if (last == Op.Jal) {
+      const target = <i32>here + load<i32>(dp, 8);
+      if (target > <i32>here && target - <i32>place + 2 <= <i32>room) {
+        // a jump ahead in the page: the block goes on there; what is left of it is the link, which is what an AUIPC would give
+        cycles += takenCycles;
+        offset = <u32>target - place;
+        last = Op.Next;
+        if (rd == X_SINK) continue;
+        store<u16>(dp, Op.Auipc);
+        store<i32>(dp, length, 8);
+        store<u16>(dp, here, 12);
+        store<u16>(dp, before, 14);
+        dp += RECORD;
+        continue;
       }
+      store<u16>(dp, rd, 4);
+      store<u16>(dp, here + length, 6);
+      store<i32>(dp, unlinked(target), 12);
+      store<u32>(dp, tally, 8);
+    } else if (last >= Op.Beq && last < Op.Jal) {
       store<i32>(dp, unlinked(<i32>here + load<i32>(dp, 8)), 12);
       store<u32>(dp, tally, 8);
     } else if (last == Op.Jalr) {

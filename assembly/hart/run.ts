@@ -22,7 +22,7 @@ import { filterEntry, filterTag, loadTable, storeTable } from "../mmu/filter";
 import { accessFault, useContext } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { fetchLine } from "../timing/caches";
-import { SCRATCH, encodingAt, fetchBlock, generation, knownBlock, pageAddress } from "./code";
+import { SCRATCH, encodingAt, fetchBlock, generation, knownBlock, nearBlock, pageAddress } from "./code";
 import { interruptToTake, nextTimer } from "./interrupts";
 import { Load, Pending, extend, slowLoad, slowStore } from "./memory";
 import { Leave, clearPenalty, insnLength, leave, penalty, setInsn, setLeave } from "./state";
@@ -523,7 +523,7 @@ function execute(budget: i32): void {
         const target = (rs1(dp) + <u64>(<i64>load<i16>(dp, 6))) & ~(<u64>1);
         setRd(dp, pageAddress() + load<u16>(dp, 12));
         left -= <i64>load<u32>(dp, 8);
-        dp = knownBlock(target);
+        dp = nearBlock(target);
         if (!dp) {
           dp = find(target, left);
           if (!dp) return;

@@ -14,9 +14,15 @@ export function decode(dp: u32, insn: u32): void {
   record(dp, Op.Illegal, 0, 0, 0, 0);
 }
 
-/** Cycles of an instruction by its class, beyond what caches, walks and taken branches add: at least 1, so that time passes. */
+/** So that the tally of a block holds whatever an instruction costs. */
+const MAX_CLASS_CYCLES: u32 = 2000;
+
+/**
+ * Cycles of an instruction by its class, beyond what caches, walks and taken branches add: at least 1, so that time passes, and no
+ * more than a tally holds.
+ */
 export function classCycles(op: i32): u32 {
-  return max(1, classCost(op));
+  return min(max(1, classCost(op)), MAX_CLASS_CYCLES);
 }
 
 function classCost(op: i32): u32 {

@@ -18,6 +18,7 @@ import { probe, readGuest } from "./files.js";
 import {
   countOption,
   flagOf,
+  limitOptions,
   machineFlags,
   machineOptions,
   runOptions,
@@ -63,7 +64,7 @@ export function attackCommand(): Command {
     .addOption(
       new Option("--seed <n>", "seed of the disks' contents (default: 1)").argParser(countOption("--seed", 0)),
     );
-  for (const option of [...machineOptions(), ...runOptions()]) command.addOption(option);
+  for (const option of [...machineOptions(), ...limitOptions(), ...runOptions()]) command.addOption(option);
   return command.addHelpText("after", EXAMPLES).action(action);
 }
 

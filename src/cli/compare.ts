@@ -12,8 +12,10 @@ import {
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   generatedBytes,
+  isSet,
   type Located,
   mergeMachine,
+  noSweep,
   parseYaml,
   resolveMachine,
   resolveWorkload,
@@ -21,12 +23,14 @@ import {
   type SweepStep,
   sound,
   sweepSteps,
+  sweptPlace,
   sweepText,
   UserError,
 } from "../index.js";
 import { checkOutput, probe, readDisk, readGuest, readText, writeWhole } from "./files.js";
 import {
   flagOf,
+  limitOptions,
   machineFlags,
   machineOptions,
   modesOption,
@@ -81,7 +85,8 @@ export function compareCommand(): Command {
       new Option("--sweep <parameter=a,b,…>", "one comparison per value; see `yado schema`").argParser(sweepOption),
     )
     .addOption(new Option("--write", "put what the guest wrote into the disk image; by default it never changes"));
-  for (const option of [...workloadOptions(), ...machineOptions(), ...runOptions()]) command.addOption(option);
+  for (const option of [...workloadOptions(), ...machineOptions(), ...limitOptions(), ...runOptions()])
+    command.addOption(option);
   return command.addHelpText("after", EXAMPLES).action(action);
 }
 
@@ -89,6 +94,8 @@ export function compareCommand(): Command {
 interface Input {
   readonly file: CompareFile;
   place(section: "machine" | "workload" | "", key: string): string;
+  /** Of the sweep's parameter, or of one of its values. */
+  sweepPlace(index?: number): string;
   readonly disk: string | undefined;
   readonly guest: string | undefined;
 }
@@ -101,20 +108,19 @@ function readInput(options: Options): Input {
   const file = source?.value ?? {};
   const beside = (path: string | undefined) =>
     path === undefined ? undefined : resolve(dirname(resolve(options.config ?? ".")), path);
-  const inFile = (section: string, key: string) => {
-    const path = [...(section ? [section] : []), ...key.split(".")];
-    const value = path.reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], file);
-    return value !== undefined;
-  };
+  const inFile = (section: string, key: string) => isSet(file, section ? `${section}.${key}` : key);
   const flags = { machine: machineFlags(options), workload: workloadFlags(options), "": { memory: options.memory } };
   return {
     file,
     disk: options.disk ?? beside(file.disk),
     guest: options.guest ?? beside(file.guest),
     place: (section, key) => {
-      const flagged = (flags[section] as Record<string, unknown>)[key.split(".")[0]] !== undefined;
-      if (flagged || !source || !inFile(section, key)) return flagOf(key);
+      if (isSet(flags[section], key) || !source || !inFile(section, key)) return flagOf(key);
       return source.at([...(section ? [section] : []), ...key.split(".")]);
+    },
+    sweepPlace: (index) => {
+      if (options.sweep || !source) return "--sweep";
+      return source.at(index === undefined ? ["sweep", "parameter"] : ["sweep", "values", index]);
     },
   };
 }
@@ -134,17 +140,21 @@ async function action(options: Options): Promise<void> {
   const image = input.disk === undefined ? generated(options.size) : readDisk(input.disk, place("", "disk"));
   const kernel = input.guest === undefined ? probe() : readGuest(input.guest, place("", "guest"));
   const modes = options.modes ?? file.modes ?? SAFE_MODES;
-  const steps: SweepStep[] = sweep ? sweepSteps(sweep.parameter, sweep.values, place("", "sweep")) : [{ label: "" }];
+  const steps: SweepStep[] = sweep ? sweepSteps(sweep.parameter, sweep.values, input.sweepPlace) : [noSweep];
   checkJson(options, [input.disk, input.guest, options.config]);
   if (options.write && input.disk !== undefined) checkOutput(input.disk, "--write");
 
   const plans = steps.map((step) => {
     const merged = { ...file.workload, ...workloadFlags(options), ...step.workload };
-    const workload = resolveWorkload(merged, (key) => place("workload", key), image.length);
+    const workloadPlace = sweptPlace(step, "workload", (key) => place("workload", key));
+    const workload = resolveWorkload(merged, workloadPlace, image.length);
     const memory = step.memory ?? options.memory ?? file.memory ?? DEFAULT_MEMORY;
     const parts = mergeMachine(mergeMachine(file.machine ?? {}, machineFlags(options)), step.machine ?? {});
-    const machine = resolveMachine(parts, (key) => place("machine", key));
-    checkMemory(memory, workload, place("", "memory"), machine);
+    const machine = resolveMachine(
+      parts,
+      sweptPlace(step, "machine", (key) => place("machine", key)),
+    );
+    checkMemory(memory, workload, step.memory === undefined ? place("", "memory") : step.place, machine);
     return { step, options: { kernel, image, modes, workload, memory, machine } };
   });
 
@@ -193,7 +203,7 @@ function services({ pool, progress, version }: Session, label: string) {
 
 function keep(path: string, image: Uint8Array, written: Uint8Array | undefined, { disk, modes }: CompareReport): void {
   if (written) {
-    writeWhole(path, written.length === image.length ? written : written.subarray(0, image.length));
+    writeWhole(path, written.length === image.length ? written : written.subarray(0, image.length), "--write");
     complain(`${path}: written\n`);
   } else if (disk.after) {
     complain(

@@ -36,13 +36,15 @@ export function probe(): Uint8Array {
   return readGuest(join(packageRoot(), "guests", "probe", "probe.elf"), "guests/probe/probe.elf");
 }
 
-function reason(error: unknown): string {
+export function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const words: Readonly<Record<string, string>> = {
     ENOENT: "there is no such file",
     EACCES: "it may not be read",
     EISDIR: "it is a directory",
     ENOTDIR: "a part of its path is no directory",
+    ENOSPC: "there is no space left",
+    EROFS: "its file system is read-only",
   };
   return words[code ?? ""] ?? message;
 }
@@ -101,9 +103,18 @@ export function readText(path: string, place: string): string {
   }
 }
 
+/** Whether a path is a character device, a pipe or an open file of this process: written to as it is, not replaced. */
+function takesBytes(target: string): boolean {
+  if (/^\/(dev\/(fd|stderr)|proc\/)/.test(target)) return true;
+  if (!existsSync(target)) return false;
+  const stat = statSync(target);
+  return stat.isCharacterDevice() || stat.isFIFO();
+}
+
 /** Checks, before anything runs, that a file can be written and is none of those that are read. */
 export function checkOutput(path: string, place: string, inputs: readonly string[] = []): void {
   const target = resolve(path);
+  if (takesBytes(target)) return;
   if (existsSync(target) && !statSync(target).isFile()) {
     throw new UserError(`${path} is no regular file`, place, "Give the name of a file, or - for standard output");
   }
@@ -119,8 +130,20 @@ export function checkOutput(path: string, place: string, inputs: readonly string
     throw new UserError(`${path} is read by this run`, place, "Choose another file for the output");
 }
 
-/** Writes all or nothing: to a file beside it, which then takes its place. */
-export function writeWhole(path: string, data: string | Uint8Array): void {
+/**
+ * Writes all or nothing: to a file beside it, which then takes its place. To a device or a pipe as it is.
+ * @param place of the path, for messages
+ */
+export function writeWhole(path: string, data: string | Uint8Array, place: string): void {
+  try {
+    if (takesBytes(resolve(path))) writeFileSync(path, data, { flag: "a" });
+    else replace(path, data);
+  } catch (error) {
+    throw new UserError(`can't write ${path}: ${reason(error)}`, place, "Choose another file, or make room");
+  }
+}
+
+function replace(path: string, data: string | Uint8Array): void {
   const target = existsSync(path) ? realpathSync(path) : resolve(path);
   const draft = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
   try {

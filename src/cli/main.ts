@@ -8,7 +8,7 @@ import { isRunner, serveRuns } from "./pool.js";
 import { runCommand } from "./run.js";
 import { schemaCommand } from "./schema.js";
 import { Status } from "./session.js";
-import { complain, tolerateClosedPipes } from "./terminal.js";
+import { complain, tolerateUnwritable } from "./terminal.js";
 
 const EXAMPLES = `
 Examples:
@@ -53,7 +53,7 @@ async function main(args: readonly string[]): Promise<number | undefined> {
 if (isRunner()) {
   serveRuns();
 } else {
-  tolerateClosedPipes();
+  tolerateUnwritable();
   const status = await main(process.argv.slice(2));
   if (status !== undefined) process.exitCode = status;
 }

@@ -108,6 +108,17 @@ export const machineOptions = () => [
   new Option("--no-caches", "a core without modelled caches: faster, less exact"),
 ];
 
+/** Options of the machine that a scenario file leaves to the command too. */
+export const limitOptions = () => [
+  new Option("--max-cycles <n>", "cycles after which a run is called hung (default: 60000000000)").argParser(
+    countOption("--max-cycles"),
+  ),
+  new Option(
+    "--quiet-cycles <n>",
+    "cycles without DMA, output or call after which a guest is called hung (default: 3000000000)",
+  ).argParser(countOption("--quiet-cycles")),
+];
+
 /** Options of the command itself. */
 export const runOptions = () => [
   new Option("--json <file>", "write every figure there as JSON; - for standard output, without tables"),
@@ -133,6 +144,8 @@ export interface SharedOptions {
   profile?: "kernel" | "userspace";
   cost?: Record<string, number>;
   caches?: boolean;
+  maxCycles?: number;
+  quietCycles?: number;
   json?: string;
   jobs?: number;
   quiet?: boolean;
@@ -151,6 +164,7 @@ export function workloadFlags(options: SharedOptions): WorkloadFile {
 /** The machine as far as flags set it. */
 export function machineFlags(options: SharedOptions): MachineFile {
   const { seed, iotlbEntries, iotlbWays, pageSize, iommuPageSize, profile, cost, caches } = options;
+  const { maxCycles, quietCycles } = options;
   const iotlb = given({ entries: iotlbEntries, ways: iotlbWays });
   return given({
     seed,
@@ -160,6 +174,8 @@ export function machineFlags(options: SharedOptions): MachineFile {
     profile,
     costs: cost,
     core: caches === false ? ("flat" as const) : undefined,
+    "max-cycles": maxCycles,
+    "quiet-cycles": quietCycles,
   });
 }
 

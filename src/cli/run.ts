@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { parseYaml, resolveScenario, runScenario, runText, scenarioSchema, sound } from "../index.js";
 import { probe, readDisk, readGuest, readText } from "./files.js";
-import { runOptions, type SharedOptions } from "./options.js";
+import { limitOptions, machineFlags, runOptions, type SharedOptions } from "./options.js";
 import { checkJson, deliver, hostFacts, Status, withSession } from "./session.js";
 import { tableOptions } from "./terminal.js";
 
@@ -26,7 +26,7 @@ export function runCommand(): Command {
       "Runs the guests of a scenario file, each with its own attach mode, disk or part of a disk, and workload.",
     )
     .requiredOption("--scenario <file>", "YAML file; `yado schema` prints what it may say");
-  for (const option of runOptions()) command.addOption(option);
+  for (const option of [...limitOptions(), ...runOptions()]) command.addOption(option);
   return command.addHelpText("after", EXAMPLES).action(action);
 }
 
@@ -44,6 +44,7 @@ async function action(options: Options): Promise<void> {
     source,
     { disk: (file, place) => readDisk(beside(file), place), kernel: (file, place) => readGuest(beside(file), place) },
     probe,
+    machineFlags(options),
   );
   checkJson(options, inputs);
 

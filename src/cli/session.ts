@@ -14,7 +14,9 @@ export const enum Status {
   Usage = 2,
   /** A mistake of ours. */
   Internal = 70,
+  /** 128 and the signal's number: SIGINT, SIGTERM. */
   Interrupted = 130,
+  Terminated = 143,
 }
 
 /** The setting in which a command runs its guests. */
@@ -32,27 +34,34 @@ export async function withSession<T>(
 ): Promise<T> {
   const pool = new Pool(jobsOf(options, runs), new URL(import.meta.url));
   const progress = new Progress(options.quiet ?? false);
-  const interrupted = () => {
+  const ended = (what: string, status: Status) => () => {
     progress.clear();
-    complain("yado: interrupted; nothing was written\n");
-    process.exit(Status.Interrupted);
+    complain(`yado: ${what}; nothing was written\n`);
+    process.exit(status);
   };
+  const interrupted = ended("interrupted", Status.Interrupted);
+  const terminated = ended("terminated", Status.Terminated);
   process.once("SIGINT", interrupted);
-  process.once("SIGTERM", interrupted);
+  process.once("SIGTERM", terminated);
   try {
     return await work({ pool, progress, version: version() });
   } finally {
     progress.clear();
     process.off("SIGINT", interrupted);
-    process.off("SIGTERM", interrupted);
+    process.off("SIGTERM", terminated);
     await pool.close();
   }
+}
+
+/** Standard output under its two names. */
+function toOutput({ json }: SharedOptions): boolean {
+  return json === "-" || json === "/dev/stdout";
 }
 
 /** Checks where JSON is to go, before anything runs. */
 export function checkJson(options: SharedOptions, inputs: readonly (string | undefined)[]): void {
   const named = inputs.filter((input) => input !== undefined);
-  if (options.json !== undefined && options.json !== "-") checkOutput(options.json, "--json", named);
+  if (options.json !== undefined && !toOutput(options)) checkOutput(options.json, "--json", named);
 }
 
 /** What the figures don't depend on: apart from them in JSON, so that the rest is the same on every computer. */
@@ -70,6 +79,6 @@ export function hostFacts(started: Date, inputs: Readonly<Record<string, string 
 /** Prints the tables, and writes JSON where it is wanted. */
 export function deliver(options: SharedOptions, text: string, json: object): void {
   const document = `${JSON.stringify(json, null, 2)}\n`;
-  print(options.json === "-" ? document : text);
-  if (options.json !== undefined && options.json !== "-") writeWhole(options.json, document);
+  print(toOutput(options) ? document : text);
+  if (options.json !== undefined && !toOutput(options)) writeWhole(options.json, document, "--json");
 }

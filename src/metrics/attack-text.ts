@@ -1,5 +1,6 @@
 // What `yado attack` prints: per mode and target, what was damaged or what stopped it.
 import type { AttackCase, AttackReport } from "../scenario/attack.js";
+import { whyHung } from "./findings.js";
 import { bytes, grouped, hex, list } from "./format.js";
 import { type ColumnGroup, type Paint, plain, type TableOptions, table } from "./table.js";
 
@@ -25,7 +26,7 @@ const CAUSES: Readonly<Record<number, string>> = {
   274: "first/second-stage page table data corruption",
 };
 
-const VERDICTS = { damaged: "damage", leaked: "leak", stopped: "stopped" } as const;
+const VERDICTS = { damaged: "damage", leaked: "leak", stopped: "stopped", none: "no attack" } as const;
 
 /** How the forged requests ended for the guest, and whose check ended them. */
 function refused({ operations, faults, protects }: AttackCase): string[] {
@@ -61,13 +62,15 @@ export function particulars(one: AttackCase): string[] {
     one.stop.kind === "crash"
       ? [`the attacker crashed: ${one.stop.what}`]
       : one.stop.kind === "hang"
-        ? ["the attacker hung"]
+        ? [`the attacker: ${whyHung(one.stop)}`]
         : one.operations.length === 0
           ? ["the attacker ended before it attacked"]
-          : one.deviceAlive
+          : one.deviceAlive || one.verdict === "none"
             ? []
             : ["its disk no longer answers it"];
-  return [...damage, ...leaked, ...astray, ...faultText(one), ...refused(one), ...ended, ...nothing];
+  const none =
+    one.verdict === "none" && one.operations.length > 0 ? ["the attacker made only one of its two attacks"] : [];
+  return [...damage, ...leaked, ...astray, ...faultText(one), ...refused(one), ...none, ...ended, ...nothing];
 }
 
 interface Line {
@@ -104,7 +107,8 @@ export function attackText(report: AttackReport, options: TableOptions): string 
         title: "outcome",
         align: "left",
         cell: ({ one, first }) => (first ? VERDICTS[one.verdict] : ""),
-        style: ({ one }) => (one.verdict === "stopped" ? "green" : one.protects ? "red" : "yellow"),
+        style: ({ one }) =>
+          one.verdict === "stopped" ? "green" : one.protects || one.verdict === "none" ? "red" : "yellow",
       },
     ],
   };
@@ -122,11 +126,16 @@ function sentences({ cases }: AttackReport): string[] {
   const modes = [...new Set(cases.map((one) => one.mode))];
   const outcomes = modes.map((mode) => ({ mode, all: cases.filter((one) => one.mode === mode) }));
   const safe = outcomes.filter(({ all }) => all.every((one) => one.verdict === "stopped")).map(({ mode }) => mode);
-  const open = outcomes.filter(({ mode }) => !safe.includes(mode));
+  const open = outcomes.filter(({ all }) => all.some((one) => one.verdict === "damaged" || one.verdict === "leaked"));
+  const idle = outcomes.filter(({ all }) => all.some((one) => one.verdict === "none"));
   return [
+    ...idle.map(({ mode, all }) => {
+      const spared = all.filter((one) => one.verdict === "none").map((one) => one.target);
+      return `No attack on ${list(spared)} was made under ${mode}: this shows nothing about the mode.`;
+    }),
     ...(safe.length > 0 ? [`${list(safe)} kept every forged address away from memory that isn't the guest's.`] : []),
     ...open.map(({ mode, all }) => {
-      const hit = all.filter((one) => one.verdict !== "stopped").map((one) => one.target);
+      const hit = all.filter((one) => one.verdict === "damaged" || one.verdict === "leaked").map((one) => one.target);
       const why = all[0].protects
         ? "which it ought to have stopped"
         : "nothing checks the addresses that its driver gives the disk";

@@ -30,14 +30,17 @@ const STATUS_STYLE: Record<GuestReport["status"], Style> = {
   hung: "red",
 };
 
+/** A figure per operation; a dash without operations. */
+const perIo = (report: GuestReport, figure: number) => (report.operations > 0 ? brief(figure) : "–");
+
 function throughput(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const compared = rows.some((row) => row.report.relative);
   return {
     heading: "throughput (machine time)",
     columns: [
-      column("MB/s", (r) => brief(r.throughputMBps)),
+      column("MB/s", (r) => perIo(r, r.throughputMBps)),
       ...(compared ? [column("×native", (r) => ratio(r.relative?.throughput), dim)] : []),
-      column("IOPS", (r) => brief(r.iops)),
+      column("IOPS", (r) => perIo(r, r.iops)),
     ],
   };
 }
@@ -45,18 +48,18 @@ function throughput(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
 function cycles(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const compared = rows.some((row) => row.report.relative);
   const shared = rows.some(({ report }) => report.elsewhere > 0 && report.operations > 0);
-  const per = (r: GuestReport, count: number) => brief(r.operations > 0 ? count / r.operations : 0);
+  const per = (name: keyof GuestReport["perOperation"]) => (r: GuestReport) => perIo(r, r.perOperation[name]);
   return {
     heading: "cycles per I/O",
     columns: [
-      column("all", (r) => brief(r.perOperation.cycles)),
+      column("all", per("cycles")),
       ...(compared ? [column("×native", (r) => ratio(r.relative?.cycles), dim)] : []),
-      column("guest", (r) => brief(r.perOperation.guest)),
-      column("exit", (r) => brief(r.perOperation.exit)),
-      column("VMM", (r) => brief(r.perOperation.vmm)),
-      column("idle", (r) => brief(r.perOperation.idle)),
-      ...(shared ? [column("others", (r) => per(r, r.elsewhere))] : []),
-      column("busy", (r) => brief(r.perOperation.busy)),
+      column("guest", per("guest")),
+      column("exit", per("exit")),
+      column("VMM", per("vmm")),
+      column("idle", per("idle")),
+      ...(shared ? [column("others", (r) => perIo(r, r.elsewhere / r.operations))] : []),
+      column("busy", per("busy")),
       ...(compared ? [column("×native", (r) => ratio(r.relative?.busy), dim)] : []),
     ],
   };
@@ -67,10 +70,8 @@ function exits(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   return {
     heading: "exits per I/O",
     columns: [
-      column("all", (r) => brief(r.perOperation.exits)),
-      ...reasons.map((reason) =>
-        column(reason, (r) => brief(r.operations > 0 ? (r.exits[reason] ?? 0) / r.operations : 0)),
-      ),
+      column("all", (r) => perIo(r, r.perOperation.exits)),
+      ...reasons.map((reason) => column(reason, (r) => perIo(r, (r.exits[reason] ?? 0) / r.operations))),
     ],
   };
 }
@@ -94,6 +95,43 @@ const copies: ColumnGroup<FigureRow> = {
   heading: "VMM",
   columns: [column("copied", (r) => bytes(r.bytesCopied))],
 };
+
+/** For guests without operations, whose figures per operation say nothing. */
+function totals(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  const unfinished = (r: GuestReport) => r.operations === 0 && r.cycles > 0;
+  const total = (count: (r: GuestReport) => number) => (r: GuestReport) => (unfinished(r) ? grouped(count(r)) : "–");
+  return {
+    heading: "in all, where no I/O was reported",
+    columns: rows.some(({ report }) => unfinished(report))
+      ? [
+          column(
+            "cycles",
+            total((r) => r.cycles),
+          ),
+          column(
+            "guest",
+            total((r) => r.cyclesBy.guest),
+          ),
+          column(
+            "exit",
+            total((r) => r.cyclesBy.exit),
+          ),
+          column(
+            "VMM",
+            total((r) => r.cyclesBy.vmm),
+          ),
+          column(
+            "idle",
+            total((r) => r.cyclesBy.idle),
+          ),
+          column(
+            "exits",
+            total((r) => r.exitsTotal),
+          ),
+        ]
+      : [],
+  };
+}
 
 /** "crc32c:1a2b3c4d", or sixteen characters of a longer one. */
 function shortened(checksum: string): string {
@@ -123,5 +161,10 @@ export function figures(titles: readonly string[], rows: readonly FigureRow[], o
     heading: "",
     columns: titles.map((title, i) => ({ title, align: "left", cell: (row) => row.labels[i], style: () => "bold" })),
   };
-  return table(key, [outcome, throughput(rows), cycles(rows), exits(rows), iotlb, interrupts, copies], rows, options);
+  return table(
+    key,
+    [outcome, throughput(rows), cycles(rows), exits(rows), iotlb, interrupts, copies, totals(rows)],
+    rows,
+    options,
+  );
 }

@@ -1,6 +1,8 @@
 // Sentences under the table, worked out from the figures.
 import type { CompareReport } from "../scenario/compare.js";
+import { MODES } from "../scenario/workload.js";
 import { brief, bytes, grouped, hex, list, percent, printable } from "./format.js";
+import type { StopReason } from "../scenario/types.js";
 import type { GuestReport } from "./report.js";
 
 type Part = "guest" | "exit" | "vmm";
@@ -15,6 +17,9 @@ const NOTICEABLE = 0.02;
 /** Share of idle time that can hide a mode's added work. */
 const HIDING = 0.2;
 
+/** Bytes of the pages in which `landed` is counted. */
+const PAGE = 4096;
+
 /** Plain sentences on what a comparison shows. */
 export function findings(report: CompareReport): string[] {
   const finished = report.modes.filter((mode) => mode.operations > 0);
@@ -22,7 +27,7 @@ export function findings(report: CompareReport): string[] {
     ...failures(report.modes),
     ...dearest(finished),
     ...slowest(finished),
-    ...translation(finished, report.configuration),
+    ...translation(report),
     ...checksums(report),
     ...diskAfter(report),
     ...report.modes.flatMap(strays),
@@ -106,10 +111,13 @@ function slowest(modes: readonly GuestReport[]): string[] {
   ];
 }
 
-function translation(modes: readonly GuestReport[], configuration: Readonly<Record<string, unknown>>): string[] {
+function translation({ modes, configuration }: CompareReport): string[] {
   const users = modes.filter(({ iotlb }) => iotlb.hits + iotlb.misses > 0);
-  if (users.length === 0)
+  if (users.length === 0) {
+    // a guest that ended before its I/O says nothing about its mode
+    if (modes.some(({ operations }) => operations === 0)) return [];
     return ["The IOTLB had nothing to do: no device of these modes sends addresses that need translation."];
+  }
   const user = users.reduce((best, mode) =>
     mode.iotlb.misses > best.iotlb.misses ||
     (mode.iotlb.misses === best.iotlb.misses && mode.iotlb.hits > best.iotlb.hits)
@@ -118,7 +126,7 @@ function translation(modes: readonly GuestReport[], configuration: Readonly<Reco
   );
   const { hits, misses, evictions, walkReferences, ddtReferences } = user.iotlb;
   const entries = (configuration.iotlb as { entries?: number } | undefined)?.entries;
-  const idle = modes.filter((mode) => !users.includes(mode)).map((mode) => mode.mode);
+  const idle = modes.filter((mode) => !users.includes(mode) && mode.operations > 0).map((mode) => mode.mode);
   const cost =
     misses > 0
       ? `its ${grouped(misses)} ${misses === 1 ? "miss" : "misses"} took ${grouped(walkReferences)} memory references of page walks` +
@@ -167,10 +175,16 @@ function diskAfter({ disk }: CompareReport): string[] {
     const foretold = expectedAfter === null ? "" : ", as the host had foretold";
     return [`Every mode left the same bytes on the disk (${first[1]})${foretold}.`];
   }
-  const found = list(digests.map(([mode, digest]) => `${mode} ${digest}`));
-  return [
-    `The disk isn't left as it ought to be: ${found}${expectedAfter === null ? "" : `, and the host had foretold ${expectedAfter}`}.`,
-  ];
+  const judge = (Object.keys(after) as (keyof typeof MODES)[]).find((mode) => MODES[mode].safe) ?? first[0];
+  const reference = expectedAfter ?? after.native ?? after[judge];
+  const named = (wanted: boolean) => digests.filter(([, digest]) => (digest === reference) === wanted);
+  const found = list(named(false).map(([mode, digest]) => `${mode} left ${digest}`));
+  const right = list(named(true).map(([mode]) => mode));
+  const than =
+    expectedAfter === null
+      ? `${right} left ${reference}`
+      : `the host had foretold ${reference}${right ? `, as ${right} left it` : ""}`;
+  return [`Not every disk is as it ought to be: ${found}, but ${than}.`];
 }
 
 function failures(modes: readonly GuestReport[]): string[] {
@@ -183,7 +197,7 @@ function failures(modes: readonly GuestReport[]): string[] {
 export function whyStopped({ stop, status, errors, console }: GuestReport): string {
   if (stop.kind === "crash")
     return `the guest crashed: ${stop.what} at pc ${hex(stop.pc)}, address ${hex(stop.address)}`;
-  if (stop.kind === "hang") return "the guest hung: it did not shut down in the time that a run may take";
+  if (stop.kind === "hang") return whyHung(stop);
   if (status === "io-errors") return `the guest finished, but ${grouped(errors)} of its requests ended in an error`;
   const said = console.trimEnd().split("\n").at(-1)?.trim();
   const last = said ? `; its last words were "${printable(said)}"` : "";
@@ -192,24 +206,38 @@ export function whyStopped({ stop, status, errors, console }: GuestReport): stri
     : `the guest shut down with code ${stop.code}${last}`;
 }
 
+/** The limit that ended a guest, and its value. */
+export function whyHung({ limit, cycles = 0 }: Extract<StopReason, { kind: "hang" }>): string {
+  if (limit === "quiet-cycles") return `the guest hung: no progress for ${grouped(cycles)} cycles (quiet-cycles)`;
+  if (limit === "max-cycles") return `the guest hung: not at its end after ${grouped(cycles)} cycles (max-cycles)`;
+  return "the guest hung: it waits for what can never happen";
+}
+
 /** assigned-raw: whose memory the device's writes hit. */
-export function strays({ mode, landed }: GuestReport): string[] {
+export function strays({ name, mode, landed }: GuestReport): string[] {
   const missed = landed.filter((run) => !run.intended);
   if (missed.length === 0) return [];
   const total = missed.reduce((sum, run) => sum + run.bytes, 0);
-  const owners = new Map<string, { bytes: number; start: number; what: string }>();
+  const owners = new Map<string, { bytes: number; pages: number; start: number; what: string }>();
   for (const run of missed) {
     const key = run.owner;
     const seen = owners.get(key);
     owners.set(key, {
       bytes: (seen?.bytes ?? 0) + run.bytes,
+      pages: (seen?.pages ?? 0) + run.pages,
       start: Math.min(seen?.start ?? Number.POSITIVE_INFINITY, run.start),
       what: seen && seen.what !== run.what ? "several things" : run.what,
     });
   }
+  const whose = (owner: string, what: string) => {
+    if (owner === "nothing") return " where no memory is";
+    if (owner === "free") return " of memory that nobody uses";
+    return owner === name ? " of its own memory, but another place of it" : ` of the memory of ${owner} (${what})`;
+  };
+  const extent = (pages: number) => `${grouped(pages)} ${pages === 1 ? "page" : "pages"} (${bytes(pages * PAGE)})`;
   const parts = [...owners].map(
     ([owner, hit]) =>
-      `${bytes(hit.bytes)} ${owner === "nothing" ? "to where no memory is" : owner === "free" ? "to memory that nobody uses" : owner === mode ? "to its own memory, but another place of it" : `to the memory of ${owner} (${hit.what})`} from ${hex(hit.start)} on`,
+      `${bytes(hit.bytes)} onto ${extent(hit.pages)}${whose(owner, hit.what)}, the first at ${hex(hit.start)}`,
   );
   return [`Under ${mode} the device wrote ${bytes(total)} where the guest didn't mean: ${list(parts)}.`];
 }

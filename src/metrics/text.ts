@@ -101,7 +101,7 @@ function runFindings(report: RunReport): string[] {
       .map((guest) => `${guest.name}: ${whyStopped(guest)}.`),
     `From power-on to the last guest's end the hart was busy for ${percent(1 - cyclesBy.idle / cycles)} of ${grouped(cycles)} cycles: ` +
       `${percent(cyclesBy.guest / cycles)} guests, ${percent(cyclesBy.exit / cycles)} exits, ${percent(cyclesBy.vmm / cycles)} VMM.`,
-    ...shares(report),
+    ...alike(report).flatMap(shares),
     ...wrong.map(
       (guest) =>
         `${guest.name} reported ${guest.checksum}, but the host computed ${guest.expectedChecksum} from its bytes.`,
@@ -115,9 +115,20 @@ function runFindings(report: RunReport): string[] {
   ];
 }
 
-/** Who of several guests is dearest per byte. */
-function shares({ guests }: RunReport): string[] {
-  const done = guests.filter((guest) => guest.bytes > 0);
+/** Guests that were told to do the same, apart from how much of it. */
+function alike({ guests, configuration }: RunReport): RunReport["guests"][] {
+  const told = (configuration.guests ?? []) as readonly { readonly name: string; readonly workload: Workload }[];
+  const groups = new Map<string, RunReport["guests"][number][]>();
+  for (const guest of guests.filter(({ bytes: moved }) => moved > 0)) {
+    const workload = told.find(({ name }) => name === guest.name)?.workload;
+    const key = workload ? `${workload.kind} ${workload.bs} ${workload.qd} ${workload.batch} ${workload.hash}` : "";
+    groups.set(key, [...(groups.get(key) ?? []), guest]);
+  }
+  return [...groups.values()];
+}
+
+/** Who of several guests with one workload is dearest per byte. */
+function shares(done: RunReport["guests"]): string[] {
   if (done.length < 2) return [];
   const cost = ({ cyclesBy, bytes: moved }: RunReport["guests"][number]) =>
     (cyclesBy.guest + cyclesBy.exit + cyclesBy.vmm) / moved;

@@ -20,12 +20,12 @@ export function deviceTree(config: BoardTreeConfig): Uint8Array {
   return blob;
 }
 
-/** Loads and enters an S-mode kernel with the built-in firmware below it. */
+/** Loads and enters an S-mode kernel with the built-in firmware below it, which is the result. */
 export function bootNative(
   machine: Machine,
   kernel: { bytes: Uint8Array; name: string },
   tree: Omit<BoardTreeConfig, "ramSize">,
-): void {
+): Firmware {
   const { core } = machine;
   const at = deviceTreeAddress(core.ramSize);
   const room = { start: RAM_START, size: at - RAM_START };
@@ -33,7 +33,9 @@ export function bootNative(
   core.store(at, deviceTree({ ...tree, ramSize: core.ramSize }));
   letDevicesThrough(machine);
   enterSupervisor(core, { entry, deviceTree: at });
-  machine.supervisor = new Firmware(machine);
+  const firmware = new Firmware(machine);
+  machine.supervisor = firmware;
+  return firmware;
 }
 
 /** Loads a program for M-mode and enters it with nothing below it: every trap is its own. */

@@ -31,6 +31,11 @@ export class Console implements ConsolePort {
     this.onByte(byte);
   }
 
+  /** Bytes of output so far, kept or not. */
+  get written(): number {
+    return this.length + this.dropped;
+  }
+
   /** Bytes of output that were no longer kept. */
   get droppedBytes(): number {
     return this.dropped;

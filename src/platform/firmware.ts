@@ -18,6 +18,7 @@ import type { Core } from "../core/core.js";
 import type { Machine, Supervisor } from "./machine.js";
 import { redirect } from "./redirect.js";
 import { answerEcall, type SbiContext } from "./sbi.js";
+import { exceptionName } from "./trap-names.js";
 
 /** SSIP, STIP, SEIP and their VS counterparts, SGEIP. */
 const MIDELEG = 0x1666n;
@@ -58,6 +59,8 @@ export function enterSupervisor(core: Core, start: { entry: number; deviceTree: 
 
 /** Supervisor of native mode. */
 export class Firmware implements Supervisor {
+  /** SBI calls so far. */
+  calls = 0;
   private readonly context: SbiContext;
 
   constructor(private readonly machine: Machine) {
@@ -85,12 +88,13 @@ export class Firmware implements Supervisor {
     if (exit === Exit.EnvironmentCallFromS) {
       machine.charge("guest", machine.costs.cycles("firmware-call"));
       core.pc += ECALL_LENGTH;
+      this.calls++;
       answerEcall(this.context, core);
     } else if (exit === Exit.Exception) {
       machine.charge("guest", machine.costs.cycles("firmware-call"));
       this.passDown();
     } else {
-      machine.stop({ kind: "guest-error", message: `nothing handles exit ${exit} at pc ${hex(core.pc)}` });
+      machine.stop({ kind: "guest-error", message: `nothing handles exit ${exit}` });
     }
   }
 
@@ -107,14 +111,10 @@ export class Firmware implements Supervisor {
       tinst: core.u64[EXIT_TINST >>> 3],
     };
     if (trap.fromMode === Mode.M || core.csr(Csr.stvec) >> 2n === 0n) {
-      const what = `exception ${trap.cause} at pc ${hex(trap.epc)} (tval ${hex(trap.tval)})`;
-      this.machine.stop({ kind: "guest-error", message: `${what}, and no trap handler is set` });
+      const message = `${exceptionName(Number(trap.cause))} without a trap handler`;
+      this.machine.stop({ kind: "guest-error", message, address: Number(trap.tval) });
       return;
     }
     redirect(core, trap);
   }
-}
-
-function hex(value: bigint): string {
-  return `0x${value.toString(16)}`;
 }

@@ -40,7 +40,7 @@ export type StopReason =
   | { kind: "reset" }
   | { kind: "deadline" }
   | { kind: "deadlock" }
-  | { kind: "guest-error"; message: string };
+  | { kind: "guest-error"; message: string; address?: number };
 
 export interface MachineConfig {
   core: Core;

@@ -39,8 +39,11 @@ export interface AttackOperation {
   readonly ok: boolean;
 }
 
-/** damaged: memory outside the guest changed. leaked: only its contents got out. stopped: neither. */
-export type Verdict = "damaged" | "leaked" | "stopped";
+/**
+ * damaged: memory outside the guest changed. leaked: only its contents got out. stopped: neither. none: the guest left
+ * out an attack that it was to make, and nothing of that kind happened.
+ */
+export type Verdict = "damaged" | "leaked" | "stopped" | "none";
 
 export interface AttackCase {
   readonly mode: AttachModeName;
@@ -137,10 +140,13 @@ function judged(mode: AttachModeName, target: AttackTarget, runs: readonly RunRe
   const leaked = leak(mode, lines.flat());
   const answered = (attacks: readonly AttackLine[]) =>
     attacks.at(-1)?.op === "check" && Number(attacks.at(-1)?.code) === 0;
+  const attacked = runs.every(
+    ({ guests, faults }) => faults.length > 0 || guests[0].attacks.some((line) => line.op !== "check"),
+  );
   return {
     mode,
     target,
-    verdict: damage.length > 0 ? "damaged" : leaked !== null ? "leaked" : "stopped",
+    verdict: damage.length > 0 ? "damaged" : leaked !== null ? "leaked" : attacked ? "stopped" : "none",
     protects: PROTECTING.includes(mode),
     operations: lines.flat().map(operation),
     damage,
@@ -189,5 +195,5 @@ export async function attack(
 
 /** Whether every mode kept what it promises, and every attacker came to its attack. */
 export function withstood({ cases }: AttackReport): boolean {
-  return cases.every((one) => (!one.protects || one.verdict === "stopped") && one.operations.length > 0);
+  return cases.every(({ verdict, protects }) => verdict === "stopped" || (verdict !== "none" && !protects));
 }

@@ -32,6 +32,7 @@ export interface ResolvedConfig {
   readonly iotlb: { readonly entries: number; readonly ways: number } | undefined;
   readonly timeSlice: number;
   readonly maxCycles: number;
+  readonly quietCycles: number;
   readonly native: boolean;
 }
 
@@ -80,6 +81,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     iotlb: iotlb && { entries: iotlb.entries, ways: iotlb.ways ?? iotlb.entries },
     timeSlice: config.timeSlice ?? 15_000_000,
     maxCycles: config.maxCycles ?? 60_000_000_000,
+    quietCycles: config.quietCycles ?? 3_000_000_000,
     native: guests[0].mode === "native",
   };
 }

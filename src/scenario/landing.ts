@@ -51,8 +51,9 @@ export class Landing {
       const last = landed.at(-1);
       if (last && end === page && last.owner === owner && last.what === what && last.intended === intended) {
         last.bytes += bytes;
+        last.pages++;
       } else {
-        landed.push({ start: page, bytes, owner, what, intended });
+        landed.push({ start: page, bytes, pages: 1, owner, what, intended });
       }
       end = page + PAGE;
     }

@@ -99,6 +99,7 @@ export function resolveMachine(file: MachineFile, place: PlaceOf): MachineOption
     profile: file.profile,
     timeSlice: file["time-slice"],
     maxCycles: file["max-cycles"],
+    quietCycles: file["quiet-cycles"],
     chunk: file.chunk,
     vmmRam: file["vmm-memory"],
     costs: file.costs && checkCosts(file.costs, place),
@@ -186,17 +187,40 @@ export function checkImage(length: number, place: string): void {
 /** What a sweep sets for one value: keys of the machine, the workload, or the memory. */
 export interface SweepStep {
   readonly label: string;
+  /** Where the value is written. */
+  readonly place: string;
   readonly machine?: MachineFile;
   readonly workload?: WorkloadFile;
   readonly memory?: number;
 }
 
-/** Checks a sweep and translates each of its values. */
-export function sweepSteps(parameter: string, values: readonly (string | number)[], place: string): SweepStep[] {
+/** A run without a sweep. */
+export const noSweep: SweepStep = { label: "", place: "" };
+
+/**
+ * Checks a sweep and translates each of its values.
+ * @param place of the parameter, or of the value with an index
+ */
+export function sweepSteps(
+  parameter: string,
+  values: readonly (string | number)[],
+  place: (index?: number) => string,
+): SweepStep[] {
   const known = [...SWEEP_PARAMETERS, ...COST_NAMES];
   if (!known.includes(parameter))
-    complain(`nothing to vary is called "${parameter}"`, place, suggest(parameter, known));
-  return values.map((value) => step(parameter, value, place));
+    complain(`nothing to vary is called "${parameter}"`, place(), suggest(parameter, known));
+  return values.map((value, i) => step(parameter, value, place(i)));
+}
+
+/** Places of a section's keys: the sweep's own for those that it sets. */
+export function sweptPlace(step: SweepStep, section: "machine" | "workload", place: PlaceOf): PlaceOf {
+  return (key) => (isSet(step[section], key) ? step.place : place(key));
+}
+
+/** Whether an object has a value at "a.b". */
+export function isSet(object: unknown, key: string): boolean {
+  const at = (node: unknown, part: string) => (node as Record<string, unknown> | null | undefined)?.[part];
+  return key.split(".").reduce(at, object) !== undefined;
 }
 
 function step(parameter: string, value: string | number, place: string): SweepStep {
@@ -216,25 +240,25 @@ function step(parameter: string, value: string | number, place: string): SweepSt
   };
   switch (parameter) {
     case "iotlb-entries":
-      return { label, machine: { iotlb: { entries: whole() } } };
+      return { label, place, machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":
-      return { label, machine: { iotlb: { ways: whole() } } };
+      return { label, place, machine: { iotlb: { ways: whole() } } };
     case "page-size":
     case "iommu-page-size":
-      return { label, machine: { [parameter]: size() } };
+      return { label, place, machine: { [parameter]: size() } };
     case "profile":
       if (value !== "kernel" && value !== "userspace")
         complain(`"${label}" is no profile`, place, "Give kernel or userspace");
-      return { label, machine: { profile: value } };
+      return { label, place, machine: { profile: value } };
     case "memory":
-      return { label, memory: size() };
+      return { label, place, memory: size() };
     case "bs":
-      return { label, workload: { bs: size() } };
+      return { label, place, workload: { bs: size() } };
     case "qd":
     case "batch":
-      return { label, workload: { [parameter]: whole() } };
+      return { label, place, workload: { [parameter]: whole() } };
     default:
-      return { label, machine: { costs: { [parameter]: number() } } };
+      return { label, place, machine: { costs: { [parameter]: number() } } };
   }
 }
 

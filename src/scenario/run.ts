@@ -6,6 +6,7 @@ import { Core } from "../core/core.js";
 import { NvmeController } from "../devices/nvme/controller.js";
 import { bootNative } from "../platform/boot.js";
 import { mediumParameters, nvmeTimes } from "../platform/device-times.js";
+import type { Firmware } from "../platform/firmware.js";
 import { Machine, type StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import type { IrqLine } from "../platform/ports.js";
@@ -18,13 +19,16 @@ import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./count
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Landing } from "./landing.js";
+import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic } from "./traffic.js";
 import type { FaultRecord, GuestResult, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
 import { Watch } from "./watch.js";
 
-/** Cycles between two calls of the observer. */
+/** Cycles between two looks at the guests' progress. */
 const PROGRESS_EVERY = 5_000_000;
+/** Exits that say nothing of the guest's own doing. */
+const INTERRUPTS: readonly string[] = ["external-interrupt", "timer", "other-interrupt"];
 /** The region of interest that counts. */
 const REGION = 1;
 /** IOMMU register ddtp, and its mode Bare: addresses of devices are physical. */
@@ -59,6 +63,7 @@ class Run {
   private readonly watch: Watch;
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
+  private firmware: Firmware | undefined;
 
   constructor(
     private readonly given: RunConfig,
@@ -82,14 +87,29 @@ class Run {
   result(): RunResult {
     const { machine, config } = this;
     this.start();
+    const { maxCycles, quietCycles } = config;
+    const pause = Math.min(PROGRESS_EVERY, quietCycles);
+    const silence = new Silence(
+      config.guests.map((_, i) => this.progressOf(i)),
+      machine.core.cycles,
+      quietCycles,
+    );
     let stop: MachineStop;
+    let quiet = false;
     do {
-      stop = machine.run(Math.min(config.maxCycles, machine.core.cycles + PROGRESS_EVERY));
+      stop = machine.run(Math.min(maxCycles, machine.core.cycles + pause));
       this.observer?.progress(this.dmaBytes(), machine.core.cycles);
-    } while (stop.kind === "deadline" && machine.core.cycles < config.maxCycles);
+      quiet = stop.kind === "deadline" && machine.core.cycles < maxCycles && this.endQuiet(silence);
+    } while (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet);
     this.hosted?.vmm.settle();
+    const hang: StopReason =
+      stop.kind !== "deadline"
+        ? { kind: "hang" }
+        : quiet
+          ? { kind: "hang", limit: "quiet-cycles", cycles: quietCycles }
+          : { kind: "hang", limit: "max-cycles", cycles: maxCycles };
     return {
-      guests: config.guests.map((_, i) => this.guestResult(i, stop)),
+      guests: config.guests.map((_, i) => this.guestResult(i, stop, hang)),
       cycles: machine.core.cycles,
       cyclesBy: machine.account.cycles(),
       frequency: config.costs.frequency,
@@ -99,6 +119,33 @@ class Run {
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
+  }
+
+  /** Ends the guests that have been quiet for too long; true when the run is over with them, as natively. */
+  private endQuiet(silence: Silence): boolean {
+    const { machine, config, hosted } = this;
+    const now = machine.core.cycles;
+    hosted?.vmm.settle();
+    const quiet = config.guests.map((_, i) => silence.tooLong(i, this.progressOf(i), now));
+    if (!hosted) return quiet[0];
+    for (const [i, vm] of hosted.vmm.guests.entries()) {
+      if (!quiet[i] || vm.stop) continue;
+      this.regions[i].end ??= this.snapshot(i);
+      hosted.vmm.end(vm, { kind: "hang", limit: "quiet-cycles", cycles: config.quietCycles });
+    }
+    return false;
+  }
+
+  /** Grows with everything that a guest can be said to do. */
+  private progressOf(index: number): number {
+    const { machine, hosted, firmware } = this;
+    const { bytesRead, bytesWritten } = this.disks[this.config.guests[index].disk].traffic.now();
+    const dma = bytesRead + bytesWritten;
+    const vm = hosted?.vmm.guests[index];
+    if (!vm) return dma + machine.console.written + (firmware?.calls ?? 0);
+    let exits = 0;
+    for (const [reason, count] of vm.account.exits) if (!INTERRUPTS.includes(reason)) exits += count;
+    return dma + vm.console.written + exits;
   }
 
   // ---- assembly
@@ -147,7 +194,11 @@ class Run {
     const [guest] = config.guests;
     machine.core.exports.iommuWrite(DDTP, DDTP_BARE);
     machine.regionOfInterest = (id, begin) => this.mark(0, id, begin);
-    bootNative(machine, { bytes: guest.kernel, name: guest.name }, { bootargs: this.bootargs(0), pcie: true });
+    this.firmware = bootNative(
+      machine,
+      { bytes: guest.kernel, name: guest.name },
+      { bootargs: this.bootargs(0), pcie: true },
+    );
   }
 
   private startHosted(): void {
@@ -190,7 +241,7 @@ class Run {
     return snapshot(machine, account, disk.traffic.now());
   }
 
-  private guestResult(index: number, stop: MachineStop): GuestResult {
+  private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
     const { machine, config, hosted } = this;
     const { name, mode } = config.guests[index];
     const vm = hosted?.vmm.guests[index];
@@ -204,7 +255,7 @@ class Run {
       name,
       mode,
       console: text,
-      stop: vm ? (vm.stop ?? { kind: "hang" }) : nativeStop(stop, machine),
+      stop: vm ? (vm.stop ?? hang) : nativeStop(stop, machine, hang),
       result,
       attacks: taggedLines(text, "yado-attack"),
       counters,
@@ -240,16 +291,16 @@ class Run {
   }
 }
 
-function nativeStop(stop: MachineStop, machine: Machine): StopReason {
+function nativeStop(stop: MachineStop, machine: Machine, hang: StopReason): StopReason {
   switch (stop.kind) {
     case "finished":
       return { kind: "shutdown", code: stop.code };
     case "reset":
       return { kind: "shutdown", code: 0 };
     case "guest-error":
-      return { kind: "crash", what: stop.message, pc: Number(machine.core.pc), address: 0 };
+      return { kind: "crash", what: stop.message, pc: Number(machine.core.pc), address: stop.address ?? 0 };
     default:
-      return { kind: "hang" };
+      return hang;
   }
 }
 

@@ -12,13 +12,15 @@ import {
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   mergeMachine,
+  noSweep,
   resolveMachine,
   resolveWorkload,
   SECTOR,
   type SweepStep,
   sweepSteps,
+  sweptPlace,
 } from "./resolve.js";
-import type { ScenarioFile } from "./schema.js";
+import type { MachineFile, ScenarioFile } from "./schema.js";
 import type { CyclesBy, GuestConfig, RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, hashesInOrder, MODES, type Workload } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
@@ -80,17 +82,23 @@ export interface RunReport {
 const MOST_DISKS = 4;
 const OWNERS = ["vmm", "free", "nothing", "neighbour"];
 
-/** Checks a scenario and fills in its defaults. */
+/**
+ * Checks a scenario and fills in its defaults.
+ * @param over what goes before the file's machine
+ */
 export function resolveScenario(
   source: Located<ScenarioFile>,
   load: Loader,
   probe: () => Uint8Array,
+  over: MachineFile = {},
 ): ResolvedScenario {
   const { value: file, at } = source;
   const disks = resolveDisks(source, load);
   const steps: SweepStep[] = file.sweep
-    ? sweepSteps(file.sweep.parameter, file.sweep.values, at(["sweep", "parameter"]))
-    : [{ label: "" }];
+    ? sweepSteps(file.sweep.parameter, file.sweep.values, (i) =>
+        at(i === undefined ? ["sweep", "parameter"] : ["sweep", "values", i]),
+      )
+    : [noSweep];
   const kernels = new Map<string, Uint8Array>();
   const kernel = (path: string | undefined, place: string) => {
     const key = path ?? "";
@@ -99,8 +107,9 @@ export function resolveScenario(
     return bytes;
   };
   const runs = steps.map((step): ScenarioRun => {
-    const machine = resolveMachine(mergeMachine(file.machine ?? {}, step.machine ?? {}), (key) =>
-      at(["machine", ...key.split(".")]),
+    const machine = resolveMachine(
+      mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
+      sweptPlace(step, "machine", (key) => at(["machine", ...key.split(".")])),
     );
     const guests = resolveGuests(source, disks, machine, step, kernel);
     return {
@@ -183,10 +192,13 @@ function resolveGuests(
     const range = ranges[i];
     const workload = resolveWorkload(
       { ...file.workload, ...guest.workload, ...step.workload },
-      (key) => at(guest.workload && key in guest.workload ? ["guests", i, "workload", key] : ["workload", key]),
+      sweptPlace(step, "workload", (key) =>
+        at(guest.workload && key in guest.workload ? ["guests", i, "workload", key] : ["workload", key]),
+      ),
       range.length,
     );
-    checkMemory(memories[i], workload, at(["guests", i, "memory"]), machine, all);
+    const place = step.memory === undefined ? at(["guests", i, "memory"]) : step.place;
+    checkMemory(memories[i], workload, place, machine, all);
     const shared = MODES[guest.mode].shares;
     return {
       workload,

@@ -56,6 +56,11 @@ export interface RunConfig {
   /** Cycles after which a run is called hung. Default 60,000,000,000 (40 s). */
   readonly maxCycles?: number;
   /**
+   * Cycles without progress after which a guest is called hung. Default 3,000,000,000 (2 s). Progress is any byte of DMA
+   * of its disk, any console output, and any exit that is no interrupt; natively any SBI call instead of exits.
+   */
+  readonly quietCycles?: number;
+  /**
    * Compares all memory outside the first guest before and after its region of interest, and adds `attack_*` addresses
    * to its command line.
    */
@@ -108,13 +113,21 @@ export interface RunCounters {
 export type StopReason =
   | { readonly kind: "shutdown"; readonly code: number }
   | { readonly kind: "crash"; readonly what: string; readonly pc: number; readonly address: number }
-  | { readonly kind: "hang" };
+  | {
+      readonly kind: "hang";
+      /** What ended it, and the value of that limit; without one, nothing could ever happen again. */
+      readonly limit?: "max-cycles" | "quiet-cycles";
+      readonly cycles?: number;
+    };
 
 /** Where bytes that a device wrote for a guest went. */
 export interface Landed {
   /** Physical address of the first byte. */
   readonly start: number;
+  /** Bytes written, those written twice counted twice. */
   readonly bytes: number;
+  /** Pages of 4 KiB, one after the other from that of `start`, that were hit. */
+  readonly pages: number;
   /** "vmm", "free", "nothing" (no memory there) or a guest's name. */
   readonly owner: string;
   readonly what: string;

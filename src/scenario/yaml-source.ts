@@ -96,7 +96,7 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
     const expects = schemaAt(known, path)?.description;
     const remedy = expects ? `Expected: ${expects}` : "See `yado schema`";
     if (value === undefined) return [{ problem: "missing", place: at(path), remedy }];
-    const given = JSON.stringify(value) ?? String(value);
+    const given = written(value);
     if (issue.code === "invalid_value") {
       const words = issue.values.map(String);
       return [{ problem: `${given} isn't one of its values`, place: at(path), remedy: suggest(String(value), words) }];
@@ -113,6 +113,14 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
 function holdsItself(value: unknown, above: readonly unknown[] = []): boolean {
   if (typeof value !== "object" || value === null) return false;
   return above.includes(value) || Object.values(value).some((part) => holdsItself(part, [...above, value]));
+}
+
+/** A value as one line of YAML, near enough: numbers that JSON doesn't know as YAML writes them. */
+function written(value: unknown): string {
+  const plain = (part: number) => (Number.isNaN(part) ? ".nan" : part < 0 ? "-.inf" : ".inf");
+  const odd = (part: unknown): part is number => typeof part === "number" && !Number.isFinite(part);
+  if (odd(value)) return plain(value);
+  return JSON.stringify(value, (_, part) => (odd(part) ? plain(part) : part)) ?? String(value);
 }
 
 function lowered(message: string): string {

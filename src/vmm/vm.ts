@@ -12,6 +12,7 @@ import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform
 import type { StopReason } from "../scenario/types.js";
 import { charge, count, emptyAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
+import { exceptionName, interruptName } from "../platform/trap-names.js";
 import type { VmmCosts } from "./costs.js";
 import type { ExitGuest, RegisterAccess } from "./exits/index.js";
 import { DEVICE_RIGHTS, type GStage } from "./memory/gstage.js";
@@ -203,15 +204,15 @@ export class VirtualMachine implements Vm, ExitGuest {
     const handler = this.vcpu.csr(Csr.vstvec) & ~3n;
     const within = cause === Cause.InstructionAccessFault && this.vcpu.programCounter === handler;
     if (within && this.vcpu.csr(Csr.vsepc) !== 0n) this.crashInTrap();
-    else if (within || handler === 0n) this.crash(`exception ${cause} without a trap handler`, Number(tval));
+    else if (within || handler === 0n) this.crash(`${exceptionName(cause)} without a trap handler`, Number(tval));
     else this.vcpu.inject(cause, tval);
   }
 
   /** An exception that the hart gave the guest itself led to a handler that can't be executed: it is the one to report. */
   private crashInTrap(): void {
     const [cause, epc, tval] = [Csr.vscause, Csr.vsepc, Csr.vstval].map((csr) => this.vcpu.csr(csr));
-    const kind = cause >> 63n ? "interrupt" : "exception";
-    const what = `${kind} ${BigInt.asUintN(63, cause)} without a trap handler`;
+    const name = cause >> 63n ? interruptName : exceptionName;
+    const what = `${name(Number(BigInt.asUintN(63, cause)))} without a trap handler`;
     this.stopWith({ kind: "crash", what, pc: Number(epc), address: Number(tval) });
   }
 

@@ -12,6 +12,7 @@ import type { VmmCosts } from "./costs.js";
 import { ExitsInWasm } from "./exits/in-wasm.js";
 import { ExitRecord, onExit } from "./exits/index.js";
 import type { Placement } from "./memory/placement.js";
+import type { StopReason } from "../scenario/types.js";
 import type { Owner, Place, VmmServices } from "./types.js";
 import type { VirtualMachine } from "./vm.js";
 
@@ -210,6 +211,14 @@ export class Vmm implements Supervisor, VmmServices {
     if (this.current) this.leave(this.current);
   }
 
+  /** Ends a guest from outside, between two calls of `machine.run`; the others go on. */
+  end(guest: VirtualMachine, reason: StopReason): void {
+    this.settle();
+    guest.stopWith(reason);
+    this.onBehalf(guest, () => guest.retire());
+    if (guest === this.current) this.schedule();
+  }
+
   /** Cycles and instructions since the guest was entered are its own, but for the exits that Wasm finished. */
   private leave(guest: VirtualMachine): void {
     const { core, machine } = this;
@@ -326,7 +335,10 @@ export class Vmm implements Supervisor, VmmServices {
     const until = Math.min(wake, machine.events.next());
     if (until === Number.POSITIVE_INFINITY) return false;
     const idle = Math.min(until, this.options.limit) - core.cycles;
-    if (idle > 0) machine.charge("idle", idle);
+    if (idle > 0) {
+      machine.charge("idle", idle);
+      this.enteredAt += idle;
+    }
     machine.events.runDue(core.cycles);
     return true;
   }

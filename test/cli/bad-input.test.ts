@@ -1,5 +1,6 @@
 // What can't be used: one message with place and remedy, exit code 2, no stack trace, nothing written.
-import { readdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ROOT, scratch, yado } from "./command.js";
@@ -39,6 +40,13 @@ describe("compare", () => {
     ["an impossible page size", ["--page-size", "64K"], "Give 4K or 2M"],
     ["an unknown cost", ["--cost", "mmio-exist=1"], 'Did you mean "mmio-exit"?'],
     ["an impossible cost", ["--cost", "core-frequency=7"], "--cost core-frequency: 7 Hz"],
+    ["a cost of 0 that can't be", ["--cost", "core-frequency=0"], "--cost core-frequency: is 0"],
+    ["a swept cost that can't be", ["--sweep", "core-frequency=0,1"], "yado: --sweep: is 0"],
+    ["a swept size that can't be", ["--sweep", "page-size=4K,64K"], "yado: --sweep: 64 KiB is no page size"],
+    ["swept memory that can't be", ["--sweep", "memory=4M"], "yado: --sweep: 4 MiB are too little memory"],
+    ["far too large an IOTLB", ["--iotlb-entries", "1000000"], "--iotlb-entries: an IOTLB of 1000000 entries"],
+    ["no cycles", ["--max-cycles", "0"], "--max-cycles:"],
+    ["a full device for JSON", ["--json", "/dev/full/x"], "--json: can't write into /dev/full"],
     ["too large an IOTLB", ["--iotlb-entries", "5000"], "--iotlb-entries: an IOTLB of 5000 entries. Give at most 4096"],
     ["an IOTLB of broken sets", ["--iotlb-ways", "3"], "64 entries don't divide into sets of 3"],
     ["a cost without value", ["--cost", "mmio-exit"], "Write name=value"],
@@ -93,6 +101,29 @@ describe("compare", () => {
   });
 });
 
+test("values of a sweep are pointed at in the file", () => {
+  const sweep = (parameter: string, values: string) => ({
+    c: `modes: [native]\nsweep:\n  parameter: ${parameter}\n  values: ${values}\n`,
+    s: `guests: [{ mode: emulated }]\nsweep:\n  parameter: ${parameter}\n  values: ${values}\n`,
+  });
+  for (const [parameter, values, problem] of [
+    ["qd", "[1, many]", '"many" is no number'],
+    ["page-size", "[4K, 64K]", "64 KiB is no page size"],
+    ["bs", "[4K, 700]", "requests of 700 B"],
+    ["core-frequency", "[10000000, 7]", "7 Hz"],
+  ]) {
+    const files = sweep(parameter, values);
+    expect(refused(["compare", "--config", "c"], files)).toContain(`sweep.values[1]: ${problem}`);
+    expect(refused(["run", "--scenario", "s"], files)).toMatch(/: s:4:1\d: sweep\.values\[1\]: /);
+  }
+});
+
+test("numbers that JSON doesn't know are shown as they were written", () => {
+  expect(refused(["compare", "--config", "c"], { c: "machine: { costs: .inf }\n" })).toContain(
+    "machine.costs: .inf doesn't fit",
+  );
+});
+
 describe("run", () => {
   test("no scenario", () => {
     expect(refused(["run"])).toContain("required option '--scenario <file>' not specified");
@@ -120,6 +151,27 @@ describe("attack", () => {
   ])("%s", (_, args, message) => {
     expect(refused(["attack", ...args])).toContain(message);
   });
+});
+
+test("a guest that makes no attack: said, and exit code 1", () => {
+  const { status, stdout } = yado(["attack", "--quiet", "--modes", "emulated", "--target", "vmm", "--guest", hello]);
+  expect(status).toBe(1);
+  expect(stdout).toContain("No attack on vmm was made under emulated");
+});
+
+test.each([
+  ["standard output", [], { out: "/dev/full" }, "yado: can't write to standard output: there is no space left\n"],
+  ["JSON", ["--json", "/dev/full"], {}, /^yado: --json: can't write \/dev\/full: there is no space left\./],
+])("no room for %s: one line, exit code 2", (_, more, { out }: { out?: string }, message) => {
+  const args = ["compare", "--quiet", "--modes", "native", "--size", "64K", "--no-caches", ...more];
+  const stdout = openSync(out ?? "/dev/null", "w");
+  const run = spawnSync(process.execPath, [join(ROOT, "bin/yado.mjs"), ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", stdout, "pipe"],
+  });
+  closeSync(stdout);
+  expect(run).toMatchObject({ status: 2, stderr: expect.stringMatching(message) });
+  expect(run.stderr.trimEnd().split("\n")).toHaveLength(1);
 });
 
 test("an unknown command", () => {

@@ -179,7 +179,32 @@ test("a guest that doesn't end is hung, with a report and exit code 1", () => {
   expect(stdout).toContain("emulated: the guest hung");
 });
 
-test("an interrupted run says so, ends with 130 and writes nothing", async () => {
+test("limits on cycles can be set by flags, over the file", () => {
+  const cwd = scratch();
+  const limits = "machine: { max-cycles: 1000000, quiet-cycles: 70000000000 }\n";
+  writeFileSync(join(cwd, "c.yaml"), limits);
+  writeFileSync(join(cwd, "s.yaml"), `${limits}guests: [{ mode: native }]\ndisks: [{ name: d, size: 64K }]\n`);
+  const flags = ["--quiet", "--max-cycles", "2000000"];
+  for (const args of [
+    ["compare", "--config", "c.yaml", "--modes", "native"],
+    ["run", "--scenario", "s.yaml"],
+  ]) {
+    expect(yado([...args, ...flags], { cwd }).stdout).toContain("not at its end after 2,000,000 cycles (max-cycles)");
+  }
+  const attack = yado(["attack", "--modes", "emulated", "--target", "vmm", ...flags]);
+  expect(attack).toMatchObject({ status: 1, stdout: expect.stringContaining("2,000,000 cycles (max-cycles)") });
+});
+
+test("JSON may go to a device, and to standard output by its name", () => {
+  const args = ["compare", "--quiet", "--modes", "native", "--size", "64K", "--no-caches"];
+  expect(yado([...args, "--json", "/dev/null"])).toMatchObject({ status: 0, stderr: "" });
+  expect(JSON.parse(yado([...args, "--json", "/dev/stdout"]).stdout).schema).toBe("yado.compare/1");
+});
+
+test.each([
+  ["SIGINT", 130, "interrupted"],
+  ["SIGTERM", 143, "terminated"],
+] as const)("a run that %s ends says so, with %i, and writes nothing", async (signal, expected, word) => {
   const cwd = scratch();
   const args = ["compare", "--modes", "native", "--size", "64M", "--json", "out.json"];
   const run = spawn(process.execPath, [join(ROOT, "bin/yado.mjs"), ...args], {
@@ -189,12 +214,12 @@ test("an interrupted run says so, ends with 130 and writes nothing", async () =>
   let said = "";
   run.stderr.on("data", (text) => {
     said += text;
-    if (said === "native: 0 of 64 MiB\n") run.kill("SIGINT");
+    if (said === "native: 0 of 64 MiB\n") run.kill(signal);
   });
   const [status] = await once(run, "close");
   expect({ status, said }).toEqual({
-    status: 130,
-    said: expect.stringContaining("yado: interrupted; nothing was written\n"),
+    status: expected,
+    said: expect.stringContaining(`yado: ${word}; nothing was written\n`),
   });
   expect(readdirSync(cwd)).toEqual([]);
 });

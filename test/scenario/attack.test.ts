@@ -62,6 +62,16 @@ test("the report says whose bytes changed, or which check stopped it", async () 
   expect(text).toContain("assigned-service let the attack on vmm through");
 });
 
+test("a guest that makes no attack shows nothing, and that is a failure", async () => {
+  const options = { kernel: compareOptions.kernel, modes: ["emulated" as const], memory: 0x400_0000, machine: {} };
+  const report = await attack({ ...options, targets: ["vmm", "guest"] }, { run: fakeRunner(), version: "0" });
+  expect(report.cases.map(({ verdict }) => verdict)).toEqual(["none", "none"]);
+  expect(withstood(report)).toBe(false);
+  const text = attackText(report, { width: 160 });
+  expect(text).toContain("No attack on vmm and guest was made under emulated: this shows nothing about the mode.");
+  expect(text).not.toContain("kept every forged address");
+});
+
 test("native has nobody to attack", async () => {
   await expect(run(["native"])).rejects.toThrow("no mode with a VMM");
 });

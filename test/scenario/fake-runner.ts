@@ -18,6 +18,12 @@ export interface FakeOptions {
   readonly checksum?: Readonly<Record<string, string>>;
   readonly stop?: Readonly<Record<string, StopReason>>;
   readonly errors?: Readonly<Record<string, number>>;
+  /** Modes that moved nothing. */
+  readonly idle?: readonly string[];
+  /** By mode: where a raw device's writes went. */
+  readonly landed?: Readonly<Record<string, GuestResult["landed"]>>;
+  /** By mode: the disk afterwards. */
+  readonly disk?: Readonly<Record<string, Uint8Array>>;
 }
 
 const VMM_CYCLES: Readonly<Record<string, number>> = {
@@ -80,6 +86,7 @@ async function fakeGuest(
   const sum = fake.checksum?.[guest.mode] ?? (await checksum("crc32c", image));
   const counters = fakeCounters(guest.mode, operations);
   const stop = fake.stop?.[guest.mode] ?? ({ kind: "shutdown", code: 0 } as const);
+  const idle = fake.idle?.includes(guest.mode) ?? false;
   const seconds = counters.cycles / FREQUENCY;
   return {
     name: guest.name ?? `guest${index}`,
@@ -89,11 +96,11 @@ async function fakeGuest(
     result: { workload: option(guest, "workload"), errors: String(fake.errors?.[guest.mode] ?? 0) },
     attacks: [],
     counters,
-    bytes,
-    operations,
-    checksum: sum,
+    bytes: idle ? 0 : bytes,
+    operations: idle ? 0 : operations,
+    checksum: idle ? undefined : sum,
     throughputMBps: bytes / 1e6 / seconds,
-    landed: [],
+    landed: fake.landed?.[guest.mode] ?? [],
   };
 }
 
@@ -113,7 +120,9 @@ export function fakeRunner(fake: FakeOptions = {}): Runner {
       memoryMap: [],
       damage: [],
       faults: [],
-      disks: config.keepDisks ? disks?.map((disk) => disk.image ?? new Uint8Array(disk.size)) : undefined,
+      disks: config.keepDisks
+        ? disks?.map((disk) => fake.disk?.[config.guests[0].mode] ?? disk.image ?? new Uint8Array(disk.size))
+        : undefined,
       resolved: { ...rest, iotlb: rest.iotlb ?? { entries: 64, ways: 64 } },
     };
   };

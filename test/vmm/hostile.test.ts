@@ -41,14 +41,62 @@ test.each([
 
 test("a crash names the exception that came first, not the missing handler's", () => {
   const { guests } = outcome(elfOf(addi(T0, 0, 1), 0));
-  const what = "exception 2 without a trap handler";
+  const what = "illegal instruction without a trap handler";
   expect(guests[0].stop).toEqual({ kind: "crash", what, pc: 0x8020_0004, address: 0 });
 });
 
 test("a guest that loops is called hung, and so is one that waits for what never comes", () => {
-  expect(outcome(elfOf(LOOP)).guests[0].stop).toEqual({ kind: "hang" });
+  const [looping] = outcome(elfOf(LOOP)).guests;
+  expect(looping.stop).toEqual({ kind: "hang", limit: "max-cycles", cycles: 20_000_000 });
   const waiting = outcome(elfOf(WFI, LOOP), { maxCycles: 1e12 });
   expect(waiting.guests[0].stop).toEqual({ kind: "hang" });
+});
+
+test.each(["native", "emulated"] as const)("%s: a guest that makes no progress is ended before max-cycles", (mode) => {
+  const quietCycles = 4_000_000;
+  const guests = [{ kernel: elfOf(LOOP), bootargs: "", mode, ram: 16 * MIB }];
+  const result = outcome(elfOf(LOOP), { guests, maxCycles: 1e12, quietCycles });
+  const [{ stop, counters }] = result.guests;
+  expect(stop).toEqual({ kind: "hang", limit: "quiet-cycles", cycles: quietCycles });
+  expect(counters.cycles).toBeGreaterThanOrEqual(quietCycles);
+  expect(counters.cycles).toBeLessThan(1.1 * quietCycles);
+  const { guest, exit, vmm, idle } = counters.cyclesBy;
+  expect(guest + exit + vmm + idle + counters.elsewhere).toBe(counters.cycles);
+  expect(result.cycles).toBe(outcome(elfOf(LOOP), { guests, maxCycles: 1e12, quietCycles }).cycles);
+});
+
+test("output, calls and DMA are progress: max-cycles ends a guest that goes on with them", () => {
+  const calling = elfOf(addi(A7, 0, 0x10), ECALL, 0xffdf_f06f); // jal zero, -4: back to the ecall
+  for (const mode of ["native", "emulated"] as const) {
+    const guests = [{ kernel: calling, bootargs: "", mode, ram: 16 * MIB }];
+    expect(outcome(calling, { guests, quietCycles: 1_000_000 }).guests[0].stop).toMatchObject({ limit: "max-cycles" });
+  }
+  const bootargs = "workload=seqread driver=nvme hash=none";
+  const working = [{ kernel: probe, bootargs, mode: "assigned" as const, ram: 16 * MIB }];
+  expect(outcome(probe, { guests: working, maxCycles: 1e9, quietCycles: 3_000_000 }).guests[0].stop.kind).toBe(
+    "shutdown",
+  );
+});
+
+test("a quiet guest ends and the other goes on", () => {
+  const bootargs = "workload=seqread driver=nvme hash=none";
+  const { guests, cycles } = run({
+    guests: [
+      { name: "quiet", kernel: elfOf(LOOP), bootargs: "", mode: "emulated", ram: 16 * MIB },
+      { name: "busy", kernel: probe, bootargs, mode: "assigned", ram: 16 * MIB, disk: 1 },
+    ],
+    disks: [{ size: MIB }, { size: 4 * MIB }],
+    core: "flat",
+    timeSlice: 1_000_000,
+    maxCycles: 1e10,
+    quietCycles: 5_000_000,
+  });
+  expect(guests.map(({ stop }) => stop)).toEqual([
+    { kind: "hang", limit: "quiet-cycles", cycles: 5_000_000 },
+    { kind: "shutdown", code: 0 },
+  ]);
+  expect(guests[0].counters.cycles).toBeLessThan(cycles);
+  expect(guests[1].bytes).toBe(4 * MIB);
 });
 
 test("one guest's crash leaves the other running", () => {
@@ -97,6 +145,16 @@ test("a guest that stops in the middle of a register access leaves nothing behin
     maxCycles: 1e8,
   });
   expect(guests.map(({ stop }) => stop)).toEqual([0, 0, 0].map((code) => ({ kind: "shutdown", code })));
+});
+
+test("the serial line's interrupts are injected too, but none that the disk raised", () => {
+  const plicPriority = [lui(T0, 0xc000), addi(T0, T0, 4 * 10), addi(T1, 0, 1), store(RV64.word, T1, T0)];
+  const plicEnable = [lui(T0, 0xc002), addi(T0, T0, 0x80), addi(T1, 0, 1 << 10), store(RV64.word, T1, T0)];
+  const transmitterEmpty = [lui(T0, 0x10000), addi(T0, T0, 1), addi(T1, 0, 2), store(0, T1, T0)];
+  const finish = [lui(T0, 0x100), lui(T1, 0x5), addi(T1, T1, 0x555), store(RV64.word, T1, T0), LOOP];
+  const [guest] = outcome(elfOf(...plicPriority, ...plicEnable, ...transmitterEmpty, ...finish)).guests;
+  expect(guest.stop).toEqual({ kind: "shutdown", code: 0 });
+  expect(guest.counters.interrupts).toEqual({ raised: 0, injected: 1 });
 });
 
 test("SBI calls with senseless arguments are answered", () => {

@@ -1,5 +1,6 @@
 // Exceptions that hedeleg leaves to HS-mode. Those that a bare machine would hand to S-mode go back to the guest.
 import { Cause } from "../../../assembly/isa/cause.js";
+import { exceptionName } from "../../platform/trap-names.js";
 import type { ExitGuest } from "./handler.js";
 import type { ExitRecord } from "./record.js";
 
@@ -23,7 +24,7 @@ export function exception(guest: ExitGuest, exit: ExitRecord): void {
   guest.count("exception");
   guest.charge("vmm", guest.costs.exception);
   if (REFLECTED.has(exit.code)) guest.inject(exit.code as Cause, exit.tval);
-  else guest.crash(`exception ${exit.code}, which no guest can cause`);
+  else guest.crash(`${exceptionName(exit.code)}, which no guest can cause`);
 }
 
 /** An ECALL from S-mode proper: no guest runs there. */
