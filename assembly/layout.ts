@@ -116,8 +116,12 @@ export const SHADOW_END = HANDLERS + 0x1000;
 export const STATIC = SHADOW_END; // 0xa000
 export const STATIC_END = STATIC + 0x6000;
 
+/** u8 a CSR number: enum Trait (assembly/csr/file.ts). */
+export const CSR_TRAITS = STATIC_END; // 0x10000
+export const CSR_TRAITS_END = CSR_TRAITS + 4096;
+
 /** Rooms whose inside belongs to assembly/mmu, assembly/timing and assembly/hub. */
-export const MMU = STATIC_END; // 0x10000
+export const MMU = CSR_TRAITS_END;
 export const MMU_END = MMU + 0x10_0000;
 export const TIMING = MMU_END;
 export const TIMING_END = TIMING + 0x8_0000;

@@ -2,35 +2,12 @@
 import { Csr } from "../isa/csr";
 import { Mode } from "../isa/privilege";
 import { ENVCFG_STCE, Hstatus, Status, csr, mode, virt } from "../hart/state";
+import { Trait, traits } from "./traits";
 
 export const enum Verdict {
   Allowed = 0,
   Illegal = 1,
   Virtual = 2,
-}
-
-/** Whether this hart implements CSR `n` (numbers as after `swap`). */
-export function implemented(n: i32): bool {
-  switch (n) {
-    case Csr.sstatus: case Csr.sie: case Csr.stvec: case Csr.scounteren: case Csr.senvcfg: case Csr.sscratch:
-    case Csr.sepc: case Csr.scause: case Csr.stval: case Csr.sip: case Csr.stimecmp: case Csr.satp:
-    case Csr.vsstatus: case Csr.vsie: case Csr.vstvec: case Csr.vsscratch: case Csr.vsepc: case Csr.vscause:
-    case Csr.vstval: case Csr.vsip: case Csr.vstimecmp: case Csr.vsatp:
-    case Csr.mstatus: case Csr.misa: case Csr.medeleg: case Csr.mideleg: case Csr.mie: case Csr.mtvec:
-    case Csr.mcounteren: case Csr.menvcfg: case Csr.mcountinhibit: case Csr.mscratch: case Csr.mepc: case Csr.mcause:
-    case Csr.mtval: case Csr.mip: case Csr.mtinst: case Csr.mtval2:
-    case Csr.hstatus: case Csr.hedeleg: case Csr.hideleg: case Csr.hie: case Csr.htimedelta: case Csr.hcounteren:
-    case Csr.hgeie: case Csr.henvcfg: case Csr.htval: case Csr.hip: case Csr.hvip: case Csr.htinst: case Csr.hgatp:
-    case Csr.hgeip: case Csr.mvendorid: case Csr.marchid: case Csr.mimpid: case Csr.mhartid: case Csr.mconfigptr:
-    case Csr.mcycle: case Csr.minstret:
-      return true;
-  }
-  if (n >= Csr.cycle && n <= Csr.cycle + 31) return true; // cycle, time, instret, hpmcounter3…31
-  if (n >= 0xb03 && n <= 0xb1f) return true; // mhpmcounter3…31
-  if (n >= 0x323 && n <= 0x33f) return true; // mhpmevent3…31
-  if (n >= Csr.pmpcfg0 && n <= Csr.pmpcfg0 + 15) return !(n & 1); // no PMP entries: read-only zero
-  if (n >= Csr.pmpaddr0 && n <= Csr.pmpaddr0 + 63) return true;
-  return n >= Csr.tselect && n <= Csr.tselect + 3; // no triggers: read-only zero
 }
 
 /** With V = 1 a supervisor CSR's number means its virtual-supervisor twin. */
@@ -55,7 +32,7 @@ function counterVerdict(bit: u64): u32 {
 
 /** What an access to CSR `n`, as encoded, by the current mode comes to. */
 export function verdict(n: i32, write: bool): u32 {
-  if (!implemented(n)) return Verdict.Illegal;
+  if (!(traits(n) & Trait.Implemented)) return Verdict.Illegal;
   if (write && n >> 10 == 3) return Verdict.Illegal;
   const m = mode();
   if (m == Mode.M) return Verdict.Allowed;

@@ -3,6 +3,7 @@ import { Csr } from "../isa/csr";
 import { ALWAYS_DELEGATED, S_INTERRUPTS, VS_INTERRUPTS, pending, time } from "../hart/interrupts";
 import { ENVCFG_ADUE, ENVCFG_STCE, HSTATUS_VSXL, STATUS_GVA, STATUS_MPV, STATUS_XL, Status, csr, setCsr } from "../hart/state";
 import { HART_CYCLES, HART_INSTRET } from "../layout";
+import { Trait, resetTraits, traits } from "./traits";
 
 /** sstatus and vsstatus: the fields that S-mode sees and may write. */
 const SSTATUS: u64 = Status.SIE | Status.SPIE | Status.SPP | Status.SUM | Status.MXR;
@@ -19,6 +20,7 @@ const STIP: u64 = 32;
 const MISA: u64 = 0x8000_0000_0014_1185;
 
 export function resetCsrs(): void {
+  resetTraits();
   setCsr(Csr.mstatus, STATUS_XL);
   setCsr(Csr.vsstatus, SSTATUS_UXL);
   setCsr(Csr.hstatus, HSTATUS_VSXL);
@@ -28,6 +30,7 @@ export function resetCsrs(): void {
 
 /** The value of CSR `n`: no check, no side effect. */
 export function readCsr(n: u32): u64 {
+  if (traits(n) & Trait.PlainRead) return csr(n);
   switch (n) {
     case Csr.sstatus: return (csr(Csr.mstatus) & SSTATUS) | SSTATUS_UXL;
     case Csr.sie: return csr(Csr.mie) & csr(Csr.mideleg) & S_INTERRUPTS;
@@ -45,7 +48,7 @@ export function readCsr(n: u32): u64 {
     case Csr.minstret:
     case Csr.instret: return load<u64>(HART_INSTRET) + csr(Csr.minstret);
     case Csr.time: return time();
-    default: return csr(n);
+    default: return unreachable();
   }
 }
 
@@ -66,6 +69,10 @@ function writeAtp(n: u32, value: u64): bool {
 
 /** Writes what `n` keeps of `value`; true when privilege, translation or interrupts may be affected. */
 export function writeCsr(n: u32, value: u64): bool {
+  if (traits(n) & Trait.PlainWrite) {
+    setCsr(n, value);
+    return false;
+  }
   switch (n) {
     case Csr.sstatus:
       setCsr(Csr.mstatus, merge(csr(Csr.mstatus), value, SSTATUS));
@@ -167,10 +174,6 @@ export function writeCsr(n: u32, value: u64): bool {
     case Csr.minstret:
       // the write takes the place of the instruction's own increment
       setCsr(n, value - load<u64>(HART_INSTRET) - 1);
-      return false;
-    case Csr.sscratch: case Csr.scause: case Csr.stval: case Csr.vsscratch: case Csr.vscause: case Csr.vstval:
-    case Csr.mscratch: case Csr.mcause: case Csr.mtval: case Csr.mtinst: case Csr.mtval2: case Csr.htval: case Csr.htinst:
-      setCsr(n, value);
       return false;
     default:
       return false; // read-only zero: PMP, triggers, hpm, misa, hgeie, mcountinhibit
