@@ -40,7 +40,8 @@ Examples:
   yado attack --modes assigned,assigned-service --target vmm
   yado attack --modes assigned-raw --json attack.json
 
-Exit code: 0 when every mode that checks addresses kept the attack out; 1 when one didn't; 2 for input that can't be used.`;
+Exit code: 0 when every mode that checks addresses kept the attack out; 1 when one didn't, or a guest made no
+attack; 2 for input that can't be used.`;
 
 export function attackCommand(): Command {
   const command = new Command("attack")
@@ -86,7 +87,7 @@ async function action(options: Options): Promise<void> {
         version,
         observer: {
           started: (name) => progress.start(name, 0),
-          finished: (name, verdict) => progress.finish(name, verdict),
+          finished: (name, verdict) => progress.finish(name, verdict === "none" ? "no attack" : verdict),
         },
       },
     ),

@@ -115,7 +115,7 @@ export const limitOptions = () => [
   ),
   new Option(
     "--quiet-cycles <n>",
-    "cycles without DMA, output or call after which a guest is called hung (default: 3000000000)",
+    "cycles without DMA, output, call or wait after which a guest is called hung (default: 3000000000)",
   ).argParser(countOption("--quiet-cycles")),
 ];
 

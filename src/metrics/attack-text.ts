@@ -62,7 +62,7 @@ export function particulars(one: AttackCase): string[] {
     one.stop.kind === "crash"
       ? [`the attacker crashed: ${one.stop.what}`]
       : one.stop.kind === "hang"
-        ? [`the attacker: ${whyHung(one.stop)}`]
+        ? [`the attacker ${whyHung(one.stop)}`]
         : one.operations.length === 0
           ? ["the attacker ended before it attacked"]
           : one.deviceAlive || one.verdict === "none"

@@ -197,7 +197,7 @@ function failures(modes: readonly GuestReport[]): string[] {
 export function whyStopped({ stop, status, errors, console }: GuestReport): string {
   if (stop.kind === "crash")
     return `the guest crashed: ${stop.what} at pc ${hex(stop.pc)}, address ${hex(stop.address)}`;
-  if (stop.kind === "hang") return whyHung(stop);
+  if (stop.kind === "hang") return `the guest ${whyHung(stop)}`;
   if (status === "io-errors") return `the guest finished, but ${grouped(errors)} of its requests ended in an error`;
   const said = console.trimEnd().split("\n").at(-1)?.trim();
   const last = said ? `; its last words were "${printable(said)}"` : "";
@@ -206,11 +206,11 @@ export function whyStopped({ stop, status, errors, console }: GuestReport): stri
     : `the guest shut down with code ${stop.code}${last}`;
 }
 
-/** The limit that ended a guest, and its value. */
+/** The limit that ended a guest, and its value; the guest is the sentence's subject. */
 export function whyHung({ limit, cycles = 0 }: Extract<StopReason, { kind: "hang" }>): string {
-  if (limit === "quiet-cycles") return `the guest hung: no progress for ${grouped(cycles)} cycles (quiet-cycles)`;
-  if (limit === "max-cycles") return `the guest hung: not at its end after ${grouped(cycles)} cycles (max-cycles)`;
-  return "the guest hung: it waits for what can never happen";
+  if (limit === "quiet-cycles") return `hung: no progress for ${grouped(cycles)} cycles (quiet-cycles)`;
+  if (limit === "max-cycles") return `hung: not at its end after ${grouped(cycles)} cycles (max-cycles)`;
+  return "hung: it waits for what can never happen";
 }
 
 /** assigned-raw: whose memory the device's writes hit. */

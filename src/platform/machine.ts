@@ -80,6 +80,8 @@ export class Machine {
 
   /** Accesses of the hart to devices, refused ones included. */
   mmioAccesses = 0;
+  /** WFIs that no supervisor took. */
+  waits = 0;
 
   private readonly access: Record<Reach, { read: number; write: number }>;
   private stopped: StopReason | undefined;
@@ -284,7 +286,10 @@ export class Machine {
         return;
       case Exit.WaitForInterrupt:
         if (this.supervisor?.takesWaits) this.supervisor.handle(exit);
-        else this.wait();
+        else {
+          this.waits++;
+          this.wait();
+        }
         return;
       default:
         if (this.supervisor) this.supervisor.handle(exit);

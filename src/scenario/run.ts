@@ -142,7 +142,7 @@ class Run {
     const { bytesRead, bytesWritten } = this.disks[this.config.guests[index].disk].traffic.now();
     const dma = bytesRead + bytesWritten;
     const vm = hosted?.vmm.guests[index];
-    if (!vm) return dma + machine.console.written + (firmware?.calls ?? 0);
+    if (!vm) return dma + machine.console.written + machine.waits + (firmware?.calls ?? 0);
     let exits = 0;
     for (const [reason, count] of vm.account.exits) if (!INTERRUPTS.includes(reason)) exits += count;
     return dma + vm.console.written + exits;

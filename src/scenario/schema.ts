@@ -55,7 +55,7 @@ export const machineSchema = z
       .optional(),
     "time-slice": count("cycles that a guest runs before another gets the hart").optional(),
     "max-cycles": count("cycles after which a run is called hung").optional(),
-    "quiet-cycles": count("cycles without DMA, output or call after which a guest is called hung").optional(),
+    "quiet-cycles": count("cycles without DMA, output, call or wait after which a guest is called hung").optional(),
     chunk: size("pieces in which memory is handed to guests").optional(),
     "vmm-memory": size("the VMM's own memory").optional(),
   })

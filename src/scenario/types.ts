@@ -57,7 +57,7 @@ export interface RunConfig {
   readonly maxCycles?: number;
   /**
    * Cycles without progress after which a guest is called hung. Default 3,000,000,000 (2 s). Progress is any byte of DMA
-   * of its disk, any console output, and any exit that is no interrupt; natively any SBI call instead of exits.
+   * of its disk, any console output, and any exit that is no interrupt; natively any SBI call or WFI instead of exits.
    */
   readonly quietCycles?: number;
   /**

@@ -114,7 +114,7 @@ test("values of a sweep are pointed at in the file", () => {
   ]) {
     const files = sweep(parameter, values);
     expect(refused(["compare", "--config", "c"], files)).toContain(`sweep.values[1]: ${problem}`);
-    expect(refused(["run", "--scenario", "s"], files)).toMatch(/: s:4:1\d: sweep\.values\[1\]: /);
+    expect(refused(["run", "--scenario", "s"], files)).toMatch(/: s:4:\d+: sweep\.values\[1\]: /);
   }
 });
 

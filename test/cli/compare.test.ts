@@ -79,7 +79,7 @@ test("assigned-raw: a wrong checksum is shown, with whose memory was hit, and is
   const { status, stdout } = yado(["compare", "--modes", "native,assigned-raw", ...SMALL]);
   expect(status).toBe(0);
   expect(stdout).toContain("wrong checksum");
-  expect(stdout).toMatch(/Under assigned-raw the device wrote .* to the memory of/);
+  expect(stdout).toMatch(/Under assigned-raw the device wrote .* of the memory of/);
 });
 
 test("--json - prints JSON and nothing else", () => {

@@ -103,7 +103,7 @@ test("assigned-raw: the data land in the VMM's memory, and the checksum is wrong
   const raw = runOne("assigned-raw", {}, { allowRaw: true });
   expect(raw.guest.checksum).not.toBe(await checksum("crc32c", image));
   expect(raw.guest.landed.filter(({ intended }) => !intended)).toEqual([
-    { start: 0x8040_0000, bytes: MIB, owner: "vmm", what: "code and data", intended: false },
+    { start: 0x8040_0000, bytes: MIB, pages: 128, owner: "vmm", what: "code and data", intended: false },
   ]);
   expect(raw.damage).toHaveLength(1);
   expect(raw.damage[0]).toMatchObject({ owner: "vmm", what: "code and data" });
