@@ -501,6 +501,28 @@ function execute(budget: i32): void {
         dp += RECORD;
         if (loaded<i64>(dp)) dp += RECORD;
         continue;
+      case Op.LdLdLd:
+        if (!loaded<i64>(dp)) {
+          left -= missedLoad(dp, Load.D);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        if (!loaded<i64>(dp)) continue;
+        dp += RECORD;
+        if (loaded<i64>(dp)) dp += RECORD;
+        continue;
+      case Op.LdLdLdLd:
+        if (!loaded<i64>(dp)) {
+          left -= missedLoad(dp, Load.D);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        if (!loaded<i64>(dp)) continue;
+        dp += RECORD;
+        if (!loaded<i64>(dp)) continue;
+        dp += RECORD;
+        if (loaded<i64>(dp)) dp += RECORD;
+        continue;
       case Op.SwSw:
         if (!stored<u32>(dp)) {
           left -= missedStore(dp, sizeof<u32>());
@@ -514,6 +536,28 @@ function execute(budget: i32): void {
           left -= missedStore(dp, sizeof<u64>());
           if (leave) return settle(dp, left);
         }
+        dp += RECORD;
+        if (stored<u64>(dp)) dp += RECORD;
+        continue;
+      case Op.SdSdSd:
+        if (!stored<u64>(dp)) {
+          left -= missedStore(dp, sizeof<u64>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        if (!stored<u64>(dp)) continue;
+        dp += RECORD;
+        if (stored<u64>(dp)) dp += RECORD;
+        continue;
+      case Op.SdSdSdSd:
+        if (!stored<u64>(dp)) {
+          left -= missedStore(dp, sizeof<u64>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        if (!stored<u64>(dp)) continue;
+        dp += RECORD;
+        if (!stored<u64>(dp)) continue;
         dp += RECORD;
         if (stored<u64>(dp)) dp += RECORD;
         continue;

@@ -26,8 +26,12 @@ function pair(first: i32, second: i32): i32 {
     case Op.Lbu: return second == Op.Addi ? Op.LbuAddi : Op.Next;
     case Op.Lw: return second == Op.Addi ? Op.LwAddi : second == Op.Lw ? Op.LwLw : Op.Next;
     case Op.Ld: return second == Op.Addi ? Op.LdAddi : second == Op.Ld ? Op.LdLd : Op.Next;
+    case Op.LdLd: return second == Op.Ld ? Op.LdLdLd : Op.Next;
+    case Op.LdLdLd: return second == Op.Ld ? Op.LdLdLdLd : Op.Next;
     case Op.Sw: return second == Op.Sw ? Op.SwSw : Op.Next;
     case Op.Sd: return second == Op.Sd ? Op.SdSd : Op.Next;
+    case Op.SdSd: return second == Op.Sd ? Op.SdSdSd : Op.Next;
+    case Op.SdSdSd: return second == Op.Sd ? Op.SdSdSdSd : Op.Next;
     case Op.Addi:
       switch (second) {
         case Op.Beq: return Op.AddiBeq;

@@ -101,8 +101,12 @@ export const enum Op {
   LdAddi,
   LwLw,
   LdLd,
+  LdLdLd,
+  LdLdLdLd,
   SwSw,
   SdSd,
+  SdSdSd,
+  SdSdSdSd,
 
   /** First of those that may trap, leave or see the whole state. */
   System,
