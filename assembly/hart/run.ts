@@ -102,14 +102,23 @@ function settleAt(pc: u64, left: i64): void {
   store<u64>(HART_INSTRET, startInstret + retired);
 }
 
-/** The same at the straight-line record `dp`, of which nothing counts yet. */
-function settle(dp: u32, left: i64): void {
-  const offset = <u32>load<u16>(dp, 12);
+/** The same before the straight-line record `dp`. */
+function settleBefore(dp: u32, left: i64): void {
   const before = <u32>load<u16>(dp, 14);
-  settleAt(pageAddress() + offset, left - spend(before >> 6) - (before & 63));
-  const insn = encodingAt(offset);
+  settleAt(pageAddress() + load<u16>(dp, 12), left - spend(before >> 6) - (before & 63));
+}
+
+/** Notes the encoding of the record `dp` for whoever takes its trap or exit. */
+function describe(dp: u32): void {
+  const insn = encodingAt(load<u16>(dp, 12));
   setInsn(insn);
   store<u32>(EXIT_INSN_LENGTH, insnLength(insn));
+}
+
+/** All that is to be known when the record `dp`, which isn't done, traps or leaves. */
+function settle(dp: u32, left: i64): void {
+  settleBefore(dp, left);
+  describe(dp);
 }
 
 /** After `system` stopped the interpreter: pc is as it left it, and the clock stands before the instruction. */
@@ -118,7 +127,7 @@ function settleSystem(dp: u32): void {
   if (leave == Leave.Changed) {
     cycles += classCycles(op(dp));
     store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
-  }
+  } else describe(dp);
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + cycles);
 }
 
@@ -582,7 +591,7 @@ function execute(budget: i32): void {
       }
       default: {
         clearPenalty();
-        settle(dp, left);
+        settleBefore(dp, left);
         system(dp);
         if (leave) return settleSystem(dp);
         left -= spend(penalty);

@@ -1,5 +1,5 @@
 // Instructions that may trap, leave or see the whole state: SYSTEM, fences, A, HLV and HSV. HART_PC, HART_CYCLES and HART_INSTRET are
-// exact when `system` is called, and `trapInsn` holds the encoding.
+// exact when `system` is called. All but C.EBREAK are 4 bytes long.
 import { Verdict, swap, verdict } from "../csr/access";
 import { readCsr, writeCsr } from "../csr/file";
 import { amo } from "../insn/a";
@@ -10,28 +10,31 @@ import { Cost } from "../isa/cost";
 import { Csr } from "../isa/csr";
 import { Exit } from "../isa/exit";
 import { Mode } from "../isa/privilege";
-import { EXIT_PENDING, EXIT_REASON, HART_CYCLES, HART_INSTRET, HART_PC, HART_RESERVATION } from "../layout";
+import { EXIT_PENDING, EXIT_REASON, HART_CYCLES, HART_INSTRET, HART_PC, HART_RESERVATION, X_REGS } from "../layout";
 import { dropFilters } from "../mmu/filter";
 import { tlbFlushStage1, tlbFlushStage2 } from "../mmu/tlb";
 import { guestMode, physical } from "../mmu/translate";
 import { Walk } from "../mmu/walk";
 import { cost } from "../timing/caches";
-import { forgetStale } from "./code";
+import { encodingAt, forgetStale } from "./code";
 import { pending } from "./interrupts";
 import { atomicAddress, guestLoad, guestStore } from "./memory";
-import { Hstatus, Leave, Status, charge, csr, insnLength, leave, mode, raise, setLeave, trapInsn, virt } from "./state";
+import { Hstatus, Leave, Status, charge, csr, leave, mode, raise, setLeave, virt } from "./state";
 import { mret, sret } from "./trap";
 
 function illegal(): void {
-  raise(Cause.IllegalInstruction, trapInsn);
+  raise(Cause.IllegalInstruction, encoding());
 }
 function virtualInstruction(): void {
-  raise(Cause.VirtualInstruction, trapInsn);
+  raise(Cause.VirtualInstruction, encoding());
+}
+function encoding(): u64 {
+  return encodingAt(<u32>load<u64>(HART_PC) & 0xfff);
 }
 
 /** The instruction is done and the next may run in another context. */
 function done(): void {
-  store<u64>(HART_PC, load<u64>(HART_PC) + insnLength(trapInsn));
+  store<u64>(HART_PC, load<u64>(HART_PC) + 4);
   setLeave(Leave.Changed);
 }
 
@@ -72,9 +75,9 @@ export function system(dp: u32): void {
     case Op.Csrrw: return csrAccess(dp, rs1(dp), what);
     case Op.Csrrs: return csrAccess(dp, rs1(dp), what);
     case Op.Csrrc: return csrAccess(dp, rs1(dp), what);
-    case Op.Csrrwi: return csrAccess(dp, (trapInsn >> 15) & 31, Op.Csrrw);
-    case Op.Csrrsi: return csrAccess(dp, (trapInsn >> 15) & 31, Op.Csrrs);
-    case Op.Csrrci: return csrAccess(dp, (trapInsn >> 15) & 31, Op.Csrrc);
+    case Op.Csrrwi: return csrAccess(dp, sourceNumber(dp), Op.Csrrw);
+    case Op.Csrrsi: return csrAccess(dp, sourceNumber(dp), Op.Csrrs);
+    case Op.Csrrci: return csrAccess(dp, sourceNumber(dp), Op.Csrrc);
     case Op.Illegal:
       return illegal();
     case Op.Lr:
@@ -90,10 +93,17 @@ export function system(dp: u32): void {
   }
 }
 
+/** Number of rs1, which is also the uimm of CSRRWI, CSRRSI and CSRRCI. */
+// @ts-ignore: decorator
+@inline
+function sourceNumber(dp: u32): u32 {
+  return (<u32>load<u16>(dp, 6) - <u32>X_REGS) >> 3;
+}
+
 /** "CSR Instructions": CSRRS and CSRRC with rs1 = x0 (uimm = 0) do not write. */
 function csrAccess(dp: u32, value: u64, what: i32): void {
   const n = <i32>imm(dp) & 0xfff;
-  const write = what == Op.Csrrw || ((trapInsn >> 15) & 31) != 0;
+  const write = what == Op.Csrrw || sourceNumber(dp) != 0;
   const v = verdict(n, write);
   if (v == Verdict.Illegal) return illegal();
   if (v == Verdict.Virtual) return virtualInstruction();
