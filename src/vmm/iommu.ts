@@ -1,26 +1,11 @@
 // RISC-V IOMMU Architecture Specification 1.0: "Guidelines for initialization", "Guidelines for invalidations",
 // "Device-Directory-Table", "In-memory queue interface". The hypervisor's side: registers by MMIO, tables in memory.
+import { IommuReg } from "../../assembly/isa/iommu.js";
 import { readU32, readU64, writeU32, writeU64 } from "./memory/words.js";
 import type { VmmServices } from "./types.js";
 
 /** Physical address of the IOMMU's registers on the board. */
 export const IOMMU_BASE = 0x0301_0000;
-
-const enum Reg {
-  capabilities = 0,
-  fctl = 8,
-  ddtp = 16,
-  cqb = 24,
-  cqh = 32,
-  cqt = 36,
-  fqb = 40,
-  fqh = 48,
-  fqt = 52,
-  cqcsr = 72,
-  fqcsr = 76,
-  ipsr = 84,
-  icvec = 760,
-}
 
 // capabilities
 const VERSION_1_0 = 0x10;
@@ -123,37 +108,37 @@ export class IommuDriver {
 
   /** Brings the IOMMU up: every device is shut out until it is bound. */
   start(): void {
-    const lo = this.read(Reg.capabilities);
+    const lo = this.read(IommuReg.capabilities);
     if ((lo & 0xff) !== VERSION_1_0) throw this.unfit(`capabilities.version is 0x${(lo & 0xff).toString(16)}`);
     if ((lo & CAP_SV39X4) === 0) throw this.unfit("no Sv39x4");
-    if ((this.read(Reg.fctl) & FCTL_BE) !== 0) throw this.unfit("big-endian");
+    if ((this.read(IommuReg.fctl) & FCTL_BE) !== 0) throw this.unfit("big-endian");
     if (this.interrupts) {
       if (((lo >>> CAP_IGS_SHIFT) & 3) === IGS_MSI) throw this.unfit("no wire-signaled interrupts");
-      this.write(Reg.fctl, FCTL_WSI);
-      this.write64(Reg.icvec, BigInt(VECTORS));
+      this.write(IommuReg.fctl, FCTL_WSI);
+      this.write64(IommuReg.icvec, BigInt(VECTORS));
     }
     this.contextBytes = lo & CAP_MSI_FLAT ? 64 : 32;
 
     this.commandQueue = this.vmm.allocate(COMMAND_BYTES << LOG2_COMMANDS, PAGE, "IOMMU command queue");
-    this.write64(Reg.cqb, queueBase(this.commandQueue, LOG2_COMMANDS));
-    this.write(Reg.cqt, 0);
-    this.write(Reg.cqcsr, QUEUE_ENABLE);
-    this.poll(Reg.cqcsr, QUEUE_ON, QUEUE_ON, "command queue");
+    this.write64(IommuReg.cqb, queueBase(this.commandQueue, LOG2_COMMANDS));
+    this.write(IommuReg.cqt, 0);
+    this.write(IommuReg.cqcsr, QUEUE_ENABLE);
+    this.poll(IommuReg.cqcsr, QUEUE_ON, QUEUE_ON, "command queue");
 
     this.faultQueue = this.vmm.allocate(FAULT_BYTES << LOG2_FAULTS, PAGE, "IOMMU fault queue");
-    this.write64(Reg.fqb, queueBase(this.faultQueue, LOG2_FAULTS));
-    this.write(Reg.fqh, 0);
-    this.write(Reg.fqcsr, this.faultControl());
-    this.poll(Reg.fqcsr, QUEUE_ON, QUEUE_ON, "fault queue");
+    this.write64(IommuReg.fqb, queueBase(this.faultQueue, LOG2_FAULTS));
+    this.write(IommuReg.fqh, 0);
+    this.write(IommuReg.fqcsr, this.faultControl());
+    this.poll(IommuReg.fqcsr, QUEUE_ON, QUEUE_ON, "fault queue");
 
     const leafBits = this.contextBytes === 64 ? 6 : 7;
     this.levels = this.width <= leafBits ? 1 : this.width <= leafBits + 9 ? 2 : 3;
     this.directory = this.vmm.allocate(PAGE, PAGE, "IOMMU device directory");
     const mode = this.levels + 1;
-    this.poll(Reg.ddtp, DDTP_BUSY, 0, "ddtp");
-    this.write64(Reg.ddtp, (BigInt(this.directory / PAGE) << BigInt(PPN_SHIFT)) | BigInt(mode));
-    this.poll(Reg.ddtp, DDTP_BUSY, 0, "ddtp");
-    if ((this.read(Reg.ddtp) & 0xf) !== mode) throw this.unfit(`no ${this.levels}LVL directory`);
+    this.poll(IommuReg.ddtp, DDTP_BUSY, 0, "ddtp");
+    this.write64(IommuReg.ddtp, (BigInt(this.directory / PAGE) << BigInt(PPN_SHIFT)) | BigInt(mode));
+    this.poll(IommuReg.ddtp, DDTP_BUSY, 0, "ddtp");
+    if ((this.read(IommuReg.ddtp) & 0xf) !== mode) throw this.unfit(`no ${this.levels}LVL directory`);
     this.commit([iodirInvalDdt(), iotinvalVma(), iotinvalGvma()]);
   }
 
@@ -184,16 +169,16 @@ export class IommuDriver {
   faults(): IommuFault[] {
     const records: IommuFault[] = [];
     const mask = (1 << LOG2_FAULTS) - 1;
-    const tail = this.read(Reg.fqt) & mask;
-    let head = this.read(Reg.fqh) & mask;
+    const tail = this.read(IommuReg.fqt) & mask;
+    let head = this.read(IommuReg.fqh) & mask;
     for (; head !== tail; head = (head + 1) & mask) records.push(this.record(this.faultQueue + head * FAULT_BYTES));
-    if (records.length > 0) this.write(Reg.fqh, head);
-    const status = this.read(Reg.fqcsr);
+    if (records.length > 0) this.write(IommuReg.fqh, head);
+    const status = this.read(IommuReg.fqcsr);
     if ((status & FAULT_QUEUE_OVERFLOW) !== 0) this.counters.overflows++;
     if ((status & (FAULT_QUEUE_OVERFLOW | QUEUE_MEMORY_FAULT)) !== 0) {
-      this.write(Reg.fqcsr, this.faultControl() | FAULT_QUEUE_OVERFLOW | QUEUE_MEMORY_FAULT);
+      this.write(IommuReg.fqcsr, this.faultControl() | FAULT_QUEUE_OVERFLOW | QUEUE_MEMORY_FAULT);
     }
-    this.write(Reg.ipsr, IPSR_FIP);
+    this.write(IommuReg.ipsr, IPSR_FIP);
     this.counters.faults += records.length;
     return records;
   }
@@ -259,8 +244,8 @@ export class IommuDriver {
       for (let i = 0; i < 4; i++) writeU32(this.vmm.core, at + i * 4, command[i]);
       this.commandTail = (this.commandTail + 1) & mask;
     }
-    this.write(Reg.cqt, this.commandTail);
-    this.poll(Reg.cqh, mask, this.commandTail, "IOFENCE.C");
+    this.write(IommuReg.cqt, this.commandTail);
+    this.poll(IommuReg.cqh, mask, this.commandTail, "IOFENCE.C");
     this.counters.commands += commands.length;
     this.counters.fences++;
     // The parameter covers the whole, so only what the register accesses haven't charged yet is left.
@@ -272,10 +257,10 @@ export class IommuDriver {
     return QUEUE_ENABLE | (this.interrupts ? QUEUE_INTERRUPT_ENABLE : 0);
   }
 
-  private poll(register: Reg, mask: number, value: number, what: string): void {
+  private poll(register: IommuReg, mask: number, value: number, what: string): void {
     for (let i = 0; i < MOST_POLLS; i++) {
       if ((this.read(register) & mask) === value) return;
-      const status = this.read(Reg.cqcsr);
+      const status = this.read(IommuReg.cqcsr);
       if ((status & (QUEUE_MEMORY_FAULT | COMMAND_TIMEOUT | COMMAND_ILLEGAL)) !== 0 && (status & QUEUE_BUSY) === 0) {
         throw this.unfit(`cqcsr is 0x${(status >>> 0).toString(16)} while waiting for ${what}`);
       }
@@ -287,16 +272,16 @@ export class IommuDriver {
     return new Error(`IOMMU at 0x${this.base.toString(16)}: ${why}`);
   }
 
-  private read(register: Reg): number {
+  private read(register: IommuReg): number {
     return this.vmm.mmioRead(this.base + register, 4);
   }
 
-  private write(register: Reg, value: number): void {
+  private write(register: IommuReg, value: number): void {
     this.vmm.mmioWrite(this.base + register, 4, value);
   }
 
   /** High half first: the low half of `ddtp` holds the mode that makes the rest count. */
-  private write64(register: Reg, value: bigint): void {
+  private write64(register: IommuReg, value: bigint): void {
     this.write(register + 4, Number(value >> 32n));
     this.write(register, Number(value & 0xffff_ffffn));
   }
