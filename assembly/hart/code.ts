@@ -2,7 +2,7 @@
 // stale, and its blocks are forgotten at the next FENCE.I (Zifencei: until then the hart may run either version).
 import { ramAddress } from "../bus/ram";
 import { STALE_END, codePage, dropAll, dropStale, stalePages } from "../bus/written";
-import { Cost } from "../isa/cost";
+import { Cost, MOST_TAKEN_CYCLES } from "../isa/cost";
 import { expand } from "../insn/c";
 import { classCycles, decode, endsBlock } from "../insn/decode";
 import { fuse } from "../insn/fuse";
@@ -22,8 +22,6 @@ const MAX_INSTRUCTIONS: u32 = 60;
 const MAX_CYCLES: u32 = 900;
 /** A target that is named by AUIPC must be closer than this to be written into a record. */
 const NEAR: i32 = 1 << 28;
-/** So that a tally holds whatever a taken branch costs. */
-const MAX_TAKEN_CYCLES: i32 = 1000;
 const MAX_BLOCK: u32 = BLOCK_HEADER + (2 * MAX_INSTRUCTIONS + 4) * RECORD;
 
 /** One-instruction block for an instruction that crosses into the next page: rebuilt each time, never linked. */
@@ -150,7 +148,7 @@ function build(block: u32, address: u32, place: u32, room: u32): u32 {
   let offset: u32 = 0;
   let instructions: u32 = 0;
   let cycles: u32 = 0;
-  const takenCycles = <u32>min(cost(Cost.BranchTaken), MAX_TAKEN_CYCLES);
+  const takenCycles = <u32>min(cost(Cost.BranchTaken), MOST_TAKEN_CYCLES);
   let last: i32 = Op.Next;
   // of an AUIPC just before: its record's rd, and the place that it names
   let named: u32 = 0;

@@ -1,7 +1,7 @@
 // "Reset": M-mode, V = 0, everything else zero.
 import { resetCsrs } from "../csr/file";
 import { Mode } from "../isa/privilege";
-import { CSRS, COUNTERS, COUNTERS_END, DMA_END, HART_END, HART_MODE, HART_MTIMECMP, HART_PC, HART_RESERVATION, HART_TIME_DIVIDER, L1I_PRESENT, L1I_PRESENT_END, RAM_SIZE, RAM_START, SHADOW_END, X_REGS } from "../layout";
+import { CSRS, COUNTERS, COUNTERS_END, DMA_END, HART_MODE, HART_MTIMECMP, HART_PC, HART_RESERVATION, HART_TIME_DIVIDER, L1I_PRESENT, L1I_PRESENT_END, RAM_SIZE, RAM_START, SHADOW_END, X_REGS } from "../layout";
 import { dropFilters } from "../mmu/filter";
 import { tlbReset } from "../mmu/tlb";
 import { resetCaches } from "../timing/caches";

@@ -1,5 +1,4 @@
 // What the hart's rooms share: access to registers and CSRs in memory, and the trap or exit under way.
-import { Csr } from "../isa/csr";
 import { CSRS, HART_MODE, HART_VIRT } from "../layout";
 
 // @ts-ignore: decorator
@@ -107,11 +106,4 @@ export function raise(cause: u64, tval: u64, gpa: u64 = 0, tinst: u64 = 0): void
 @inline
 export function insnLength(insn: u32): u32 {
   return (insn & 3) == 3 ? 4 : 2;
-}
-
-/** mstatus of the mode that sees V: sstatus or vsstatus. */
-// @ts-ignore: decorator
-@inline
-export function supervisorStatus(v: u32): u64 {
-  return v ? csr(Csr.vsstatus) : csr(Csr.mstatus);
 }

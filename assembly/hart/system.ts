@@ -72,9 +72,10 @@ export function system(dp: u32): void {
     case Op.HfenceVvma:
     case Op.HfenceGvma:
       return hfence(dp, what == Op.HfenceGvma);
-    case Op.Csrrw: return csrAccess(dp, rs1(dp), what);
-    case Op.Csrrs: return csrAccess(dp, rs1(dp), what);
-    case Op.Csrrc: return csrAccess(dp, rs1(dp), what);
+    case Op.Csrrw:
+    case Op.Csrrs:
+    case Op.Csrrc:
+      return csrAccess(dp, rs1(dp), what);
     case Op.Csrrwi: return csrAccess(dp, sourceNumber(dp), Op.Csrrw);
     case Op.Csrrsi: return csrAccess(dp, sourceNumber(dp), Op.Csrrs);
     case Op.Csrrci: return csrAccess(dp, sourceNumber(dp), Op.Csrrc);

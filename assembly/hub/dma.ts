@@ -9,10 +9,8 @@ import {
   DMA_FAULT_IOVA,
   DMA_HITS,
   DMA_MISSES,
-  HART_RESERVATION,
   RAM,
   RAM_SIZE,
-  RAM_START,
   STAGING,
   STAGING_END,
 } from "../layout";
@@ -82,7 +80,6 @@ function copy(address: u32, staging: u32, length: u32, kind: u32): void {
   if (kind == Access.Write) {
     memory.copy(address, staging, length);
     touchedRam(address, length);
-    breakReservation(<u64>(address - RAM) + <u64>RAM_START, length);
   } else memory.copy(staging, address, length);
 }
 
@@ -91,12 +88,4 @@ function copy(address: u32, staging: u32, length: u32, kind: u32): void {
 @inline
 function inRam(address: u32, length: u32): u32 {
   return min(length, <u32>load<u64>(RAM_SIZE) - (address - RAM));
-}
-
-/** A store-conditional must fail after a device wrote to its reservation. */
-// @ts-ignore: decorator
-@inline
-function breakReservation(pa: u64, length: u32): void {
-  const reservation = load<u64>(HART_RESERVATION);
-  if (reservation + 7 - pa < <u64>length + 7) store<u64>(HART_RESERVATION, 0xffff_ffff_ffff_ffff);
 }

@@ -1,5 +1,5 @@
 // One instruction to one record. Each extension decodes its own; none overlaps another.
-import { Cost } from "../isa/cost";
+import { Cost, MOST_INSTRUCTION_CYCLES } from "../isa/cost";
 import { cost } from "../timing/caches";
 import { decodeA } from "./a";
 import { decodeI } from "./i";
@@ -14,15 +14,12 @@ export function decode(dp: u32, insn: u32): void {
   record(dp, Op.Illegal, 0, 0, 0, 0);
 }
 
-/** So that the tally of a block holds whatever an instruction costs. */
-const MAX_CLASS_CYCLES: u32 = 2000;
-
 /**
  * Cycles of an instruction by its class, beyond what caches, walks and taken branches add: at least 1, so that time passes, and no
  * more than a tally holds.
  */
 export function classCycles(op: i32): u32 {
-  return min(max(1, classCost(op)), MAX_CLASS_CYCLES);
+  return min(max(1, classCost(op)), <u32>MOST_INSTRUCTION_CYCLES);
 }
 
 function classCost(op: i32): u32 {

@@ -30,4 +30,7 @@ export const enum Cost {
   /** A command of the IOMMU's queue. */
   IoCommand = 23,
 }
-export const COST_COUNT = 64;
+
+/** Most cycles that the tally of a block can hold for one instruction, and for a branch that is taken. */
+export const MOST_INSTRUCTION_CYCLES = 2000;
+export const MOST_TAKEN_CYCLES = 1000;

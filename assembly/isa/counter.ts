@@ -38,4 +38,3 @@ export const enum Counter {
   IoFaultsLost = 29,
   IoCommands = 30,
 }
-export const COUNTER_COUNT = 64;

@@ -21,7 +21,6 @@ export const enum Exit {
   /** Any other trap destined for the mode that the host plays. */
   Exception = 10,
 }
-export const EXIT_REASONS = 11;
 
 /** Bits of HART_HOST: the modes that the host (TypeScript) plays, so that traps to them become exits. */
 export const enum Host {

@@ -19,7 +19,6 @@ export const FILTERS_END: u32 = KEYS + CONTEXTS * 24;
 
 /** u32 addresses of the current context's tables, in memory so that the interpreter keeps them in no local. */
 const CURRENT: u32 = FILTERS_END;
-export const FILTERS_ROOM_END: u32 = CURRENT + 16;
 /** The context whose tables those are, and the next to be given away. */
 let current: u32 = 0;
 let next: u32 = 0;

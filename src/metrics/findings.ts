@@ -175,8 +175,7 @@ function diskAfter({ disk }: CompareReport): string[] {
     const foretold = expectedAfter === null ? "" : ", as the host had foretold";
     return [`Every mode left the same bytes on the disk (${first[1]})${foretold}.`];
   }
-  const judge = (Object.keys(after) as (keyof typeof MODES)[]).find((mode) => MODES[mode].safe) ?? first[0];
-  const reference = expectedAfter ?? after.native ?? after[judge];
+  const reference = expectedAfter ?? referenceDigest(after);
   const named = (wanted: boolean) => digests.filter(([, digest]) => (digest === reference) === wanted);
   const found = list(named(false).map(([mode, digest]) => `${mode} left ${digest}`));
   const right = list(named(true).map(([mode]) => mode));
@@ -185,6 +184,12 @@ function diskAfter({ disk }: CompareReport): string[] {
       ? `${right} left ${reference}`
       : `the host had foretold ${reference}${right ? `, as ${right} left it` : ""}`;
   return [`Not every disk is as it ought to be: ${found}, but ${than}.`];
+}
+
+/** The disk that judges the others where the host can't foretell it: native's, else the first safe mode's. */
+export function referenceDigest(after: Readonly<Record<string, string>>): string {
+  const modes = Object.keys(after) as (keyof typeof MODES)[];
+  return after.native ?? after[modes.find((mode) => MODES[mode].safe) ?? modes[0]];
 }
 
 function failures(modes: readonly GuestReport[]): string[] {

@@ -1,5 +1,5 @@
 // What everything costs: one place, each parameter with its unit and its source. A scenario may override any by name.
-import { Cost } from "../../assembly/isa/cost.js";
+import { Cost, MOST_INSTRUCTION_CYCLES, MOST_TAKEN_CYCLES } from "../../assembly/isa/cost.js";
 import { HART_TIME_DIVIDER } from "../../assembly/layout.js";
 import { TIMEBASE } from "./memory-map.js";
 import { UserError } from "./user-error.js";
@@ -13,28 +13,43 @@ interface Parameter {
   value: number | Record<VmmProfile, number>;
   unit: Unit;
   source: string;
+  /** What the hart's clock can count, where that is less than everything. */
+  least?: number;
+  most?: number;
 }
 
 const ASSUMED = "assumed";
 const IN_ORDER = "in-order core, assumed";
+/** Every instruction takes time, and the tally of a block must hold it. */
+const CLASS = { least: 1, most: MOST_INSTRUCTION_CYCLES };
 
 export const PARAMETERS = {
   "core-frequency": { value: 1.5e9, unit: "Hz", source: ASSUMED },
 
-  "instruction-alu": { value: 1, unit: "cycles", source: IN_ORDER },
-  "instruction-load": { value: 1, unit: "cycles", source: "hit in L1; in-order core, assumed" },
-  "instruction-store": { value: 1, unit: "cycles", source: "store buffer; in-order core, assumed" },
-  "branch-taken": { value: 1, unit: "cycles", source: `on top of the instruction; ${IN_ORDER}` },
-  "instruction-mul": { value: 3, unit: "cycles", source: IN_ORDER },
-  "instruction-div": { value: 20, unit: "cycles", source: IN_ORDER },
-  "instruction-fp-add": { value: 4, unit: "cycles", source: IN_ORDER },
-  "instruction-fp-div": { value: 20, unit: "cycles", source: IN_ORDER },
-  "instruction-csr": { value: 3, unit: "cycles", source: IN_ORDER },
-  "instruction-fence": { value: 10, unit: "cycles", source: IN_ORDER },
-  "instruction-amo": { value: 8, unit: "cycles", source: IN_ORDER },
+  "instruction-alu": { value: 1, unit: "cycles", source: IN_ORDER, ...CLASS },
+  "instruction-load": { value: 1, unit: "cycles", source: "hit in L1; in-order core, assumed", ...CLASS },
+  "instruction-store": { value: 1, unit: "cycles", source: "store buffer; in-order core, assumed", ...CLASS },
+  "branch-taken": {
+    value: 1,
+    unit: "cycles",
+    source: `on top of the instruction; ${IN_ORDER}`,
+    most: MOST_TAKEN_CYCLES,
+  },
+  "instruction-mul": { value: 3, unit: "cycles", source: IN_ORDER, ...CLASS },
+  "instruction-div": { value: 20, unit: "cycles", source: IN_ORDER, ...CLASS },
+  "instruction-fp-add": { value: 4, unit: "cycles", source: IN_ORDER, ...CLASS },
+  "instruction-fp-div": { value: 20, unit: "cycles", source: IN_ORDER, ...CLASS },
+  "instruction-csr": { value: 3, unit: "cycles", source: IN_ORDER, ...CLASS },
+  "instruction-fence": { value: 10, unit: "cycles", source: IN_ORDER, ...CLASS },
+  "instruction-amo": { value: 8, unit: "cycles", source: IN_ORDER, ...CLASS },
   "l2-hit": { value: 12, unit: "cycles", source: ASSUMED },
   memory: { value: 100, unit: "ns", source: "DRAM, assumed" },
-  "trap-entry": { value: 30, unit: "cycles", source: "trap inside the guest: pipeline flush and redirect, assumed" },
+  "trap-entry": {
+    value: 30,
+    unit: "cycles",
+    source: "trap inside the guest: pipeline flush and redirect, assumed",
+    least: 1,
+  },
   "trap-return": { value: 30, unit: "cycles", source: "as trap-entry, assumed" },
 
   "exit-entry": { value: 70, unit: "cycles", source: "VS→HS, hardware only: Arm X-Gene, Lim et al., NEVE, SOSP'17" },
@@ -184,7 +199,14 @@ export class Costs {
     if (!Number.isFinite(value) || value < 0) {
       throw new UserError(`${value} is no cost`, place, "Give a number of at least 0");
     }
-    const { unit } = PARAMETERS[name as CostName];
+    const { unit, least = 0, most = Infinity }: Parameter = PARAMETERS[name as CostName];
+    if (value < least || value > most) {
+      throw new UserError(
+        `${value} ${unit}`,
+        place,
+        most === Infinity ? `Give at least ${least}` : `Give a number from ${least} to ${most}`,
+      );
+    }
     if (value === 0 && NEVER_ZERO.includes(unit)) throw new UserError("is 0", place, "Give more than 0");
     if (unit === "count" && !Number.isInteger(value)) throw new UserError(`${value} of them`, place, "Give an integer");
     if (name === "core-frequency" && value % TIMEBASE !== 0) {

@@ -1,5 +1,6 @@
 // One guest program on one disk, once per attach mode.
 import { checksum } from "../metrics/checksum.js";
+import { referenceDigest } from "../metrics/findings.js";
 import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
 import { UserError } from "../platform/user-error.js";
 import type { AttachModeName } from "../vmm/types.js";
@@ -116,7 +117,7 @@ export async function compare(options: CompareOptions, services: CompareServices
   const reference = expected ?? referenceChecksum(results);
   const after = await diskDigests(modes, results);
   const expectedAfter = after && (await foretold(options));
-  const left = after && (expectedAfter ?? referenceDigest(modes, after));
+  const left = after && (expectedAfter ?? referenceDigest(after));
   const reports = results
     .map((result) => guestReport(result.guests[0], result.frequency, reference))
     .map((report) => (report.status === "ok" && after && after[report.mode] !== left ? withWrongData(report) : report));
@@ -155,13 +156,6 @@ async function foretold({ image, workload }: CompareOptions): Promise<string | n
   const disk = image.slice();
   disk.set(writtenPattern(covered(workload, image.length), workload.seed));
   return crc(disk);
-}
-
-function referenceDigest(
-  modes: readonly AttachModeName[],
-  after: Readonly<Record<string, string>>,
-): string | undefined {
-  return after.native ?? after[modes.find((mode) => MODES[mode].safe) ?? modes[0]];
 }
 
 async function diskDigests(

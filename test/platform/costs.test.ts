@@ -31,6 +31,15 @@ test("an unknown name is the user's mistake, and the nearest names are the remed
   expect(() => new Costs({ "core-frequency": 1_234_567_890 })).toThrow("multiple of 10000000 Hz");
 });
 
+test.each([
+  ["instruction-div", 2001, "Give a number from 1 to 2000"],
+  ["instruction-alu", 0, "Give a number from 1 to 2000"],
+  ["branch-taken", 1001, "Give a number from 0 to 1000"],
+  ["trap-entry", 0, "Give at least 1"],
+])("a cost that the hart's clock can't count is refused: %s = %d", (name, value, remedy) => {
+  expect(() => new Costs({ [name]: value }, "kernel", "costs")).toThrow(expect.objectContaining({ remedy }));
+});
+
 test("the core gets its own costs and cycles per tick", () => {
   const u32 = new Uint32Array(0x1000);
   const set = new Map<Cost, number>();
