@@ -33,11 +33,6 @@ export const HART_LINES = HART_RESERVATION + 8;
 export const HART_HOST = HART_LINES + 4;
 /** u64 mtimecmp of the ACLINT, in ticks of `time`. */
 export const HART_MTIMECMP = HART_HOST + 4;
-/** u32 cycles per tick of `time`. */
-export const HART_TIME_DIVIDER = HART_MTIMECMP + 8;
-export const HART_SPARE = HART_TIME_DIVIDER + 4;
-/** u64 size of RAM in bytes. */
-export const RAM_SIZE = HART_SPARE + 4;
 export const HART_END = 0x800;
 
 // ---- the exit record: why `run` returned
@@ -97,6 +92,17 @@ export const COUNTERS_END = COUNTERS + 64 * 8;
 export const COSTS = COUNTERS_END;
 export const COSTS_END = COSTS + 64 * 4;
 
+// ---- the machine, whatever hart runs
+/** u64 size of RAM in bytes. */
+export const RAM_SIZE = COSTS_END;
+/** u32 cycles per tick of `time`. */
+export const TIME_DIVIDER = RAM_SIZE + 8;
+/** u32 the hart whose state lies in X_REGS…EXIT_END and in CSRS. */
+export const HART_SELECTED = TIME_DIVIDER + 4;
+/** u64 `time` stands still beyond this cycle: harts that take turns must not see it go back. */
+export const TIME_LIMIT = HART_SELECTED + 4;
+export const MACHINE_END = 0x1000;
+
 // ---- CSR file, u64 each: CSRS + 8 * number
 export const CSRS = 0x1000;
 export const CSRS_END = CSRS + 4096 * 8;
@@ -122,10 +128,17 @@ export const CSR_TRAITS_END = CSR_TRAITS + 4096;
 
 /** Rooms whose inside belongs to assembly/mmu, assembly/timing and assembly/hub. */
 export const MMU = CSR_TRAITS_END;
-export const MMU_END = MMU + 0x10_0000;
+export const MMU_END = MMU + 0x40_0000;
 export const TIMING = MMU_END;
 export const TIMING_END = TIMING + 0x8_0000;
-export const HUB = TIMING_END;
+/** States of harts that aren't selected, 64 KiB each: assembly/hart/select.ts. */
+export const HARTS_MAX = 8;
+export const HARTS = TIMING_END;
+export const HARTS_END = HARTS + HARTS_MAX * 0x1_0000;
+/** Interrupt files of the IMSICs: assembly/aia. */
+export const AIA = HARTS_END;
+export const AIA_END = AIA + 0x4_0000;
+export const HUB = AIA_END;
 export const HUB_END = HUB + 0x8_0000;
 
 /** Where devices put bytes to be sent, and find bytes received, by DMA. */

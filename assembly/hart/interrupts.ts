@@ -2,7 +2,7 @@
 import { Interrupt } from "../isa/cause";
 import { Csr } from "../isa/csr";
 import { Mode } from "../isa/privilege";
-import { HART_CYCLES, HART_LINES, HART_MTIMECMP, HART_TIME_DIVIDER } from "../layout";
+import { HART_CYCLES, HART_LINES, HART_MTIMECMP, TIME_DIVIDER } from "../layout";
 import { ENVCFG_STCE, Status, csr, mode, virt } from "./state";
 
 const STIP: u64 = 1 << Interrupt.SupervisorTimer;
@@ -16,7 +16,7 @@ export const ALWAYS_DELEGATED: u64 = 0x1444;
 
 /** CSR `time`: the clock in ticks. */
 export function time(): u64 {
-  return load<u64>(HART_CYCLES) / load<u32>(HART_TIME_DIVIDER);
+  return load<u64>(HART_CYCLES) / load<u32>(TIME_DIVIDER);
 }
 
 /** Compares further off than this many ticks count as never: in cycles they would overflow. */
@@ -26,7 +26,7 @@ const NEVER: u64 = 1 << 48;
 // @ts-ignore: decorator
 @inline
 function due(compare: u64): bool {
-  return compare < NEVER && load<u64>(HART_CYCLES) >= compare * load<u32>(HART_TIME_DIVIDER);
+  return compare < NEVER && load<u64>(HART_CYCLES) >= compare * load<u32>(TIME_DIVIDER);
 }
 /** The same for a guest's time. */
 function guestDue(compare: u64): bool {
@@ -49,7 +49,7 @@ export function pending(): u64 {
 @inline
 function sooner(limit: u64, compare: u64): u64 {
   if (compare >= NEVER) return limit;
-  const at = compare * load<u32>(HART_TIME_DIVIDER);
+  const at = compare * load<u32>(TIME_DIVIDER);
   return at > load<u64>(HART_CYCLES) ? min(limit, at) : limit;
 }
 /** The earlier of `limit` and the cycle at which some timer becomes pending. */

@@ -1,24 +1,39 @@
 // "Reset": M-mode, V = 0, everything else zero.
 import { resetCsrs } from "../csr/file";
 import { Mode } from "../isa/privilege";
-import { CSRS, COUNTERS, COUNTERS_END, DMA_END, HART_MODE, HART_MTIMECMP, HART_PC, HART_RESERVATION, HART_TIME_DIVIDER, L1I_PRESENT, L1I_PRESENT_END, RAM_SIZE, RAM_START, SHADOW_END, X_REGS } from "../layout";
+import {
+  CSRS,
+  COUNTERS,
+  COUNTERS_END,
+  DMA_END,
+  HART_MODE,
+  HART_MTIMECMP,
+  HART_PC,
+  HART_RESERVATION,
+  L1I_PRESENT,
+  L1I_PRESENT_END,
+  RAM_START,
+  SHADOW_END,
+  TIME_DIVIDER,
+  TIME_LIMIT,
+  X_REGS,
+} from "../layout";
 import { dropFilters } from "../mmu/filter";
 import { tlbReset } from "../mmu/tlb";
 import { resetCaches } from "../timing/caches";
 import { resetCode } from "./code";
 
 export function resetHart(): void {
-  const ramSize = load<u64>(RAM_SIZE);
   memory.fill(X_REGS, 0, DMA_END - X_REGS);
   memory.fill(COUNTERS, 0, COUNTERS_END - COUNTERS);
   memory.fill(CSRS, 0, SHADOW_END - CSRS);
   memory.fill(L1I_PRESENT, 0, L1I_PRESENT_END - L1I_PRESENT);
-  store<u64>(RAM_SIZE, ramSize);
   store<u64>(HART_PC, RAM_START);
   store<u32>(HART_MODE, Mode.M);
   store<u64>(HART_RESERVATION, -1);
   store<u64>(HART_MTIMECMP, -1);
-  store<u32>(HART_TIME_DIVIDER, 150);
+  store<u32>(TIME_DIVIDER, 150);
+  store<u64>(TIME_LIMIT, -1);
   resetCsrs();
   resetCaches();
   resetCode();

@@ -1,6 +1,6 @@
 // What everything costs: one place, each parameter with its unit and its source. A scenario may override any by name.
 import { Cost, MOST_INSTRUCTION_CYCLES, MOST_TAKEN_CYCLES } from "../../assembly/isa/cost.js";
-import { HART_TIME_DIVIDER } from "../../assembly/layout.js";
+import { TIME_DIVIDER } from "../../assembly/layout.js";
 import { TIMEBASE } from "./memory-map.js";
 import { UserError } from "./user-error.js";
 
@@ -242,7 +242,7 @@ const IN_WASM: readonly (readonly [Cost, CostName])[] = [
 /** Tells the core its costs and its cycles per tick of `time`. */
 export function applyCosts(core: { setCost(c: Cost, cycles: number): void; u32: Uint32Array }, costs: Costs): void {
   for (const [cost, name] of IN_WASM) core.setCost(cost, costs.cycles(name));
-  core.u32[HART_TIME_DIVIDER >>> 2] = costs.frequency / TIMEBASE;
+  core.u32[TIME_DIVIDER >>> 2] = costs.frequency / TIMEBASE;
 }
 
 /** The three names that look most like `name`. */

@@ -8,7 +8,7 @@ import {
   EXIT_VALUE,
   EXIT_WRITE,
   HART_MTIMECMP,
-  HART_TIME_DIVIDER,
+  TIME_DIVIDER,
 } from "../../assembly/layout.js";
 import type { Core } from "../core/core.js";
 import { Aclint } from "../devices/aclint.js";
@@ -114,7 +114,7 @@ export class Machine {
           core.u32[(HART_MTIMECMP >>> 2) + half] = value;
         },
       },
-      ticks: () => Math.floor(core.cycles / core.u32[HART_TIME_DIVIDER >>> 2]),
+      ticks: () => Math.floor(core.cycles / core.u32[TIME_DIVIDER >>> 2]),
     });
     this.uart = new Uart16550({
       irq: this.plic.line(UART.irq),

@@ -1,7 +1,7 @@
 // What wakes a waiting hart, and when its own timers will. RISC-V Privileged Architecture, "Sstc" extension and "Machine Timer".
 import { Interrupt } from "../../assembly/isa/cause.js";
 import { Csr } from "../../assembly/isa/csr.js";
-import { HART_CYCLES, HART_LINES, HART_MTIMECMP, HART_TIME_DIVIDER } from "../../assembly/layout.js";
+import { HART_CYCLES, HART_LINES, HART_MTIMECMP, TIME_DIVIDER } from "../../assembly/layout.js";
 
 const STCE = 1n << 63n;
 
@@ -14,7 +14,7 @@ export interface TimerCore {
 
 /** Cycle at which `ticks` of `time` are reached. */
 export function cycleOfTick(core: TimerCore, ticks: number): number {
-  return ticks * core.u32[HART_TIME_DIVIDER >>> 2];
+  return ticks * core.u32[TIME_DIVIDER >>> 2];
 }
 
 /**

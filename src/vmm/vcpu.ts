@@ -8,7 +8,7 @@ import {
   HART_MODE,
   HART_PC,
   HART_RESERVATION,
-  HART_TIME_DIVIDER,
+  TIME_DIVIDER,
   HART_VIRT,
   X_REGS,
 } from "../../assembly/layout.js";
@@ -144,7 +144,7 @@ export class Vcpu {
     const compare = this.csr(Csr.vstimecmp);
     if ((enabled & VSTIP) === 0n || compare === (1n << 64n) - 1n) return Number.POSITIVE_INFINITY;
     const ticks = BigInt.asUintN(64, compare - this.csr(Csr.htimedelta));
-    return Number(ticks) * this.core.u32[HART_TIME_DIVIDER >>> 2];
+    return Number(ticks) * this.core.u32[TIME_DIVIDER >>> 2];
   }
 
   /** Whether an interrupt is pending and enabled in vsie: what ends WFI, whatever vsstatus.SIE says. */

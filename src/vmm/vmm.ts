@@ -3,7 +3,7 @@
 import { Interrupt } from "../../assembly/isa/cause.js";
 import { Csr } from "../../assembly/isa/csr.js";
 import { type Exit, Host } from "../../assembly/isa/exit.js";
-import { HART_HOST, HART_LINES, HART_TIME_DIVIDER } from "../../assembly/layout.js";
+import { HART_HOST, HART_LINES, TIME_DIVIDER } from "../../assembly/layout.js";
 import type { Core } from "../core/core.js";
 import type { Machine, Supervisor } from "../platform/machine.js";
 import { PLIC } from "../platform/memory-map.js";
@@ -294,7 +294,7 @@ export class Vmm implements Supervisor, VmmServices {
 
   private startSlice(): void {
     const alone = this.guests.filter((guest) => guest.vcpu.state !== "stopped").length < 2;
-    const end = Math.ceil((this.core.cycles + this.options.timeSlice) / this.core.u32[HART_TIME_DIVIDER >>> 2]);
+    const end = Math.ceil((this.core.cycles + this.options.timeSlice) / this.core.u32[TIME_DIVIDER >>> 2]);
     this.core.setCsr(Csr.stimecmp, alone ? NEVER : BigInt(end));
   }
 

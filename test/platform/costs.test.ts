@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Cost } from "../../assembly/isa/cost.js";
-import { HART_TIME_DIVIDER } from "../../assembly/layout.js";
+import { TIME_DIVIDER } from "../../assembly/layout.js";
 import { FAST_MEDIUM } from "../../src/backends/medium.js";
 import { PCIE_TIMES } from "../../src/devices/nvme/parameters.js";
 import { applyCosts, Costs } from "../../src/platform/costs.js";
@@ -46,7 +46,7 @@ test("the core gets its own costs and cycles per tick", () => {
   applyCosts({ u32, setCost: (cost, cycles) => set.set(cost, cycles) }, new Costs());
   expect(set.get(Cost.Memory)).toBe(150);
   expect(set.get(Cost.Amo)).toBe(8);
-  expect(u32[HART_TIME_DIVIDER >>> 2]).toBe(150);
+  expect(u32[TIME_DIVIDER >>> 2]).toBe(150);
 });
 
 test("the devices' own defaults are those of the table, and a scenario's overrides reach them", () => {

@@ -1,6 +1,6 @@
 // A core without WebAssembly: the same memory and accessors, with a script in place of the hart.
 import { Exit } from "../../assembly/isa/exit.js";
-import { EXIT_ADDRESS, EXIT_SIZE, EXIT_VALUE, EXIT_WRITE, HART_TIME_DIVIDER } from "../../assembly/layout.js";
+import { EXIT_ADDRESS, EXIT_SIZE, EXIT_VALUE, EXIT_WRITE, TIME_DIVIDER } from "../../assembly/layout.js";
 import { Core } from "../../src/core/core.js";
 
 /** What the fake hart does in one stretch: some cycles, then an exit. */
@@ -38,7 +38,7 @@ export function fakeCore(steps: Step[]): Core {
     ram: new Uint8Array(RAM_SIZE),
     staging: new Uint8Array(0x1000),
   });
-  core.u32[HART_TIME_DIVIDER >>> 2] = 150;
+  core.u32[TIME_DIVIDER >>> 2] = 150;
   return core;
 }
 
