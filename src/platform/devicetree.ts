@@ -33,7 +33,13 @@ export interface BoardTreeConfig {
   rngSeed?: readonly number[];
 }
 
-export const DEFAULT_EXTENSIONS = ["i", "m", "a", "c", "zicsr", "zifencei", "sstc"] as const;
+export const DEFAULT_EXTENSIONS = [
+  ...["i", "m", "a", "c"],
+  ...["zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm"],
+  ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "sstc", "svinval"],
+];
+/** Bytes of a cache block, to those who manage, prefetch or zero it. */
+const CACHE_BLOCK = 64;
 const DEFAULT_SEED = [0x5961_646f, 1, 2, 3, 4, 5, 6, 7];
 
 const enum Phandle {
@@ -83,6 +89,9 @@ function cpus(config: BoardTreeConfig): TreeNode {
       "riscv,isa": isaString(extensions),
       "riscv,isa-base": "rv64i",
       "riscv,isa-extensions": [...extensions],
+      "riscv,cbom-block-size": CACHE_BLOCK,
+      "riscv,cbop-block-size": CACHE_BLOCK,
+      "riscv,cboz-block-size": CACHE_BLOCK,
       "mmu-type": `riscv,${config.mmu ?? "sv39"}`,
     },
     children: { "interrupt-controller": intc },
