@@ -54,7 +54,6 @@ export const DEFAULT_EXTENSIONS = [
   ...["zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm"],
   ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "sstc", "svinval"],
 ];
-/** Bytes of a cache block, to those who manage, prefetch or zero it. */
 const DEFAULT_SEED = [0x5961_646f, 1, 2, 3, 4, 5, 6, 7];
 /** Bytes of a cache block, where an extension wants to be told. */
 const BLOCK_BYTES = 64;
