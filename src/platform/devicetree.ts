@@ -33,7 +33,7 @@ export interface BoardTreeConfig {
   rngSeed?: readonly number[];
 }
 
-export const DEFAULT_EXTENSIONS = ["i", "m", "a", "c", "zicsr", "zifencei", "sstc"] as const;
+export const DEFAULT_EXTENSIONS = ["i", "m", "a", "f", "d", "c", "zicsr", "zifencei", "sstc"] as const;
 const DEFAULT_SEED = [0x5961_646f, 1, 2, 3, 4, 5, 6, 7];
 
 const enum Phandle {
