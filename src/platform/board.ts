@@ -6,7 +6,8 @@ import { Medium, type MediumContents } from "../backends/medium.js";
 import type { Core } from "../core/core.js";
 import { GoldfishRtc } from "../devices/goldfish-rtc.js";
 import { NvmeController } from "../devices/nvme/controller.js";
-import { virtioBlock } from "../devices/virtio/blk.js";
+import { VirtioBlk } from "../devices/virtio/blk.js";
+import { VirtioMmio } from "../devices/virtio/mmio.js";
 import { deviceTree } from "./boot.js";
 import type { Console } from "./console.js";
 import type { Costs } from "./costs.js";
@@ -104,7 +105,9 @@ function attachNvme(machine: Machine, disk: BoardDisk, slot: number, index: numb
 
 function attachVirtioMmio(machine: Machine, disk: BoardDisk, slot: number, index: number): void {
   const backend = medium(machine, disk);
-  machine.attachMmio({ ...virtioSlot(slot), deviceId: MMIO_DEVICE_ID + slot }, ({ irq, dma }) =>
-    virtioBlock({ irq, dma, backend }, { id: serial(index), readOnly: disk.medium.readOnly }),
+  const device = new VirtioBlk(backend, { id: serial(index), readOnly: disk.medium.readOnly });
+  machine.attachMmio(
+    { ...virtioSlot(slot), deviceId: MMIO_DEVICE_ID + slot },
+    (ports) => new VirtioMmio(ports, device),
   );
 }
