@@ -42,6 +42,17 @@ const VERSION = 2;
 /** Vendor of QEMU's devices, which drivers for MMIO ignore. */
 const VENDOR = 0x554d_4551;
 
+/** What stands in an empty slot: a driver that reads device id 0 leaves it alone. */
+export const NO_DEVICE: VirtioDevice = {
+  deviceId: 0,
+  features: 0,
+  queueSizes: [],
+  config: new Uint8Array(0),
+  start() {},
+  notify() {},
+  reset() {},
+};
+
 export interface VirtioPorts {
   irq: IrqLine;
   dma: DmaPort;
