@@ -62,7 +62,7 @@ export function boot(machine: Machine, software: Software, tree: TreeMaker): voi
   }
   const information = plan.deviceTree + DEVICE_TREE_SIZE - DYNAMIC_INFO_SIZE;
   store(information, dynamicInformation(kernel?.entry ?? RAM_START + KERNEL_OFFSET));
-  enterMachine(machine, first.entry, [plan.deviceTree, information]);
+  enterMachine(machine, first.entry, plan.deviceTree, information);
 }
 
 /** Lowest address for a kernel that has no place of its own. */
@@ -72,8 +72,8 @@ function kernelBase(firmware: Software["firmware"], below: Program | undefined):
   return Math.max(RAM_START + KERNEL_OFFSET, end);
 }
 
-/** Every hart in M-mode at `entry`: a0 = its number, a1 and a2 as given. */
-function enterMachine({ core, harts }: Machine, entry: number, [a1, a2]: readonly [number, number]): void {
+/** All harts in M-mode at `entry`, with a0 = hart id and two arguments more. */
+function enterMachine({ core, harts }: Machine, entry: number, a1: number, a2: number): void {
   for (const hart of harts) {
     core.select(hart.id);
     core.setX(A0, BigInt(hart.id));

@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import { Csr } from "../../assembly/isa/csr.js";
 import { HART_CYCLES, HART_INSTRET, RAM_START } from "../../assembly/layout.js";
-import { Core, type CoreBuild } from "../../src/core/core.js";
+import { Core } from "../../src/core/core.js";
+import type { CoreBuild } from "../../src/core/instance.js";
 import { enterSupervisor, Firmware } from "../../src/platform/firmware.js";
 import { Machine } from "../../src/platform/machine.js";
 import { Eid } from "../../src/platform/sbi.js";
