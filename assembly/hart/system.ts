@@ -1,7 +1,8 @@
 // Instructions that may trap, leave or see the whole state: SYSTEM, fences, A, HLV and HSV. HART_PC, HART_CYCLES and HART_INSTRET are
 // exact when `system` is called. All but C.EBREAK are 4 bytes long.
-import { Verdict, swap, verdict } from "../csr/access";
+import { swap, verdict } from "../csr/access";
 import { readCsr, writeCsr } from "../csr/file";
+import { Verdict } from "../csr/verdict";
 import { amo } from "../insn/a";
 import { Op } from "../insn/op";
 import { imm, op, rs1, rs2, setRd } from "../insn/record";
@@ -17,7 +18,7 @@ import { guestMode, physical } from "../mmu/translate";
 import { Walk } from "../mmu/walk";
 import { cost } from "../timing/caches";
 import { encodingAt, forgetStale } from "./code";
-import { pending } from "./interrupts";
+import { interruptPending } from "./interrupts";
 import { atomicAddress, guestLoad, guestStore } from "./memory";
 import { Hstatus, Leave, Status, charge, csr, leave, mode, raise, setLeave, virt } from "./state";
 import { mret, sret } from "./trap";
@@ -139,7 +140,7 @@ function doSret(): void {
   setLeave(Leave.Changed);
 }
 
-/** WFI resumes when an interrupt is pending and enabled in mie, whatever the global enables. */
+/** WFI resumes when an interrupt is pending and enabled at any level, whatever the global enables. */
 function wfi(): void {
   const m = mode();
   const v = virt();
@@ -147,7 +148,7 @@ function wfi(): void {
   if (m == Mode.U) return v ? virtualInstruction() : illegal();
   if (v && csr(Csr.hstatus) & Hstatus.VTW) return virtualInstruction();
   done();
-  if (pending() & csr(Csr.mie)) return;
+  if (interruptPending()) return;
   store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + 1);
   leaveFor(Exit.WaitForInterrupt);
