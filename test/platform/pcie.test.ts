@@ -17,7 +17,7 @@ function bus() {
   const lines = [false, false, false, false];
   const mapped: (number | undefined)[] = [];
   const root = new PcieRoot({
-    window: { start: 0x4000_0000, size: 0x4000_0000 },
+    windows: [{ start: 0x4000_0000, size: 0x4000_0000 }],
     intx: (line) => ({
       set: (level) => {
         lines[line] = level;
