@@ -164,8 +164,8 @@ export function quick<T>(what: i32, dp: u32): bool {
 /** a × b + c rounded to nearest, or NaN where this way can't tell. */
 function fusedDouble(a: f64, b: f64, c: f64): f64 {
   const p = a * b;
-  // below, the error of the product may be too small to be a number
-  if (!(abs<f64>(p) >= f64.MIN_NORMAL_VALUE * 0x8000_0000_0000_0000 * 0x4000_0000_0000_0000)) return NaN;
+  // below 2^-916 the error of the product may be too small to be a number
+  if (!(abs<f64>(p) >= 1e-270)) return NaN;
   // Dekker: p + e is the product; overflow on the way makes e NaN
   const sa = a * 134217729;
   const ah = sa - (sa - a);

@@ -32,8 +32,8 @@ test.skipIf(!dtc)("dtc reads the board's tree (skipped without dtc)", () => {
   for (const text of [
     'bootargs = "workload=checksum driver=nvme"',
     'stdout-path = "/soc/serial@10000000"',
-    'riscv,isa = "rv64imac_zicsr_zifencei_sstc"',
-    'riscv,isa-extensions = "i\\0m\\0a\\0c\\0zicsr\\0zifencei\\0sstc"',
+    'riscv,isa = "rv64imafdc_zicsr_zifencei_sstc"',
+    'riscv,isa-extensions = "i\\0m\\0a\\0f\\0d\\0c\\0zicsr\\0zifencei\\0sstc"',
     "timebase-frequency = <0x989680>",
     "reg = <0x00 0x80000000 0x00 0x4000000>",
     "iommu-map = <0x00 0x04 0x00 0x10000>",

@@ -67,9 +67,9 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.menvcfg, STCE | ADUE | 1n],
     [Csr.senvcfg, 1n],
     [Csr.hstatus, 0x2_0070_03c0n],
-    [Csr.sstatus, 0x2_000c_0122n],
-    [Csr.vsstatus, 0x2_000c_0122n],
-    [Csr.mstatus, 0xca_007e_19aan],
+    [Csr.sstatus, 0x8000_0002_000c_6122n],
+    [Csr.vsstatus, 0x8000_0002_000c_6122n],
+    [Csr.mstatus, 0x8000_00ca_007e_79aan],
     [Csr.htimedelta, ONES],
     [Csr.hgeie, 0n],
     [Csr.pmpaddr0, 0n],
@@ -77,7 +77,7 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.mcountinhibit, 0n],
     [0xb03, 0n],
     [0x323, 0n],
-    [Csr.misa, 0x8000_0000_0014_1185n],
+    [Csr.misa, 0x8000_0000_0014_11adn],
   ];
   expect(fields.map(([n]) => [n, kept(build, n, ONES)])).toEqual(fields);
 });
