@@ -1,7 +1,7 @@
 // "CSR Listing": who may touch which CSR. Reading and writing check nothing; all rules stand here.
 import { Csr } from "../isa/csr";
 import { Mode } from "../isa/privilege";
-import { ENVCFG_STCE, Hstatus, Status, csr, mode, virt } from "../hart/state";
+import { ENVCFG_STCE, Hstatus, Status, csr, floatOff, mode, virt } from "../hart/state";
 import { HVICTL_VTI } from "../aia/top";
 import { guard } from "./guard";
 import { Trait, traits } from "./traits";
@@ -33,6 +33,7 @@ export function verdict(n: i32, write: bool): u32 {
   if (!(traits(n) & Trait.Implemented)) return Verdict.Illegal;
   if (write && n >> 10 == 3) return Verdict.Illegal;
   if (traits(n) & Trait.Guarded) return guard(n);
+  if (n <= Csr.fcsr && floatOff()) return Verdict.Illegal;
   const m = mode();
   if (m == Mode.M) return Verdict.Allowed;
   const level = (n >> 8) & 3;

@@ -16,7 +16,6 @@ const enum Reg {
   CLRIENUM = 0x1fdc,
   SETIPNUM_LE = 0x2000,
   GENMSI = 0x3000,
-  TARGET_END = 0x4000,
   IDC = 0x4000,
 }
 /** Bytes of an array of bits. */

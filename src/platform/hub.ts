@@ -1,6 +1,14 @@
 // The hub seen from devices (DMA ports) and from software (the IOMMU's registers).
 import { DMA_BYTES, DMA_CAUSE, DMA_CYCLES, DMA_INTERRUPT, STAGING, STAGING_SIZE } from "../../assembly/layout.js";
-import { Access, type Clock, type DmaPort, type DmaResult, type IrqLine, type MmioDevice, type MsiPort } from "./ports.js";
+import {
+  Access,
+  type Clock,
+  type DmaPort,
+  type DmaResult,
+  type IrqLine,
+  type MmioDevice,
+  type MsiPort,
+} from "./ports.js";
 
 /** The part of Core that the hub's TypeScript side uses. */
 export interface HubCore {

@@ -73,6 +73,11 @@ export type StopReason =
   | { kind: "finished"; code: number }
   | { kind: "reset" }
   | { kind: "deadline" }
+  /** Somebody called `pause`. */
+  | { kind: "paused" }
+  /** Nobody runs before cycle `until`, which lies beyond `idleLimit`. */
+  | { kind: "idle"; until: number }
+  /** Nobody runs, and only the world outside can change that. */
   | { kind: "deadlock" }
   | { kind: "guest-error"; message: string; address?: number };
 
@@ -145,6 +150,11 @@ export class Machine {
   /** Called when the guest marks the begin or end of a region of interest. */
   regionOfInterest: (id: number, begin: boolean) => void = () => {};
 
+  /** Runs the selected hart to a cycle or an exit, as `core.run`; a debugger or a trace puts its own way here. */
+  execute: (until: number) => Exit;
+  /** The cycle up to which time may pass while nobody runs. */
+  idleLimit = Infinity;
+
   /** Accesses of the hart to devices, refused ones included. */
   mmioAccesses = 0;
   /** WFIs that no supervisor took. */
@@ -156,6 +166,7 @@ export class Machine {
   constructor(config: MachineConfig) {
     const { core } = config;
     this.core = core;
+    this.execute = (until) => core.run(until);
     const count = config.harts ?? 1;
     if (!(count >= 1 && count <= HARTS_MAX)) throw new RangeError(`${count} harts`);
     this.harts = Array.from({ length: count }, (_, id) => ({
@@ -290,10 +301,10 @@ export class Machine {
 
   private buildAplic({ aia = "none", guests = IMSIC_GUESTS_MAX }: MachineConfig): Aplic | undefined {
     const { core, harts } = this;
+    if (aia === "none") return undefined;
     const withImsics = aia === "aplic-imsic";
     if (!(guests >= 0 && guests <= IMSIC_GUESTS_MAX)) throw new RangeError(`${guests} guest interrupt files`);
     core.exports.aiaConfigure(withImsics ? harts.length : 0, guests);
-    if (aia === "none") return undefined;
     const ports = { sources: PLIC.sources, harts: harts.length };
     if (!withImsics) {
       const bit = { machine: Interrupt.MachineExternal, supervisor: Interrupt.SupervisorExternal } as const;
@@ -359,6 +370,7 @@ export class Machine {
 
   /** Where the round under way began, with several harts. */
   private round = 0;
+  private pausing = false;
   private timeLimit = Infinity;
   private readonly able: Hart[] = [];
 
@@ -367,19 +379,32 @@ export class Machine {
     this.stopped ??= reason;
   }
 
-  /** Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`. */
-  run(until = Infinity): StopReason {
+  /** Makes `run` return soon; the next one goes on as if nothing had been. */
+  pause(): void {
+    this.pausing = true;
+  }
+
+  /**
+   * Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`.
+   * @param pause cycle from which on `run` may return as well, as soon as that changes nothing of what happens later
+   */
+  run(until = Infinity, pause = Infinity): StopReason {
     const { events, able } = this;
     while (!this.stopped) {
       const now = this.harts.length === 1 ? this.core.cycles : this.round;
-      if (now >= until) return { kind: "deadline" };
+      if (this.pausing) {
+        this.pausing = false;
+        return { kind: "paused" };
+      }
+      if (now >= until || now >= pause) return { kind: "deadline" };
       events.runDue(now);
       if (this.stopped) break;
       const next = Math.min(this.gather(now), events.next());
       const end = Math.min(next, until);
-      if (able.length === 0 && next === Infinity) this.stop({ kind: "deadlock" });
-      else if (able.length === 0) this.idle(end);
-      else if (able.length === 1) this.alone(able[0], now, end);
+      if (able.length === 0 && next === Infinity) return { kind: "deadlock" };
+      if (able.length === 0 && now >= this.idleLimit) return { kind: "idle", until: next };
+      if (able.length === 0) this.idle(Math.min(end, this.idleLimit));
+      else if (able.length === 1) this.alone(able[0], now, Math.min(end, pause));
       else this.together(now, Math.min(end, now + ROUND));
     }
     this.uart.drain();
@@ -411,7 +436,7 @@ export class Machine {
   /** One hart runs by itself, and its cycles are the clock. */
   private alone(hart: Hart, now: number, until: number): void {
     this.select(hart, now, Infinity);
-    this.leave(this.core.run(Math.min(until, Number.MAX_SAFE_INTEGER)));
+    this.leave(this.execute(Math.min(until, Number.MAX_SAFE_INTEGER)));
     this.round = Math.max(now, this.core.cycles);
   }
 
@@ -419,7 +444,10 @@ export class Machine {
   private together(now: number, until: number): void {
     for (const hart of this.able) {
       this.select(hart, now, now);
-      while (!this.stopped && hart.status === "running" && this.core.cycles < until) this.leave(this.core.run(until));
+      while (!this.stopped && hart.status === "running" && this.core.cycles < until) {
+        this.leave(this.execute(until));
+        if (this.pausing) return;
+      }
     }
     this.round = until;
   }

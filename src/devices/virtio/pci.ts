@@ -326,7 +326,8 @@ export class VirtioPci implements PcieDevice {
         const view = viewOf(bytes);
         const at = to > Cap.extra ? target(view) : undefined;
         const value = at ? this.read(at.offset, at.size) : -1;
-        if (value >= 0) view.setUint32(Cap.extra, value, true);
+        if (!at || value < 0) return;
+        for (let i = 0; i < at.size; i++) bytes[Cap.extra + i] = (value >>> (8 * i)) & 0xff;
       },
       onWrite: (bytes, _from, to) => {
         const view = viewOf(bytes);
