@@ -47,6 +47,11 @@ export interface TreeExtras {
   bootargs?: string;
   /** Physical addresses of an initial RAM disk. */
   initrd?: { start: number; end: number };
+  /** Whether what serves M-mode alone is disabled, since firmware keeps it. */
+  supervisorOnly?: boolean;
+  /** Extensions and largest virtual memory of the harts, where they aren't the board's. */
+  extensions?: readonly string[];
+  mmu?: "sv39" | "sv48" | "sv57";
 }
 
 export interface Board {

@@ -36,6 +36,8 @@ export interface BoardTreeConfig {
   /** Largest virtual memory of the hart. */
   mmu?: "sv39" | "sv48" | "sv57";
   aia?: AiaMode;
+  /** Whether M-mode is firmware's own: what serves it alone is disabled, as OpenSBI's firmware leaves it. */
+  supervisorOnly?: boolean;
   /** virtio-mmio slots to show. */
   virtio?: number;
   pcie?: boolean;
@@ -234,12 +236,14 @@ function interruptControllers(config: BoardTreeConfig): Record<string, TreeNode>
     "riscv,delegation": [Phandle.WIRED, 1, PLIC.sources],
     phandle: Phandle.APLIC_M,
   };
+  const hidden: Record<string, Property> = config.supervisorOnly ? { status: "disabled" } : {};
   const nodes: Record<string, TreeNode> = {
-    [at("aplic", APLIC_M)]: leaf({ ...machine.properties, ...delegation }),
+    [at("aplic", APLIC_M)]: leaf({ ...machine.properties, ...delegation, ...hidden }),
     [at("aplic", APLIC_S)]: leaf({ ...supervisor.properties, phandle: Phandle.WIRED }),
   };
   if (config.aia === "aplic-imsic") {
-    nodes[at("imsics", IMSIC_M)] = imsic(config, IMSIC_M.start, Irq.M_EXTERNAL, Phandle.IMSIC_M);
+    const files = imsic(config, IMSIC_M.start, Irq.M_EXTERNAL, Phandle.IMSIC_M);
+    nodes[at("imsics", IMSIC_M)] = leaf({ ...files.properties, ...hidden });
     nodes[at("imsics", IMSIC_S)] = imsic(config, IMSIC_S.start, Irq.S_EXTERNAL, Phandle.IMSIC_S);
   }
   return nodes;
