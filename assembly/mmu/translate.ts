@@ -1,9 +1,10 @@
 // Address translation for the hart: which stages hold for an access, page TLB, walk, and the faults that follow.
+import { HART_SELECTED } from "../layout";
 import { Csr } from "../isa/csr";
 import { Cause } from "../isa/cause";
 import { Counter } from "../isa/counter";
 import { Mode } from "../isa/privilege";
-import { ENVCFG_ADUE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, virt } from "../hart/state";
+import { ENVCFG_ADUE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, useFloat, virt } from "../hart/state";
 import { count, startWalk, walkCycles } from "../timing/caches";
 import { useFilters } from "./filter";
 import { Pte } from "./pte";
@@ -17,8 +18,9 @@ export let dataVirt: u32 = 0;
 /** Physical address of the last successful translation. */
 export let physical: u64 = 0;
 
-/** Recomputes the effective privilege and the filters; after any change to mode, V, status, satp, vsatp or hgatp. */
+/** Recomputes the effective privilege, the filters and what floating point may do; after any change to mode, V, status, satp, vsatp or hgatp. */
 export function useContext(): void {
+  useFloat();
   const m = mode();
   const v = virt();
   const status = csr(Csr.mstatus);
@@ -32,7 +34,7 @@ export function useContext(): void {
   const bits =
     (status & sumMxr) |
     (dataVirt ? (csr(Csr.vsstatus) & sumMxr) << 20 : 0) |
-    <u64>m | (<u64>v << 2) | (<u64>dataMode << 3) | (<u64>dataVirt << 5);
+    <u64>m | (<u64>v << 2) | (<u64>dataMode << 3) | (<u64>dataVirt << 5) | (<u64>load<u32>(HART_SELECTED) << 8);
   const bare = dataMode == Mode.M && m == Mode.M;
   useFilters(bare ? 0 : dataVirt | v ? csr(Csr.vsatp) : csr(Csr.satp), dataVirt | v ? csr(Csr.hgatp) : 0, bits);
 }

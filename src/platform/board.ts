@@ -101,7 +101,7 @@ function virtioFunction(deviceId: number, queues: number): Omit<PcieFunctionConf
 /** Builds the board. UserError when there are more disks than places. */
 export function buildBoard(config: BoardConfig): Board {
   const { core, console, costs, disks = [], harts = 1, aia = "none" } = config;
-  const machine = new Machine({ core, console, costs });
+  const machine = new Machine({ core, harts, console, costs });
   machine.attachMmio(RTC, ({ irq, clock }) => new GoldfishRtc({ irq, clock }, config.rtcStart ?? DEFAULT_RTC_START));
   const numbered = disks.map((disk, index) => ({ ...disk, index }));
   const inMmio = numbered.filter((disk) => disk.interface === "virtio-mmio");
