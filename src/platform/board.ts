@@ -50,8 +50,11 @@ export interface TreeExtras {
   bootargs?: string;
   /** Physical addresses of an initial RAM disk. */
   initrd?: { start: number; end: number };
-  /** Whether the host plays M-mode: what is M-mode's then isn't for who reads the tree. */
-  machineLevelTaken?: boolean;
+  /** Whether M-mode is firmware's own: what serves it alone is disabled, as OpenSBI's firmware leaves it. */
+  supervisorOnly?: boolean;
+  /** Extensions and largest virtual memory of the harts, where they aren't the board's. */
+  extensions?: readonly string[];
+  mmu?: "sv39" | "sv48" | "sv57";
 }
 
 export interface Board {
