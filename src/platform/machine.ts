@@ -25,9 +25,29 @@ import { Console } from "./console.js";
 import { applyCosts, Costs } from "./costs.js";
 import { EventQueue } from "./events.js";
 import { HubDmaPort, IommuRegisters } from "./hub.js";
-import { ACLINT, ECAM, FINISHER, IOMMU, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC, UART } from "./memory-map.js";
+import {
+  ACLINT,
+  ECAM,
+  FINISHER,
+  IOMMU,
+  PCIE_FIRST_IRQ,
+  PCIE_HIGH_WINDOW,
+  PCIE_IO,
+  PCIE_WINDOW,
+  PLIC,
+  UART,
+} from "./memory-map.js";
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
-import { Access, type Clock, type DmaPort, type IrqLine, type MmioDevice } from "./ports.js";
+import {
+  Access,
+  type Clock,
+  type DmaPort,
+  type IrqLine,
+  type MessageVectors,
+  type MmioDevice,
+  type MsiPort,
+  type PcieDevice,
+} from "./ports.js";
 import { earliestTimer, interrupted } from "./timers.js";
 
 /** Plays the modes that HART_HOST gives to the host: the firmware, or the VMM. */
@@ -77,10 +97,22 @@ export interface DevicePorts {
   clock: Clock;
 }
 
+/** What a device behind PCIe gets: `messages` where its function has MSI-X. */
+export interface PcieDevicePorts extends DevicePorts {
+  messages: MessageVectors | undefined;
+}
+
 /** EXIT_PENDING: the next run raises an access fault. */
 const REFUSED = 2;
 /** The interrupt lines into each hart, in the order of its PLIC contexts. */
 const EXTERNAL = [Interrupt.MachineExternal, Interrupt.SupervisorExternal] as const;
+
+/** I/O space: no function has an I/O BAR. */
+const NO_PORTS: MmioDevice = {
+  read: (_offset, size) => 2 ** (8 * size) - 1,
+  write: () => Access.Ok,
+  reset() {},
+};
 
 export class Machine {
   readonly core: Core;
@@ -158,7 +190,8 @@ export class Machine {
       inputClock: UART.clock,
     });
     this.pcie = new PcieRoot({
-      window: PCIE_WINDOW,
+      windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
+      messages: (deviceId) => this.msiPort(deviceId),
       intx: (line) => this.plic.line(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.placeBar(fn, bar, address),
     });
@@ -180,6 +213,7 @@ export class Machine {
       this.bus.map(place.start, place.size, device);
     }
     this.bus.map(ECAM.start, ECAM.size, this.pcie, "pcie");
+    this.bus.map(PCIE_IO.start, PCIE_IO.size, NO_PORTS, "pcie");
   }
 
   // ---- devices
@@ -188,18 +222,19 @@ export class Machine {
 
   /**
    * Puts a device in a PCIe slot. The IOMMU knows it by its BDF; its DMA is refused until software makes it bus master.
-   * @param build makes the device from its ports; `bars` maps BAR index → what answers there (default: BAR 0, the device)
+   * @param build makes the device from its ports; it answers in every BAR but that of MSI-X
    */
-  attachPcie<D extends MmioDevice>(
+  attachPcie<D extends PcieDevice>(
     config: PcieFunctionConfig,
-    build: (ports: DevicePorts) => D,
-    bars: (device: D) => Record<number, MmioDevice> = (device) => ({ 0: device }),
+    build: (ports: PcieDevicePorts) => D,
   ): { fn: PcieFunction; device: D } {
     const fn = this.pcie.add(config);
-    const device = build({ irq: fn.irq, dma: fn.master(this.dmaPort(fn.bdf)), clock: this.events });
-    const answering = bars(device);
+    const dma = fn.master(this.dmaPort(fn.bdf));
+    const device = build({ irq: fn.irq, dma, clock: this.events, messages: fn.msix });
+    for (const capability of device.capabilities ?? []) fn.add(capability);
+    const answering = (bar: number): MmioDevice => (bar === config.msix?.bar ? fn.msix! : device);
     const regions = fn.bars.map(
-      (bar) => [bar.index, this.bus.movable(bar.size, answering[bar.index] ?? device, "pcie")] as const,
+      ({ index, size }) => [index, this.bus.movable(size, answering(index), "pcie")] as const,
     );
     this.bars.set(fn, new Map(regions));
     return { fn, device };
@@ -219,6 +254,11 @@ export class Machine {
   /** DMA through the hub under a device_id. */
   dmaPort(deviceId: number): DmaPort {
     return new HubDmaPort(this.core, deviceId, () => this.iommu.poll());
+  }
+
+  /** Messages of a device, under its device_id. */
+  msiPort(_deviceId: number): MsiPort {
+    return { send: () => false };
   }
 
   private placeBar(fn: PcieFunction, bar: number, address: number | undefined): void {
