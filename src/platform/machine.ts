@@ -46,6 +46,8 @@ export interface MachineConfig {
   core: Core;
   costs?: Costs;
   console?: Console;
+  /** Input clock of the serial line in Hz; 0: characters take no time. Default: as the device tree says. */
+  serialClock?: number;
 }
 
 /** What a device on the board gets. */
@@ -120,7 +122,7 @@ export class Machine {
       irq: this.plic.line(UART.irq),
       clock: this.events,
       console: this.console,
-      inputClock: UART.clock,
+      inputClock: config.serialClock ?? UART.clock,
     });
     this.pcie = new PcieRoot({
       window: PCIE_WINDOW,
