@@ -14,7 +14,7 @@ const TRAILER = "TRAILER!!!";
 /** An archive of `entries` in the order given: directories before what they hold. */
 export function cpio(entries) {
   const parts = [];
-  entries.forEach((entry, i) => append(parts, entry, i + 1));
+  for (const [i, entry] of entries.entries()) append(parts, entry, i + 1);
   append(parts, { name: TRAILER, mode: 0 }, 0);
   return Buffer.concat(parts);
 }
@@ -22,10 +22,7 @@ export function cpio(entries) {
 function append(parts, { name, type, mode = 0o755, data = "", device = [0, 0] }, inode) {
   const bytes = Buffer.from(data);
   const path = Buffer.from(`${name}\0`);
-  const fields = [
-    ...[inode, (TYPE[type] ?? 0) | mode, 0, 0, 1, 0, bytes.length],
-    ...[0, 0, ...device, path.length, 0],
-  ];
+  const fields = [...[inode, (TYPE[type] ?? 0) | mode, 0, 0, 1, 0, bytes.length], ...[0, 0, ...device, path.length, 0]];
   const header = `070701${fields.map((n) => n.toString(16).padStart(8, "0")).join("")}`;
   parts.push(padded(Buffer.concat([Buffer.from(header), path])), padded(bytes));
 }
