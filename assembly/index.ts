@@ -3,14 +3,16 @@ import { touchedRam } from "./bus/written";
 import { hubReset } from "./hub/index";
 import { resetHart } from "./hart/reset";
 import { dropFilters } from "./mmu/filter";
-import { tlbReset } from "./mmu/tlb";
+import { tlbDrop } from "./mmu/tlb";
 import { physical, translate } from "./mmu/translate";
 import { Access } from "./mmu/walk";
 import { ramAddress } from "./bus/ram";
 import { Leave, setLeave } from "./hart/state";
 
 export { setHandler } from "./hart/handlers";
-export { run } from "./hart/run";
+export { forgetStale as fenceI } from "./hart/code";
+export { run, step } from "./hart/run";
+export { selectHart } from "./hart/select";
 export { dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite } from "./hub/index";
 
 /** Back to power-on: RAM keeps what it holds. */
@@ -26,7 +28,7 @@ export function touched(address: u32, length: u32): void {
 
 /** Drops every cached translation of the hart, of both stages. */
 export function flushTranslations(): void {
-  tlbReset();
+  tlbDrop();
   dropFilters();
 }
 

@@ -25,8 +25,9 @@ const NEAR: i32 = 1 << 28;
 const MAX_BLOCK: u32 = BLOCK_HEADER + (2 * MAX_INSTRUCTIONS + 4) * RECORD;
 
 /** One-instruction block for an instruction that crosses into the next page: rebuilt each time, never linked. */
-export const SCRATCH: u32 = STALE_END;
-export const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
+const SCRATCH: u32 = STALE_END;
+export const SCRATCH_BLOCK: u32 = SCRATCH + BLOCK_HEADER;
+const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
 /** Where execution is: u64 virtual address of its page, u32 where that page lies in this memory, u32 its table. */
 const PLACE: u32 = SCRATCH + 256;
 /** The table of a page that has none. */
@@ -120,6 +121,26 @@ export function fetchBlock(pc: u64): u32 {
   return block;
 }
 
+/** A block of the one instruction at `pc`, for this time only; 0 after a fault. */
+export function fetchOne(pc: u64): u32 {
+  const mode = load<u32>(HART_MODE);
+  const virt = load<u32>(HART_VIRT);
+  if (!translate(pc, Access.Execute, mode, virt)) return 0;
+  const address = ramAddress(physical, 2);
+  if (!address) {
+    accessFault(pc, Access.Execute);
+    return 0;
+  }
+  const place = <u32>pc & 0xfff;
+  const length: u32 = (load<u16>(address) & 3) == 3 ? 4 : 2;
+  store<u64>(PLACE, pc & ~(<u64>0xfff));
+  store<u32>(PLACE, address - place, 8);
+  store<u32>(PLACE, NO_TABLE, 12);
+  if (place == 0xffe && length == 4) return crossingBlock(pc, address, mode, virt);
+  build(SCRATCH_BLOCK, address, place, length);
+  return SCRATCH_BLOCK;
+}
+
 function crossingBlock(pc: u64, address: u32, mode: u32, virt: u32): u32 {
   const low = <u32>load<u16>(address);
   const present = L1I_PRESENT + ((address - RAM) >> 6);
@@ -131,9 +152,9 @@ function crossingBlock(pc: u64, address: u32, mode: u32, virt: u32): u32 {
     return 0;
   }
   store<u32>(SCRATCH_CODE, low | ((<u32>load<u16>(second)) << 16));
-  build(SCRATCH + BLOCK_HEADER, SCRATCH_CODE, 0xffe, 4);
+  build(SCRATCH_BLOCK, SCRATCH_CODE, 0xffe, 4);
   store<u32>(SCRATCH, present);
-  return SCRATCH + BLOCK_HEADER;
+  return SCRATCH_BLOCK;
 }
 
 /**

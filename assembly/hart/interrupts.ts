@@ -2,7 +2,7 @@
 import { Interrupt } from "../isa/cause";
 import { Csr } from "../isa/csr";
 import { Mode } from "../isa/privilege";
-import { HART_CYCLES, HART_LINES, HART_MTIMECMP, TIME_DIVIDER } from "../layout";
+import { HART_CYCLES, HART_LINES, HART_MTIMECMP, TIME_DIVIDER, TIME_LIMIT } from "../layout";
 import { ENVCFG_STCE, Status, csr, mode, virt } from "./state";
 
 const STIP: u64 = 1 << Interrupt.SupervisorTimer;
@@ -14,9 +14,15 @@ export const S_INTERRUPTS: u64 = 0x222;
 /** mideleg has these set for good when there is a hypervisor extension. */
 export const ALWAYS_DELEGATED: u64 = 0x1444;
 
+/** The clock as `time` follows it, in cycles. */
+// @ts-ignore: decorator
+@inline
+function clock(): u64 {
+  return min(load<u64>(HART_CYCLES), load<u64>(TIME_LIMIT));
+}
 /** CSR `time`: the clock in ticks. */
 export function time(): u64 {
-  return load<u64>(HART_CYCLES) / load<u32>(TIME_DIVIDER);
+  return clock() / load<u32>(TIME_DIVIDER);
 }
 
 /** Compares further off than this many ticks count as never: in cycles they would overflow. */
@@ -26,7 +32,7 @@ const NEVER: u64 = 1 << 48;
 // @ts-ignore: decorator
 @inline
 function due(compare: u64): bool {
-  return compare < NEVER && load<u64>(HART_CYCLES) >= compare * load<u32>(TIME_DIVIDER);
+  return compare < NEVER && clock() >= compare * load<u32>(TIME_DIVIDER);
 }
 /** The same for a guest's time. */
 function guestDue(compare: u64): bool {

@@ -22,6 +22,7 @@ import { dropFilters } from "../mmu/filter";
 import { tlbReset } from "../mmu/tlb";
 import { resetCaches } from "../timing/caches";
 import { resetCode } from "./code";
+import { resetSelection } from "./select";
 
 export function resetHart(): void {
   memory.fill(X_REGS, 0, DMA_END - X_REGS);
@@ -35,6 +36,7 @@ export function resetHart(): void {
   store<u32>(TIME_DIVIDER, 150);
   store<u64>(TIME_LIMIT, -1);
   resetCsrs();
+  resetSelection();
   resetCaches();
   resetCode();
   tlbReset();

@@ -14,6 +14,7 @@ import {
   EXIT_TVAL,
   EXIT_VALUE,
   EXIT_WRITE,
+  HART_BIT,
   HART_CYCLES,
   HART_INSTRET,
   HART_PC,
@@ -22,7 +23,7 @@ import { filterEntry, filterTag, loadTable, storeTable } from "../mmu/filter";
 import { accessFault, useContext } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { fetchLine } from "../timing/caches";
-import { SCRATCH, encodingAt, fetchBlock, generation, knownBlock, nearBlock, pageAddress } from "./code";
+import { SCRATCH_BLOCK, encodingAt, fetchBlock, fetchOne, generation, knownBlock, nearBlock, pageAddress } from "./code";
 import { interruptToTake, nextTimer } from "./interrupts";
 import { Load, Pending, extend, slowLoad, slowStore } from "./memory";
 import { Leave, clearPenalty, insnLength, leave, penalty, setInsn, setLeave } from "./state";
@@ -39,7 +40,17 @@ const SLICE: u64 = 1 << 19;
 let limit: u64 = 0;
 /** Instructions retired when it began. */
 let startInstret: u64 = 0;
-const SCRATCH_BLOCK: u32 = SCRATCH + BLOCK_HEADER;
+
+/** Whether to stop after one instruction. */
+let single: bool = false;
+
+/** Executes one instruction, or takes a trap instead of it; returns enum Exit. */
+export function step(): i32 {
+  single = true;
+  const exit = run(<f64>(load<u64>(HART_CYCLES) + 1));
+  single = false;
+  return exit;
+}
 
 /** Runs until the clock reaches `deadline` or an exit; returns enum Exit. */
 export function run(deadline: f64): i32 {
@@ -53,19 +64,22 @@ export function run(deadline: f64): i32 {
     if (interrupt >= 0) {
       setInsn(3);
       if (takeTrap(INTERRUPT | <u64>interrupt, 0, 0, 0)) return load<i32>(EXIT_REASON);
+      if (single) return deadlineReached();
     }
     const now = load<u64>(HART_CYCLES);
-    if (now >= end) {
-      store<u32>(EXIT_REASON, Exit.Deadline);
-      store<u32>(EXIT_PENDING, Pending.None);
-      return Exit.Deadline;
-    }
+    if (now >= end) return deadlineReached();
     useContext();
     limit = min(nextTimer(end), now + SLICE);
     execute(<i32>(limit - now));
     if (leave == Leave.Exit) return load<i32>(EXIT_REASON);
     if (leave == Leave.Trap && takeException()) return load<i32>(EXIT_REASON);
   }
+}
+
+function deadlineReached(): i32 {
+  store<u32>(EXIT_REASON, Exit.Deadline);
+  store<u32>(EXIT_PENDING, Pending.None);
+  return Exit.Deadline;
 }
 
 /** Does what the host's answer to the last exit asks for; true when that is an exception. */
@@ -135,7 +149,7 @@ function settleSystem(dp: u32): void {
 function find(pc: u64, left: i64): u32 {
   clearPenalty();
   settleAt(pc, left);
-  const block = fetchBlock(pc);
+  const block = single ? fetchOne(pc) : fetchBlock(pc);
   if (!block) {
     setInsn(3);
     settleAt(pc, left - spend(penalty));
@@ -189,7 +203,7 @@ function missedStore(dp: u32, size: u32): i64 {
 // @ts-ignore: decorator
 @inline
 function entered(present: u32): i64 {
-  return load<u8>(present) ? 0 : spend(fetchLine(present));
+  return load<u8>(present) & load<u32>(HART_BIT) ? 0 : spend(fetchLine(present));
 }
 
 /** Interprets from HART_PC until the budget (cycles, > 0) is used up or something in `leave` stops it. */
@@ -198,7 +212,7 @@ function execute(budget: i32): void {
   setLeave(Leave.None);
   let left = spend(budget);
   const pc = load<u64>(HART_PC);
-  let dp = knownBlock(pc);
+  let dp = single ? 0 : knownBlock(pc);
   if (!dp) {
     dp = find(pc, left);
     if (!dp) return;
@@ -576,13 +590,13 @@ function execute(budget: i32): void {
         const target = (rs1(dp) + <u64>(<i64>load<i16>(dp, 6))) & ~(<u64>1);
         setRd(dp, pageAddress() + load<u16>(dp, 12));
         left -= <i64>load<u32>(dp, 8);
+        if (left <= 0) return settleAt(target, left);
         dp = nearBlock(target);
         if (!dp) {
           dp = find(target, left);
           if (!dp) return;
           left -= spend(penalty);
         }
-        if (left <= 0) return settleAt(target, left);
         if (isDefined(TIMED)) left -= entered(load<u32>(dp - BLOCK_HEADER));
         continue;
       }
@@ -605,6 +619,7 @@ function execute(budget: i32): void {
     } else {
       const page = pageAddress();
       const target = page + linkOffset(next);
+      if (left <= 0) return settleAt(target, left);
       const before = generation;
       let block = knownBlock(target);
       if (!block) {
@@ -614,7 +629,6 @@ function execute(budget: i32): void {
       }
       if (before == generation) link(dp, block, page);
       dp = block;
-      if (left <= 0) return settleAt(target, left);
     }
     if (isDefined(TIMED)) left -= entered(load<u32>(dp - BLOCK_HEADER));
   }

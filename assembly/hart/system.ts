@@ -8,9 +8,9 @@ import { imm, op, rs1, rs2, setRd } from "../insn/record";
 import { Cause } from "../isa/cause";
 import { Cost } from "../isa/cost";
 import { Csr } from "../isa/csr";
-import { Exit } from "../isa/exit";
+import { Exit, Host } from "../isa/exit";
 import { Mode } from "../isa/privilege";
-import { EXIT_PENDING, EXIT_REASON, HART_CYCLES, HART_INSTRET, HART_PC, HART_RESERVATION, X_REGS } from "../layout";
+import { EXIT_PENDING, EXIT_REASON, HART_CYCLES, HART_HOST, HART_INSTRET, HART_PC, HART_RESERVATION, X_REGS } from "../layout";
 import { dropFilters } from "../mmu/filter";
 import { tlbFlushStage1, tlbFlushStage2 } from "../mmu/tlb";
 import { guestMode, physical } from "../mmu/translate";
@@ -38,6 +38,13 @@ function done(): void {
   setLeave(Leave.Changed);
 }
 
+/** Leaves to the host, with nothing to complete. */
+function leaveFor(reason: Exit): void {
+  store<u32>(EXIT_REASON, reason);
+  store<u32>(EXIT_PENDING, 0);
+  setLeave(Leave.Exit);
+}
+
 /** Executes the record at `dp`. A reason in `leave` stops the interpreter. */
 export function system(dp: u32): void {
   const what = op(dp);
@@ -52,6 +59,7 @@ export function system(dp: u32): void {
       return;
     }
     case Op.Ebreak:
+      if (load<u32>(HART_HOST) & Host.Debug) return leaveFor(Exit.Breakpoint);
       raise(Cause.Breakpoint, load<u64>(HART_PC));
       return;
     case Op.Sret:
@@ -140,11 +148,9 @@ function wfi(): void {
   if (v && csr(Csr.hstatus) & Hstatus.VTW) return virtualInstruction();
   done();
   if (pending() & csr(Csr.mie)) return;
-  store<u32>(EXIT_REASON, Exit.WaitForInterrupt);
-  store<u32>(EXIT_PENDING, 0);
   store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + 1);
-  setLeave(Leave.Exit);
+  leaveFor(Exit.WaitForInterrupt);
 }
 
 function sfenceVma(dp: u32): void {

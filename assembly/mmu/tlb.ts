@@ -1,7 +1,7 @@
 // The hart's page TLB: 256 entries, 4 ways, LRU; both stages combined; superpages are held as 4 KiB pieces that know their size, for a
 // fence at any address of a superpage must find them all. Tagged by address space, so that a switch of ASID or VMID needs no flush.
 // Part of the machine: a miss costs the walk's references.
-import { MMU } from "../layout";
+import { HARTS_MAX, MMU } from "../layout";
 import { Pte } from "./pte";
 
 const SETS: u32 = 64;
@@ -12,8 +12,8 @@ const WAYS: u32 = 4;
  */
 const ENTRY: u32 = 32;
 const SET: u32 = WAYS * ENTRY;
-export const TLB: u32 = MMU;
-export const TLB_END: u32 = TLB + SETS * SET;
+const SIZE: u32 = SETS * SET;
+export const TLB_END: u32 = MMU + HARTS_MAX * SIZE;
 const GLOBAL: u32 = 1 << 8;
 const PAGES_SHIFT: u32 = 16;
 const LEAF_SHIFT: u32 = 16;
@@ -25,6 +25,12 @@ const VIRT: u32 = 1 << 30;
 const BARE: u32 = 1 << 31;
 
 let clock: u64 = 0;
+/** The TLB of the selected hart. */
+let tlb: u32 = MMU;
+
+export function selectTlb(hart: u32): void {
+  tlb = MMU + hart * SIZE;
+}
 
 /** The tag of an address space; `atp` is satp or vsatp, `hgatp` counts only if `virt`. */
 export function space(virt: u32, atp: u64, hgatp: u64): u32 {
@@ -34,7 +40,7 @@ export function space(virt: u32, atp: u64, hgatp: u64): u32 {
 
 /** The entry for `page`, or 0. */
 export function tlbFind(page: u64, space: u32): u32 {
-  const set = TLB + (<u32>page & (SETS - 1)) * SET;
+  const set = tlb + (<u32>page & (SETS - 1)) * SET;
   for (let entry = set; entry < set + SET; entry += ENTRY) {
     if (load<u64>(entry) != page) continue;
     const differs = load<u32>(entry, 8) ^ space;
@@ -60,7 +66,7 @@ export function tlbPage(entry: u32): u64 {
  * the leaf of stage 1 maps.
  */
 export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64, leafShift: u32): void {
-  const set = TLB + (<u32>page & (SETS - 1)) * SET;
+  const set = tlb + (<u32>page & (SETS - 1)) * SET;
   let victim = tlbFind(page, space);
   if (!victim) {
     victim = set;
@@ -80,8 +86,12 @@ function drop(entry: u32): void {
   store<u64>(entry, 0, 24);
 }
 
+/** Empties the TLB of the selected hart. */
+export function tlbDrop(): void {
+  for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) drop(entry);
+}
 export function tlbReset(): void {
-  for (let entry = TLB; entry < TLB_END; entry += ENTRY) drop(entry);
+  for (let entry: u32 = MMU; entry < TLB_END; entry += ENTRY) drop(entry);
   clock = 0;
 }
 
@@ -90,7 +100,7 @@ export function tlbReset(): void {
  * included, unless `byAsid`.
  */
 export function tlbFlushStage1(virt: u32, vmid: u32, byPage: bool, page: u64, byAsid: bool, asid: u32): void {
-  for (let entry = TLB; entry < TLB_END; entry += ENTRY) {
+  for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) {
     const tag = load<u32>(entry, 8);
     if ((tag & VIRT ? 1 : 0) != virt) continue;
     if (virt && ((tag >> VMID_SHIFT) & 0x3fff) != vmid) continue;
@@ -103,7 +113,7 @@ export function tlbFlushStage1(virt: u32, vmid: u32, byPage: bool, page: u64, by
 
 /** HFENCE.GVMA: entries of V = 1, of one VMID or of all. Entries hold no guest physical address: any address flushes all. */
 export function tlbFlushStage2(byVmid: bool, vmid: u32): void {
-  for (let entry = TLB; entry < TLB_END; entry += ENTRY) {
+  for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) {
     const tag = load<u32>(entry, 8);
     if (!(tag & VIRT)) continue;
     if (byVmid && ((tag >> VMID_SHIFT) & 0x3fff) != vmid) continue;

@@ -1,4 +1,5 @@
 // Address translation for the hart: which stages hold for an access, page TLB, walk, and the faults that follow.
+import { HART_SELECTED } from "../layout";
 import { Csr } from "../isa/csr";
 import { Cause } from "../isa/cause";
 import { Counter } from "../isa/counter";
@@ -32,7 +33,7 @@ export function useContext(): void {
   const bits =
     (status & sumMxr) |
     (dataVirt ? (csr(Csr.vsstatus) & sumMxr) << 20 : 0) |
-    <u64>m | (<u64>v << 2) | (<u64>dataMode << 3) | (<u64>dataVirt << 5);
+    <u64>m | (<u64>v << 2) | (<u64>dataMode << 3) | (<u64>dataVirt << 5) | (<u64>load<u32>(HART_SELECTED) << 8);
   const bare = dataMode == Mode.M && m == Mode.M;
   useFilters(bare ? 0 : dataVirt | v ? csr(Csr.vsatp) : csr(Csr.satp), dataVirt | v ? csr(Csr.hgatp) : 0, bits);
 }

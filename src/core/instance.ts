@@ -9,6 +9,12 @@ export interface CoreExports {
   reset(): void;
   /** Runs until the clock reaches `deadline` (cycles) or an exit; returns enum Exit. */
   run(deadline: number): number;
+  /** The same for one instruction, or the trap taken instead of it. */
+  step(): number;
+  /** Makes `hart` the one that `run` runs and that registers and CSRs belong to. */
+  selectHart(hart: number): void;
+  /** What FENCE.I does: forgets decoded instructions of pages written since. */
+  fenceI(): void;
   /** Forgets decoded instructions of the pages in [address, address + length) of this memory, which the host wrote. */
   touched(address: number, length: number): void;
   /** Drops every cached translation of the hart (both stages). */
