@@ -196,12 +196,13 @@ export class Machine {
     return { fn, device };
   }
 
-  /** Puts a device on the bus at a fixed place, with a PLIC source and a device_id for its DMA. */
+  /** Puts a device on the bus at a fixed place, with a PLIC source and, if it does DMA, a device_id. */
   attachMmio<D extends MmioDevice>(
-    place: { start: number; size: number; irq: number; deviceId: number; reach?: Reach },
+    place: { start: number; size: number; irq: number; deviceId?: number; reach?: Reach },
     build: (ports: DevicePorts) => D,
   ): D {
-    const device = build({ irq: this.plic.line(place.irq), dma: this.dmaPort(place.deviceId), clock: this.events });
+    const dma = this.dmaPort(place.deviceId ?? 0);
+    const device = build({ irq: this.plic.line(place.irq), dma, clock: this.events });
     this.bus.map(place.start, place.size, device, place.reach);
     return device;
   }
