@@ -70,7 +70,7 @@ const NVME_FUNCTION = {
 /** Builds the board. UserError when there are more disks than places. */
 export function buildBoard(config: BoardConfig): Board {
   const { core, console, costs, disks = [], harts = 1, aia = "none" } = config;
-  const machine = new Machine({ core, harts, console, costs });
+  const machine = new Machine({ core, harts, console, costs, serialClock: 0 });
   machine.attachMmio(RTC, ({ irq, clock }) => new GoldfishRtc({ irq, clock }, config.rtcStart ?? DEFAULT_RTC_START));
   let slot = FIRST_SLOT;
   let virtio = 0;

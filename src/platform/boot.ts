@@ -1,6 +1,5 @@
 // Starts software on the board: a kernel for S-mode over the built-in firmware, firmware for M-mode with a kernel above
 // it (OpenSBI's documentation, "OpenSBI Firmware with Dynamic Information"), or a program for M-mode alone.
-import type { Core } from "../core/core.js";
 import { boardTree, type BoardTreeConfig } from "./devicetree.js";
 import { loadElf, storeSegments } from "./elf.js";
 import { enterSupervisor, Firmware } from "./firmware.js";
@@ -63,7 +62,7 @@ export function boot(machine: Machine, software: Software, tree: TreeMaker): voi
   }
   const information = plan.deviceTree + DEVICE_TREE_SIZE - DYNAMIC_INFO_SIZE;
   store(information, dynamicInformation(kernel?.entry ?? RAM_START + KERNEL_OFFSET));
-  enterMachine(core, first.entry, [0, plan.deviceTree, information]);
+  for (const { id } of machine.harts.toReversed()) startMachine(machine, id, first.entry, [plan.deviceTree, information]);
 }
 
 /** Lowest address for a kernel that has no place of its own. */
@@ -73,12 +72,15 @@ function kernelBase(firmware: Software["firmware"], below: Program | undefined):
   return Math.max(RAM_START + KERNEL_OFFSET, end);
 }
 
-/** The hart in M-mode at `entry`, arguments in a0, a1, a2. */
-function enterMachine(core: Core, entry: number, [a0, a1, a2]: readonly [number, number, number]): void {
-  core.setX(A0, BigInt(a0));
+/** Hart `id` in M-mode at `entry`, its number in a0, arguments in a1 and a2; firmware chooses among harts that start together. */
+function startMachine(machine: Machine, id: number, entry: number, [a1, a2]: readonly [number, number]): void {
+  const { core } = machine;
+  core.select(id);
+  core.setX(A0, BigInt(id));
   core.setX(A1, BigInt(a1));
   core.setX(A2, BigInt(a2));
   core.pc = BigInt(entry);
+  machine.harts[id].status = "running";
 }
 
 /** OpenSBI, struct fw_dynamic_info, version 2. */
