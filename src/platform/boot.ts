@@ -62,7 +62,8 @@ export function boot(machine: Machine, software: Software, tree: TreeMaker): voi
   }
   const information = plan.deviceTree + DEVICE_TREE_SIZE - DYNAMIC_INFO_SIZE;
   store(information, dynamicInformation(kernel?.entry ?? RAM_START + KERNEL_OFFSET));
-  for (const { id } of machine.harts.toReversed()) startMachine(machine, id, first.entry, [plan.deviceTree, information]);
+  for (const { id } of machine.harts.toReversed())
+    startMachine(machine, id, first.entry, [plan.deviceTree, information]);
 }
 
 /** Lowest address for a kernel that has no place of its own. */
