@@ -62,8 +62,7 @@ export function boot(machine: Machine, software: Software, tree: TreeMaker): voi
   }
   const information = plan.deviceTree + DEVICE_TREE_SIZE - DYNAMIC_INFO_SIZE;
   store(information, dynamicInformation(kernel?.entry ?? RAM_START + KERNEL_OFFSET));
-  for (const { id } of machine.harts.toReversed())
-    startMachine(machine, id, first.entry, [plan.deviceTree, information]);
+  enterMachine(machine, first.entry, plan.deviceTree, information);
 }
 
 /** Lowest address for a kernel that has no place of its own. */
@@ -73,15 +72,17 @@ function kernelBase(firmware: Software["firmware"], below: Program | undefined):
   return Math.max(RAM_START + KERNEL_OFFSET, end);
 }
 
-/** Hart `id` in M-mode at `entry`, its number in a0, arguments in a1 and a2; firmware chooses among harts that start together. */
-function startMachine(machine: Machine, id: number, entry: number, [a1, a2]: readonly [number, number]): void {
-  const { core } = machine;
-  core.select(id);
-  core.setX(A0, BigInt(id));
-  core.setX(A1, BigInt(a1));
-  core.setX(A2, BigInt(a2));
-  core.pc = BigInt(entry);
-  machine.harts[id].status = "running";
+/** All harts in M-mode at `entry`, with a0 = hart id and two arguments more. */
+function enterMachine({ core, harts }: Machine, entry: number, a1: number, a2: number): void {
+  for (const hart of harts) {
+    core.select(hart.id);
+    core.setX(A0, BigInt(hart.id));
+    core.setX(A1, BigInt(a1));
+    core.setX(A2, BigInt(a2));
+    core.pc = BigInt(entry);
+    hart.status = "running";
+  }
+  core.select(0);
 }
 
 /** OpenSBI, struct fw_dynamic_info, version 2. */
