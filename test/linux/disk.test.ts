@@ -15,11 +15,10 @@ const INTERFACES = [
 ];
 const EXT4 = ["crc32c_generic", "ext4"];
 
-const installed = (tool: string) => spawnSync(tool, ["-V"]).error === undefined;
-const tools = ["mkfs.ext4", "e2fsck", "debugfs"].every(installed);
-
+const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+const command = (name: string, ...args: string[]) => spawnSync(name, args, { encoding: "utf8", env });
+const tools = ["mkfs.ext4", "e2fsck", "debugfs"].every((tool) => command(tool, "-V").error === undefined);
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-const command = (name: string, ...args: string[]) => spawnSync(name, args, { encoding: "utf8" });
 
 describe.skipIf(!guest).each(INTERFACES)("Debian's driver on a disk of $kind", ({ kind, modules, device }) => {
   test.each([1, 4])("reads every byte of it, with %i hart(s)", async (harts) => {
