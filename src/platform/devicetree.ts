@@ -49,7 +49,11 @@ export interface BoardTreeConfig {
   rngSeed?: readonly number[];
 }
 
-export const DEFAULT_EXTENSIONS = ["i", "m", "a", "c", "zicsr", "zifencei", "sstc"] as const;
+export const DEFAULT_EXTENSIONS = [
+  ...["i", "m", "a", "c"],
+  ...["zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm"],
+  ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "sstc", "svinval"],
+];
 const DEFAULT_SEED = [0x5961_646f, 1, 2, 3, 4, 5, 6, 7];
 /** Bytes of a cache block, where an extension wants to be told. */
 const BLOCK_BYTES = 64;

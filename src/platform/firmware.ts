@@ -28,6 +28,8 @@ const MEDELEG = 0xf0_b509n;
 const COUNTERS = 7n;
 const MENVCFG_STCE = 1n << 63n;
 const MENVCFG_ADUE = 1n << 61n;
+/** CBIE = 3 (invalidates), CBCFE, CBZE. */
+const MENVCFG_CBO = 0xf0n;
 /** One naturally aligned power-of-two region over all addresses: read, write, execute. */
 const PMP_ALL_ADDRESSES = (1n << 54n) - 1n;
 const PMP_NAPOT_RWX = 0x1fn;
@@ -42,7 +44,7 @@ export function enterSupervisor(core: Core, start: { entry: number | bigint; dev
   core.setCsr(Csr.mideleg, MIDELEG);
   core.setCsr(Csr.medeleg, MEDELEG);
   core.setCsr(Csr.mcounteren, COUNTERS);
-  core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_ADUE);
+  core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_ADUE | MENVCFG_CBO);
   core.setCsr(Csr.stimecmp, 0xffff_ffff_ffff_ffffn);
   core.setCsr(Csr.pmpaddr0, PMP_ALL_ADDRESSES);
   core.setCsr(Csr.pmpcfg0, PMP_NAPOT_RWX);
