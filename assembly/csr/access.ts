@@ -1,7 +1,7 @@
 // "CSR Listing": who may touch which CSR. Reading and writing check nothing; all rules stand here.
 import { Csr } from "../isa/csr";
 import { Mode } from "../isa/privilege";
-import { ENVCFG_STCE, Hstatus, Status, csr, mode, virt } from "../hart/state";
+import { ENVCFG_STCE, Hstatus, Status, csr, floatOff, mode, virt } from "../hart/state";
 import { Trait, traits } from "./traits";
 
 export const enum Verdict {
@@ -34,6 +34,7 @@ function counterVerdict(bit: u64): u32 {
 export function verdict(n: i32, write: bool): u32 {
   if (!(traits(n) & Trait.Implemented)) return Verdict.Illegal;
   if (write && n >> 10 == 3) return Verdict.Illegal;
+  if (n <= Csr.fcsr && floatOff()) return Verdict.Illegal;
   const m = mode();
   if (m == Mode.M) return Verdict.Allowed;
   const level = (n >> 8) & 3;

@@ -1,12 +1,27 @@
 // The CSRs themselves: what each reads as, and what of a value written to it stays (WARL, WPRI). No access rules here.
 import { Csr } from "../isa/csr";
 import { ALWAYS_DELEGATED, S_INTERRUPTS, VS_INTERRUPTS, pending, time } from "../hart/interrupts";
-import { ENVCFG_ADUE, ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, ENVCFG_STCE, HSTATUS_VSXL, STATUS_GVA, STATUS_MPV, STATUS_XL, Status, csr, setCsr, virt } from "../hart/state";
+import {
+  ENVCFG_ADUE,
+  ENVCFG_CBCFE,
+  ENVCFG_CBIE,
+  ENVCFG_CBZE,
+  ENVCFG_STCE,
+  HSTATUS_VSXL,
+  STATUS_GVA,
+  STATUS_MPV,
+  STATUS_XL,
+  Status,
+  csr,
+  dirtyFloat,
+  setCsr,
+  virt,
+} from "../hart/state";
 import { HART_CYCLES, HART_INSTRET } from "../layout";
 import { Trait, resetTraits, traits } from "./traits";
 
 /** sstatus and vsstatus: the fields that S-mode sees and may write. */
-const SSTATUS: u64 = Status.SIE | Status.SPIE | Status.SPP | Status.SUM | Status.MXR;
+const SSTATUS: u64 = Status.SIE | Status.SPIE | Status.SPP | Status.FS | Status.SUM | Status.MXR;
 const SSTATUS_UXL: u64 = 0x2_0000_0000;
 const MSTATUS: u64 =
   SSTATUS | Status.MIE | Status.MPIE | Status.MPP | Status.MPRV | Status.TVM | Status.TW | Status.TSR | STATUS_GVA | STATUS_MPV;
@@ -18,8 +33,8 @@ const M_INTERRUPTS: u64 = 0x888;
 const SSIP: u64 = 2;
 const VSSIP: u64 = 4;
 const STIP: u64 = 32;
-/** RV64IMABCHSU. */
-const MISA: u64 = 0x8000_0000_0014_1187;
+/** RV64IMAFDCBHSU. */
+const MISA: u64 = 0x8000_0000_0014_11af;
 
 export function resetCsrs(): void {
   resetTraits();
@@ -42,12 +57,21 @@ function inhibited(n: u32): bool {
 function counter(n: u32, counted: u64): u64 {
   return inhibited(n) ? csr(n) : csr(n) + counted;
 }
+/** A status register with SD: whether FS is dirty. */
+// @ts-ignore: decorator
+@inline
+function summarized(status: u64): u64 {
+  return status | (u64((status & Status.FS) == Status.FS) << 63);
+}
 
 /** The value of CSR `n`: no check, no side effect. */
 export function readCsr(n: u32): u64 {
   if (traits(n) & Trait.PlainRead) return csr(n);
   switch (n) {
-    case Csr.sstatus: return (csr(Csr.mstatus) & SSTATUS) | SSTATUS_UXL;
+    case Csr.fcsr: return (csr(Csr.frm) << 5) | csr(Csr.fflags);
+    case Csr.mstatus:
+    case Csr.vsstatus: return summarized(csr(n));
+    case Csr.sstatus: return summarized((csr(Csr.mstatus) & SSTATUS) | SSTATUS_UXL);
     case Csr.sie: return csr(Csr.mie) & csr(Csr.mideleg) & S_INTERRUPTS;
     case Csr.sip: return pending() & csr(Csr.mideleg) & S_INTERRUPTS;
     case Csr.vsie: return (csr(Csr.mie) & csr(Csr.hideleg) & VS_INTERRUPTS) >> 1;
@@ -87,6 +111,13 @@ function writeAtp(n: u32, value: u64): bool {
   return true;
 }
 
+function writeFcsr(frm: u64, fflags: u64): bool {
+  setCsr(Csr.frm, frm & 7);
+  setCsr(Csr.fflags, fflags & 31);
+  dirtyFloat();
+  return false;
+}
+
 /** Writes what `n` keeps of `value`; true when privilege, translation or interrupts may be affected. */
 export function writeCsr(n: u32, value: u64): bool {
   if (traits(n) & Trait.PlainWrite) {
@@ -94,6 +125,12 @@ export function writeCsr(n: u32, value: u64): bool {
     return false;
   }
   switch (n) {
+    case Csr.fflags:
+      return writeFcsr(csr(Csr.frm), value);
+    case Csr.frm:
+      return writeFcsr(value, csr(Csr.fflags));
+    case Csr.fcsr:
+      return writeFcsr(value >> 5, value);
     case Csr.sstatus:
       setCsr(Csr.mstatus, merge(csr(Csr.mstatus), value, SSTATUS));
       return true;

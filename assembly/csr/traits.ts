@@ -29,7 +29,7 @@ function isView(n: i32): bool {
   switch (n) {
     case Csr.sstatus: case Csr.sie: case Csr.sip: case Csr.vsie: case Csr.vsip: case Csr.hie: case Csr.hip: case Csr.mip:
     case Csr.mideleg: case Csr.misa: case Csr.henvcfg: case Csr.mcycle: case Csr.cycle: case Csr.minstret: case Csr.instret:
-    case Csr.time:
+    case Csr.time: case Csr.mstatus: case Csr.vsstatus: case Csr.fcsr:
       return true;
   }
   return false;
@@ -38,6 +38,7 @@ function isView(n: i32): bool {
 /** Whether this hart implements CSR `n`. */
 function implemented(n: i32): bool {
   switch (n) {
+    case Csr.fflags: case Csr.frm: case Csr.fcsr:
     case Csr.sstatus: case Csr.sie: case Csr.stvec: case Csr.scounteren: case Csr.senvcfg: case Csr.sscratch:
     case Csr.sepc: case Csr.scause: case Csr.stval: case Csr.sip: case Csr.stimecmp: case Csr.satp:
     case Csr.vsstatus: case Csr.vsie: case Csr.vstvec: case Csr.vsscratch: case Csr.vsepc: case Csr.vscause:

@@ -103,11 +103,13 @@ function transformed(cause: u64, tval: u64): u64 {
   let address = load<u64>(X_REGS + rs1 * 8);
   let value: u32;
   switch (full & 0x7f) {
-    case 0x03: // loads keep funct3, rd, opcode
+    case 0x03:
+    case 0x07: // loads keep funct3, rd, opcode
       value = full & 0x0000_7fff;
       address += <u64>(<i64>(<i32>full >> 20));
       break;
-    case 0x23: // stores keep rs2, funct3, opcode
+    case 0x23:
+    case 0x27: // stores keep rs2, funct3, opcode
       value = full & 0x01f0_707f;
       address += <u64>(<i64>(((<i32>full >> 25) << 5) | ((full >> 7) & 31)));
       break;

@@ -50,7 +50,7 @@ export interface BoardTreeConfig {
 }
 
 export const DEFAULT_EXTENSIONS = [
-  ...["i", "m", "a", "c"],
+  ...["i", "m", "a", "f", "d", "c"],
   ...["zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm"],
   ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "sstc", "svinval"],
 ];

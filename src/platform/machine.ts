@@ -25,9 +25,29 @@ import { Console } from "./console.js";
 import { applyCosts, Costs } from "./costs.js";
 import { EventQueue } from "./events.js";
 import { HubDmaPort, IommuRegisters } from "./hub.js";
-import { ACLINT, ECAM, FINISHER, IOMMU, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC, UART } from "./memory-map.js";
+import {
+  ACLINT,
+  ECAM,
+  FINISHER,
+  IOMMU,
+  PCIE_FIRST_IRQ,
+  PCIE_HIGH_WINDOW,
+  PCIE_IO,
+  PCIE_WINDOW,
+  PLIC,
+  UART,
+} from "./memory-map.js";
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
-import { Access, type Clock, type DmaPort, type IrqLine, type MmioDevice } from "./ports.js";
+import {
+  Access,
+  type Clock,
+  type DmaPort,
+  type IrqLine,
+  type MessageVectors,
+  type MmioDevice,
+  type MsiPort,
+  type PcieDevice,
+} from "./ports.js";
 import { earliestTimer, interrupted } from "./timers.js";
 
 /** Plays the modes that HART_HOST gives to the host: the firmware, or the VMM. */
@@ -43,6 +63,11 @@ export type StopReason =
   | { kind: "finished"; code: number }
   | { kind: "reset" }
   | { kind: "deadline" }
+  /** Somebody called `pause`. */
+  | { kind: "paused" }
+  /** Nobody runs before cycle `until`, which lies beyond `idleLimit`. */
+  | { kind: "idle"; until: number }
+  /** Nobody runs, and only the world outside can change that. */
   | { kind: "deadlock" }
   | { kind: "guest-error"; message: string; address?: number };
 
@@ -74,10 +99,22 @@ export interface DevicePorts {
   clock: Clock;
 }
 
+/** What a device behind PCIe gets: `messages` where its function has MSI-X. */
+export interface PcieDevicePorts extends DevicePorts {
+  messages: MessageVectors | undefined;
+}
+
 /** EXIT_PENDING: the next run raises an access fault. */
 const REFUSED = 2;
 /** The interrupt lines into each hart, in the order of its PLIC contexts. */
 const EXTERNAL = [Interrupt.MachineExternal, Interrupt.SupervisorExternal] as const;
+
+/** I/O space: no function has an I/O BAR. */
+const NO_PORTS: MmioDevice = {
+  read: (_offset, size) => 2 ** (8 * size) - 1,
+  write: () => Access.Ok,
+  reset() {},
+};
 
 export class Machine {
   readonly core: Core;
@@ -97,6 +134,11 @@ export class Machine {
   /** Called when the guest marks the begin or end of a region of interest. */
   regionOfInterest: (id: number, begin: boolean) => void = () => {};
 
+  /** Runs the selected hart to a cycle or an exit, as `core.run`; a debugger or a trace puts its own way here. */
+  execute: (until: number) => Exit;
+  /** The cycle up to which time may pass while nobody runs. */
+  idleLimit = Infinity;
+
   /** Accesses of the hart to devices, refused ones included. */
   mmioAccesses = 0;
   /** WFIs that no supervisor took. */
@@ -108,6 +150,7 @@ export class Machine {
   constructor(config: MachineConfig) {
     const { core } = config;
     this.core = core;
+    this.execute = (until) => core.run(until);
     const count = config.harts ?? 1;
     if (!(count >= 1 && count <= HARTS_MAX)) throw new RangeError(`${count} harts`);
     this.harts = Array.from({ length: count }, (_, id) => ({
@@ -149,7 +192,8 @@ export class Machine {
       inputClock: config.serialClock ?? UART.clock,
     });
     this.pcie = new PcieRoot({
-      window: PCIE_WINDOW,
+      windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
+      messages: (deviceId) => this.msiPort(deviceId),
       intx: (line) => this.plic.line(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.placeBar(fn, bar, address),
     });
@@ -171,6 +215,7 @@ export class Machine {
       this.bus.map(place.start, place.size, device);
     }
     this.bus.map(ECAM.start, ECAM.size, this.pcie, "pcie");
+    this.bus.map(PCIE_IO.start, PCIE_IO.size, NO_PORTS, "pcie");
   }
 
   // ---- devices
@@ -179,18 +224,19 @@ export class Machine {
 
   /**
    * Puts a device in a PCIe slot. The IOMMU knows it by its BDF; its DMA is refused until software makes it bus master.
-   * @param build makes the device from its ports; `bars` maps BAR index → what answers there (default: BAR 0, the device)
+   * @param build makes the device from its ports; it answers in every BAR but that of MSI-X
    */
-  attachPcie<D extends MmioDevice>(
+  attachPcie<D extends PcieDevice>(
     config: PcieFunctionConfig,
-    build: (ports: DevicePorts) => D,
-    bars: (device: D) => Record<number, MmioDevice> = (device) => ({ 0: device }),
+    build: (ports: PcieDevicePorts) => D,
   ): { fn: PcieFunction; device: D } {
     const fn = this.pcie.add(config);
-    const device = build({ irq: fn.irq, dma: fn.master(this.dmaPort(fn.bdf)), clock: this.events });
-    const answering = bars(device);
+    const dma = fn.master(this.dmaPort(fn.bdf));
+    const device = build({ irq: fn.irq, dma, clock: this.events, messages: fn.msix });
+    for (const capability of device.capabilities ?? []) fn.add(capability);
+    const answering = (bar: number): MmioDevice => (bar === config.msix?.bar ? fn.msix! : device);
     const regions = fn.bars.map(
-      (bar) => [bar.index, this.bus.movable(bar.size, answering[bar.index] ?? device, "pcie")] as const,
+      ({ index, size }) => [index, this.bus.movable(size, answering(index), "pcie")] as const,
     );
     this.bars.set(fn, new Map(regions));
     return { fn, device };
@@ -210,6 +256,11 @@ export class Machine {
   /** DMA through the hub under a device_id. */
   dmaPort(deviceId: number): DmaPort {
     return new HubDmaPort(this.core, deviceId, () => this.iommu.poll());
+  }
+
+  /** Messages of a device, under its device_id. */
+  msiPort(_deviceId: number): MsiPort {
+    return { send: () => false };
   }
 
   private placeBar(fn: PcieFunction, bar: number, address: number | undefined): void {
@@ -265,6 +316,7 @@ export class Machine {
 
   /** Where the round under way began, with several harts. */
   private round = 0;
+  private pausing = false;
   private timeLimit = Infinity;
   private readonly able: Hart[] = [];
 
@@ -273,19 +325,32 @@ export class Machine {
     this.stopped ??= reason;
   }
 
-  /** Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`. */
-  run(until = Infinity): StopReason {
+  /** Makes `run` return soon; the next one goes on as if nothing had been. */
+  pause(): void {
+    this.pausing = true;
+  }
+
+  /**
+   * Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`.
+   * @param pause cycle from which on `run` may return as well, as soon as that changes nothing of what happens later
+   */
+  run(until = Infinity, pause = Infinity): StopReason {
     const { events, able } = this;
     while (!this.stopped) {
       const now = this.harts.length === 1 ? this.core.cycles : this.round;
-      if (now >= until) return { kind: "deadline" };
+      if (this.pausing) {
+        this.pausing = false;
+        return { kind: "paused" };
+      }
+      if (now >= until || now >= pause) return { kind: "deadline" };
       events.runDue(now);
       if (this.stopped) break;
       const next = Math.min(this.gather(now), events.next());
       const end = Math.min(next, until);
-      if (able.length === 0 && next === Infinity) this.stop({ kind: "deadlock" });
-      else if (able.length === 0) this.idle(end);
-      else if (able.length === 1) this.alone(able[0], now, end);
+      if (able.length === 0 && next === Infinity) return { kind: "deadlock" };
+      if (able.length === 0 && now >= this.idleLimit) return { kind: "idle", until: next };
+      if (able.length === 0) this.idle(Math.min(end, this.idleLimit));
+      else if (able.length === 1) this.alone(able[0], now, Math.min(end, pause));
       else this.together(now, Math.min(end, now + ROUND));
     }
     this.uart.drain();
@@ -317,7 +382,7 @@ export class Machine {
   /** One hart runs by itself, and its cycles are the clock. */
   private alone(hart: Hart, now: number, until: number): void {
     this.select(hart, now, Infinity);
-    this.leave(this.core.run(Math.min(until, Number.MAX_SAFE_INTEGER)));
+    this.leave(this.execute(Math.min(until, Number.MAX_SAFE_INTEGER)));
     this.round = Math.max(now, this.core.cycles);
   }
 
@@ -325,7 +390,10 @@ export class Machine {
   private together(now: number, until: number): void {
     for (const hart of this.able) {
       this.select(hart, now, now);
-      while (!this.stopped && hart.status === "running" && this.core.cycles < until) this.leave(this.core.run(until));
+      while (!this.stopped && hart.status === "running" && this.core.cycles < until) {
+        this.leave(this.execute(until));
+        if (this.pausing) return;
+      }
     }
     this.round = until;
   }
