@@ -19,7 +19,8 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["asm/float", /^assembly\/float\//],
   ["asm/csr", /^assembly\/csr\//],
   ["asm/trap", /^assembly\/trap\//],
-  ["asm/irq", /^assembly\/(irq\/|hart\/interrupts\.ts$)/],
+  ["asm/imsic", /^assembly\/aia\/files\.ts$/],
+  ["asm/irq", /^assembly\/(aia\/|hart\/interrupts\.ts$)/],
   ["asm/insn", /^assembly\/insn\//],
   ["asm/hart", /^assembly\/hart\//],
   ["asm/hub", /^assembly\/hub\//],
@@ -51,8 +52,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "asm/mmu": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/walk"],
   // arithmetic on encodings, which knows no registers
   "asm/float": ["portable"],
-  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/irq"],
-  "asm/irq": ["portable", "asm/state"],
+  "asm/imsic": ["portable"],
+  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/imsic", "asm/irq"],
+  "asm/irq": ["portable", "asm/state", "asm/imsic"],
   "asm/trap": ["portable", "asm/state", "asm/csr", "asm/timing", "asm/mmu", "asm/irq"],
   "asm/insn": [
     "portable",
@@ -78,9 +80,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "asm/bus",
     "asm/timing",
   ],
-  "asm/hub": ["portable", "asm/walk", "asm/bus", "asm/timing"],
+  "asm/hub": ["portable", "asm/walk", "asm/bus", "asm/timing", "asm/imsic"],
   "asm/index": [
     "portable",
+    "asm/imsic",
     "asm/state",
     "asm/hart",
     "asm/hub",
