@@ -325,6 +325,11 @@ export class Machine {
     this.stopped ??= reason;
   }
 
+  /** The clock, in cycles, that everything but a hart in the middle of its round goes by. */
+  get now(): number {
+    return this.harts.length === 1 ? this.core.cycles : this.round;
+  }
+
   /** Makes `run` return soon; the next one goes on as if nothing had been. */
   pause(): void {
     this.pausing = true;
@@ -337,7 +342,7 @@ export class Machine {
   run(until = Infinity, pause = Infinity): StopReason {
     const { events, able } = this;
     while (!this.stopped) {
-      const now = this.harts.length === 1 ? this.core.cycles : this.round;
+      const { now } = this;
       if (this.pausing) {
         this.pausing = false;
         return { kind: "paused" };
