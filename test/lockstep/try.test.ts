@@ -6,10 +6,10 @@ import { runYado } from "./yado.js";
 import { firstDifference, trapLines } from "./compare.js";
 import { LOG_FIELDS } from "./layout.js";
 test("try", async () => {
-  for (const family of ["i", "m", "a"]) {
+  for (const family of (process.env.F ?? "i,m,a").split(",")) {
     let t = performance.now();
     const lap = (s: string) => { console.log(family, s, (performance.now() - t).toFixed(0)); t = performance.now(); };
-    const programs = Array.from({ length: 64 }, (_, i) => generate(family, i));
+    const programs = Array.from({ length: 64 }, (_, i) => generate(family, Number(process.env.SEED ?? 0) + i));
     lap("gen");
     const image = imageOf(programs);
     lap("image");

@@ -7,6 +7,7 @@ import { Random } from "../random.js";
 import { control } from "./control.js";
 import { bits, integer, multiply } from "./integer.js";
 import { atomic, dataAccess } from "./memory.js";
+import { csr, transition, trap } from "./system.js";
 import { S0, S1, SP, bytesOf, value } from "./state.js";
 
 type Maker = (random: Random) => Statement;
@@ -82,6 +83,8 @@ export const FAMILIES: Record<string, Family> = {
   i: plain("i", [integer, integer, dataAccess], 150),
   m: plain("m", [multiply, multiply, integer], 150),
   a: plain("a", [atomic, atomic, integer, dataAccess], 100),
+  csr: plain("csr", [csr, csr, csr, transition, integer, trap], 60),
+  trap: plain("trap", [trap, trap, csr, transition, dataAccess], 40),
   b: plain("b", [bits, bits, bits, integer], 150),
 };
 
