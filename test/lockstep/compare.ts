@@ -62,6 +62,7 @@ function mask(window: BigUint64Array): BigUint64Array {
 
 /** Trap `i` of both, as far as quirks ask. */
 const trapOf = (log: BigUint64Array, i: number): Trap => ({
+  virtual: [false, (log[i + 6] >> 39n) % 2n === 1n, (log[i + 7] >> 7n) % 2n === 1n, true][Number(log[i])],
   cause: Number(log[i + 1] & 0xffn),
   tval: log[i + 3],
   tinst: log[i + 5],

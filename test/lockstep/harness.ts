@@ -11,6 +11,8 @@ const { t0, t1, t2, a7, zero } = asm;
 const [scratch, resume] = [at.SCRATCH, at.RESUME];
 /** Writing 0x5555 here ends the machine: the test finisher of QEMU's virt board. */
 export const FINISHER = 0x10_0000;
+/** mtimecmp of hart 0, which on QEMU is due at once. */
+export const MTIMECMP = 0x200_4000;
 const FINISH_PASS = 0x5555;
 export const FLOAT = false;
 const MPP = 3n << 11n;
@@ -144,6 +146,7 @@ function driver(): { words: number[]; epilogue: number } {
   const { s0, s1, a0, a1, a2, a3 } = asm;
   const c = new Code();
   c.emit(asm.csrr(t0, Csr.mhartid)).branch(asm.bne, t0, zero, "park");
+  c.emit(...li(t0, MTIMECMP), asm.addi(t1, zero, -1), asm.sd(t1, 0, t0));
   c.label("next").emit(...descriptor(), asm.ld(a1, 0, s0), asm.ld(a2, 8, s0), ...li(a0, at.WINDOW));
   c.emit(...copy(a0, a1, a2, a3), asm.fenceI, ...li(t0, at.PROLOGUE), asm.jalr(zero, 0, t0));
   const epilogue = c.length;

@@ -3,12 +3,14 @@ import { Exit } from "../../assembly/isa/exit.js";
 import { EXIT_ADDRESS, EXIT_PENDING, RAM_START } from "../../assembly/layout.js";
 import { Core } from "../../src/core/core.js";
 import type { CoreBuild } from "../../src/core/instance.js";
-import { FINISHER } from "./harness.js";
+import { FINISHER, MTIMECMP } from "./harness.js";
 import { type Image, type Outcome, outcomeOf } from "./image.js";
 import { RAM_BYTES } from "./layout.js";
 
 /** enum Pending of assembly/hart/memory.ts: the access under way meets an access fault. */
 const REFUSED = 2;
+/** Cycles that a WFI in vain passes. */
+const WAIT = 1000;
 /** More than any program takes. */
 const CYCLES = 10_000_000;
 
@@ -24,9 +26,11 @@ export function runYado(image: Image, build: CoreBuild): Outcome {
   const deadline = CYCLES * image.slots.length;
   while (core.cycles < deadline) {
     const exit = core.run(deadline);
+    if (exit === Exit.WaitForInterrupt) core.cycles += WAIT;
     if (exit === Exit.Mmio) {
-      if (core.number(EXIT_ADDRESS) === FINISHER) break;
-      core.u32[EXIT_PENDING >>> 2] = REFUSED;
+      const address = core.number(EXIT_ADDRESS);
+      if (address === FINISHER) break;
+      if (address !== MTIMECMP) core.u32[EXIT_PENDING >>> 2] = REFUSED;
     }
   }
   return outcomeOf(image, core.ram);
