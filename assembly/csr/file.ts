@@ -1,7 +1,7 @@
 // The CSRs themselves: what each reads as, and what of a value written to it stays (WARL, WPRI). No access rules here.
 import { Csr } from "../isa/csr";
 import { ALWAYS_DELEGATED, S_INTERRUPTS, VS_INTERRUPTS, pending, time } from "../hart/interrupts";
-import { ENVCFG_ADUE, ENVCFG_STCE, HSTATUS_VSXL, STATUS_GVA, STATUS_MPV, STATUS_XL, Status, csr, setCsr } from "../hart/state";
+import { ENVCFG_ADUE, ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, ENVCFG_STCE, HSTATUS_VSXL, STATUS_GVA, STATUS_MPV, STATUS_XL, Status, csr, setCsr, virt } from "../hart/state";
 import { HART_CYCLES, HART_INSTRET } from "../layout";
 import { Trait, resetTraits, traits } from "./traits";
 
@@ -11,13 +11,15 @@ const SSTATUS_UXL: u64 = 0x2_0000_0000;
 const MSTATUS: u64 =
   SSTATUS | Status.MIE | Status.MPIE | Status.MPP | Status.MPRV | Status.TVM | Status.TW | Status.TSR | STATUS_GVA | STATUS_MPV;
 const HSTATUS: u64 = 0x70_03c0; // GVA SPV SPVP HU VTVM VTW VTSR
-const ENVCFG: u64 = ENVCFG_STCE | ENVCFG_ADUE | 1; // and FIOM
+/** FIOM and the controls of CBO instructions: no envcfg register's govern what another's read as. */
+const OWN_ENVCFG: u64 = ENVCFG_CBZE | ENVCFG_CBCFE | ENVCFG_CBIE | 1;
+const ENVCFG: u64 = ENVCFG_STCE | ENVCFG_ADUE | OWN_ENVCFG;
 const M_INTERRUPTS: u64 = 0x888;
 const SSIP: u64 = 2;
 const VSSIP: u64 = 4;
 const STIP: u64 = 32;
-/** RV64IMACHSU. */
-const MISA: u64 = 0x8000_0000_0014_1185;
+/** RV64IMABCHSU. */
+const MISA: u64 = 0x8000_0000_0014_1187;
 
 export function resetCsrs(): void {
   resetTraits();
@@ -26,6 +28,19 @@ export function resetCsrs(): void {
   setCsr(Csr.hstatus, HSTATUS_VSXL);
   setCsr(Csr.stimecmp, -1);
   setCsr(Csr.vstimecmp, -1);
+}
+
+/** Whether mcountinhibit stops mcycle or minstret. */
+// @ts-ignore: decorator
+@inline
+function inhibited(n: u32): bool {
+  return ((csr(Csr.mcountinhibit) >> (n & 31)) & 1) != 0;
+}
+/** mcycle or minstret: kept as its distance from what it counts, and as it is while it stands still. */
+// @ts-ignore: decorator
+@inline
+function counter(n: u32, counted: u64): u64 {
+  return inhibited(n) ? csr(n) : csr(n) + counted;
 }
 
 /** The value of CSR `n`: no check, no side effect. */
@@ -42,12 +57,12 @@ export function readCsr(n: u32): u64 {
     case Csr.mip: return pending();
     case Csr.mideleg: return csr(Csr.mideleg) | ALWAYS_DELEGATED;
     case Csr.misa: return MISA;
-    case Csr.henvcfg: return csr(Csr.henvcfg) & (csr(Csr.menvcfg) | 1);
+    case Csr.henvcfg: return csr(Csr.henvcfg) & (csr(Csr.menvcfg) | OWN_ENVCFG);
     case Csr.mcycle:
-    case Csr.cycle: return load<u64>(HART_CYCLES) + csr(Csr.mcycle);
+    case Csr.cycle: return counter(Csr.mcycle, load<u64>(HART_CYCLES));
     case Csr.minstret:
-    case Csr.instret: return load<u64>(HART_INSTRET) + csr(Csr.minstret);
-    case Csr.time: return time();
+    case Csr.instret: return counter(Csr.minstret, load<u64>(HART_INSTRET));
+    case Csr.time: return virt() ? time() + csr(Csr.htimedelta) : time();
     default: return unreachable();
   }
 }
@@ -57,6 +72,11 @@ export function readCsr(n: u32): u64 {
 @inline
 function merge(old: u64, value: u64, mask: u64): u64 {
   return (old & ~mask) | (value & mask);
+}
+
+/** CBIE = 2 is reserved: the field stays. */
+function legalCbie(old: u64, value: u64): u64 {
+  return (value & ENVCFG_CBIE) == 0x20 ? merge(value, old, ENVCFG_CBIE) : value;
 }
 
 /** satp, vsatp: a MODE that is not supported leaves the register as it was. */
@@ -142,16 +162,16 @@ export function writeCsr(n: u32, value: u64): bool {
     case Csr.mcounteren:
     case Csr.scounteren:
     case Csr.hcounteren:
-      setCsr(n, value & 7);
+      setCsr(n, value & 0xffff_ffff);
       return false;
     case Csr.menvcfg:
-      setCsr(n, value & ENVCFG);
+      setCsr(n, legalCbie(csr(n), value) & ENVCFG);
       return true;
     case Csr.henvcfg:
-      setCsr(n, value & ENVCFG & (csr(Csr.menvcfg) | 1));
+      setCsr(n, legalCbie(csr(n), value) & ENVCFG & (csr(Csr.menvcfg) | OWN_ENVCFG));
       return true;
     case Csr.senvcfg:
-      setCsr(n, value & 1);
+      setCsr(n, legalCbie(csr(n), value) & OWN_ENVCFG);
       return false;
     case Csr.satp:
     case Csr.vsatp:
@@ -169,13 +189,22 @@ export function writeCsr(n: u32, value: u64): bool {
       setCsr(n, value);
       return true;
     case Csr.mcycle:
-      setCsr(n, value - load<u64>(HART_CYCLES));
+      setCsr(n, inhibited(n) ? value : value - load<u64>(HART_CYCLES));
       return false;
     case Csr.minstret:
       // the write takes the place of the instruction's own increment
-      setCsr(n, value - load<u64>(HART_INSTRET) - 1);
+      setCsr(n, inhibited(n) ? value : value - load<u64>(HART_INSTRET) - 1);
       return false;
+    case Csr.mcountinhibit: {
+      // the instruction itself still counts, or doesn't, as before the write
+      const cycles = counter(Csr.mcycle, load<u64>(HART_CYCLES));
+      const instructions = counter(Csr.minstret, load<u64>(HART_INSTRET)) + u64(!inhibited(Csr.minstret));
+      setCsr(n, value & 5);
+      setCsr(Csr.mcycle, inhibited(Csr.mcycle) ? cycles : cycles - load<u64>(HART_CYCLES));
+      setCsr(Csr.minstret, inhibited(Csr.minstret) ? instructions : instructions - load<u64>(HART_INSTRET) - 1);
+      return false;
+    }
     default:
-      return false; // read-only zero: PMP, triggers, hpm, misa, hgeie, mcountinhibit
+      return false; // read-only zero: PMP, triggers, hpm, misa, hgeie
   }
 }
