@@ -46,9 +46,13 @@ const STATUS = 0x8a_007e_19aan;
 /** Fields of a trap in which the specification leaves a choice, or QEMU differs: docs/lockstep.md. */
 function maskTrap(log: BigUint64Array, i: number): void {
   const [taker, cause, tval, tval2, tinst, status, hstatus] = [i, i + 1, i + 3, i + 4, i + 5, i + 6, i + 7];
-  if (log[cause] === 3n) log[tval] = 0n;
+  if (log[cause] === 3n) {
+    log[tval] = 0n;
+    log[hstatus] &= ~HGVA;
+  }
   if (!GUEST_PAGE_FAULTS.includes(log[cause])) log[tval2] = 0n;
-  if (!GUEST_PAGE_FAULTS.includes(log[cause]) || log[cause] === 20n) log[tinst] = 0n;
+  if (!GUEST_PAGE_FAULTS.includes(log[cause])) log[tinst] = 0n;
+  if ((log[tinst] & ~0x20n) === 0x3000n) [log[cause], log[tinst]] = [21n, 0x3000n];
   log[status] &= STATUS & ~MGVA;
   if (log[taker] === 1n) log[hstatus] &= ~HGVA;
 }

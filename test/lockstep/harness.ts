@@ -58,7 +58,7 @@ const LEVELS: Level[] = [
   },
 ];
 /** Handlers of M, HS and VS: offsets from HANDLERS. */
-const HANDLER_BYTES = 0x200;
+const HANDLER_BYTES = 0x300;
 export const VECTORS = LEVELS.map((_, i) => at.HANDLERS + i * HANDLER_BYTES);
 
 /** rd = the place in the code, from a program counter. */
@@ -82,6 +82,10 @@ function handler(level: Level, offset: number): number[] {
   c.emit(asm.andi(t2, t1, -4), asm.addi(t0, zero, 8)).branch(asm.bne, t2, t0, "no call");
   c.emit(asm.srli(t0, a7, 8), asm.addi(t2, zero, at.REQUEST)).branch(asm.beq, t0, t2, "request");
   c.jump("skip").label("no call");
+  // a guest-page fault of the walk itself (pseudoinstruction 0x3000 or 0x3020): QEMU calls it a load, whatever it was
+  if (level.log[4]) {
+    c.emit(asm.csrr(t2, level.log[4]), asm.andi(t2, t2, ~0x20), asm.lui(t0, 3)).branch(asm.beq, t2, t0, "fetch");
+  }
   for (const cause of [0, 1, 12, 20]) c.emit(asm.addi(t2, zero, cause)).branch(asm.beq, t1, t2, "fetch");
 
   c.label("skip").emit(asm.csrr(t1, level.epc), ...place(t2, t1));
@@ -111,7 +115,7 @@ export const handlers = () =>
   LEVELS.flatMap((level, i) => {
     const words = handler(level, i * HANDLER_BYTES);
     if (4 * words.length > HANDLER_BYTES) throw new Error(`handler of ${4 * words.length} bytes`);
-    return [...words, ...new Array(HANDLER_BYTES / 4 - words.length).fill(0)];
+    return [...words, ...new Array(HANDLER_BYTES / 4 - words.length).fill(asm.nop)];
   });
 
 /** Copies `length` (register) bytes, a multiple of 8; spoils all four. */

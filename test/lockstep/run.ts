@@ -14,7 +14,7 @@ export interface Verdict {
 }
 
 /** Seconds after which a program of an image is taken to hang. */
-const PATIENCE = 20;
+const PATIENCE = 4;
 
 /** Runs up to BATCH programs on both. One that hangs on either has a difference, or none if it hangs on both; those behind it run anew. */
 export async function runBoth(programs: readonly Program[], build: CoreBuild = "flat"): Promise<Verdict[]> {

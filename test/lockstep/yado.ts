@@ -12,7 +12,7 @@ const REFUSED = 2;
 /** Cycles that a WFI in vain passes. */
 const WAIT = 1000;
 /** More than any program takes. */
-const CYCLES = 10_000_000;
+const CYCLES = 1_000_000;
 
 const cores = new Map<CoreBuild, Core>();
 

@@ -1,4 +1,6 @@
 // "RV32I/RV64I Base Integer Instruction Set", "M" extension, and the bit manipulation of Zba, Zbb, Zbc and Zbs.
+import * as asm from "../../support/assembler.js";
+import { LOOP } from "../layout.js";
 import type { Statement } from "../program.js";
 import type { Random } from "../random.js";
 import { FREE, S0, insn } from "./state.js";
@@ -74,7 +76,6 @@ const B_UNARY = table(`
   clz 13 1 600
   clzw 1b 1 600
   ctz 13 1 601
-  ctzw 1b 1 601
   cpop 13 1 602
   cpopw 1b 1 602
   sext.b 13 1 604
@@ -166,6 +167,16 @@ export function bits(random: Random): Statement {
     case 3: {
       const [name, opcode, funct3, imm12] = random.pick(B_UNARY);
       return immediate(name, opcode, funct3, imm12, random);
+    }
+    case 5: {
+      // QEMU counts on beyond bit 31
+      const [rd, rs1] = [random.pick(FREE), source(random)];
+      return insn(
+        `ctzw x${rd}, x${rs1} with bit 31 set`,
+        asm.lui(LOOP, 0x8_0000),
+        asm.or(LOOP, LOOP, rs1),
+        (0x6010_101b | (LOOP << 15) | (rd << 7)) >>> 0,
+      );
     }
     case 4: {
       // zext.h is PACKW with rs2 = x0

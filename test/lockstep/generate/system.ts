@@ -22,7 +22,7 @@ const ANY = [
 ];
 /** CSRs of which programs touch some bits: those, and the bits that must stay 1. Interrupt enables come more often than not. */
 const SOME: [Csr, bigint, bigint][] = [
-  [Csr.mstatus, 0x80_007e_19aan, 5n * XL],
+  [Csr.mstatus, 0x80_007c_19aan, 5n * XL],
   [Csr.sstatus, 0xc_0122n, XL],
   [Csr.vsstatus, 0xc_0122n, XL],
   [Csr.hstatus, 0x70_0380n, XL],
@@ -63,6 +63,8 @@ const TRAP_VALUES = [Csr.mtval2, Csr.mtinst, Csr.htval];
 const UNSURE = new Map<Csr, bigint>([
   [Csr.mstatus, 1n << 38n],
   [Csr.hstatus, 1n << 6n],
+  [Csr.sip, 0x220n],
+  [Csr.vsip, 0x220n],
 ]);
 /** An access whose result is freed of what may differ; x30 is spoilt. */
 function access(kind: Kind, rd: number, csr: number, rs1: number): Statement {
