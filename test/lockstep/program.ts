@@ -40,7 +40,8 @@ export function request(n: number): number[] {
 }
 export const goTo = (mode: Mode): Statement => ({ text: `go to ${mode}-mode`, code: request(MODES.indexOf(mode)) });
 
-export const codeOf = (program: Program) => asm.bytes([...program.statements.flatMap((s) => s.code), ...request(at.END)]);
+export const codeOf = (program: Program) =>
+  asm.bytes([...program.statements.flatMap((s) => s.code), ...request(at.END)]);
 
 const POOL = at.PROLOGUE + 0x800;
 

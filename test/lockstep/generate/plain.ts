@@ -57,7 +57,12 @@ const flat = BigInt(at.CODE);
 export const FLAT: Record<Mode, bigint> = { M: flat, S: flat, U: flat, VS: flat, VU: flat };
 
 /** A program without translation, in any mode. */
-export function plain(family: string, makers: readonly Maker[], length: number, presets: [number, bigint][] = []): Family {
+export function plain(
+  family: string,
+  makers: readonly Maker[],
+  length: number,
+  presets: [number, bigint][] = [],
+): Family {
   return (seed, random) => {
     const make = (r: Random) => r.pick(makers)(r);
     const statements = Array.from({ length }, () =>
@@ -77,4 +82,3 @@ export function plain(family: string, makers: readonly Maker[], length: number, 
     };
   };
 }
-

@@ -70,7 +70,9 @@ const UNSURE = new Map<Csr, bigint>([
 function access(kind: Kind, rd: number, csr: number, rs1: number): Statement {
   const unsure = UNSURE.get(csr);
   const done = csrInsn(kind, rd, csr, rs1);
-  return unsure ? together(done, load(LOOP, ~unsure), insn(`and x${rd}, x${rd}, x${LOOP}`, asm.and(rd, rd, LOOP))) : done;
+  return unsure
+    ? together(done, load(LOOP, ~unsure), insn(`and x${rd}, x${rd}, x${LOOP}`, asm.and(rd, rd, LOOP)))
+    : done;
 }
 
 /** Writes, sets or clears `bits` of `csr`; those of `kept` stay 1. */
@@ -88,11 +90,21 @@ export function csr(random: Random): Statement {
       return csrInsn(kind, random.pick(FREE), random.pick(ANY), random.pick([0, 1, 5, 31]), true);
     }
     case 2:
-      return csrInsn(random.pick<Kind>(["rw", "rs", "rc"]), random.pick(FREE), random.pick(ANY), random.pick([0, ...FREE]));
+      return csrInsn(
+        random.pick<Kind>(["rw", "rs", "rc"]),
+        random.pick(FREE),
+        random.pick(ANY),
+        random.pick([0, ...FREE]),
+      );
     case 3:
       return csrInsn(random.pick<Kind>(["rs", "rc"]), 0, random.pick(COUNTERS), 0);
     case 4:
-      return csrInsn(random.pick<Kind>(["rw", "rs", "rc"]), random.pick(FREE), random.pick(NOTHING), random.pick([0, 5]));
+      return csrInsn(
+        random.pick<Kind>(["rw", "rs", "rc"]),
+        random.pick(FREE),
+        random.pick(NOTHING),
+        random.pick([0, 5]),
+      );
     case 5: {
       const n = random.pick(TRAP_VALUES);
       return together(csrInsn("rw", 0, n, random.pick(FREE)), csrInsn("rs", random.pick(FREE), n, 0));
