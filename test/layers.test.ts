@@ -19,7 +19,8 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["asm/float", /^assembly\/float\//],
   ["asm/csr", /^assembly\/csr\//],
   ["asm/trap", /^assembly\/trap\//],
-  ["asm/irq", /^assembly\/(irq\/|hart\/interrupts\.ts$)/],
+  ["asm/imsic", /^assembly\/aia\/files\.ts$/],
+  ["asm/irq", /^assembly\/(aia\/|hart\/interrupts\.ts$)/],
   ["asm/insn", /^assembly\/insn\//],
   ["asm/hart", /^assembly\/hart\//],
   ["asm/hub", /^assembly\/hub\//],
@@ -36,6 +37,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["metrics", /^src\/metrics\//],
   ["scenario", /^src\/scenario\//],
   ["snapshot", /^src\/snapshot\//],
+  ["session", /^src\/session\//],
   ["cli", /^src\/cli\//],
   ["web", /^src\/web\//],
 ];
@@ -51,10 +53,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "asm/mmu": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/walk"],
   // arithmetic on encodings, which knows no registers
   "asm/float": ["portable"],
-  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/irq"],
-  "asm/irq": ["portable", "asm/state"],
+  "asm/imsic": ["portable"],
+  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/imsic", "asm/irq"],
+  "asm/irq": ["portable", "asm/state", "asm/imsic"],
   "asm/trap": ["portable", "asm/state", "asm/csr", "asm/timing", "asm/mmu", "asm/irq"],
-  "asm/insn": ["portable", "asm/state", "asm/float", "asm/csr", "asm/mmu", "asm/walk", "asm/bus", "asm/timing", "asm/trap"],
+  "asm/insn": [
+    "portable",
+    "asm/state",
+    "asm/float",
+    "asm/csr",
+    "asm/mmu",
+    "asm/walk",
+    "asm/bus",
+    "asm/timing",
+    "asm/trap",
+  ],
   "asm/hart": [
     "portable",
     "asm/state",
@@ -68,9 +81,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "asm/bus",
     "asm/timing",
   ],
-  "asm/hub": ["portable", "asm/walk", "asm/bus", "asm/timing"],
+  "asm/hub": ["portable", "asm/walk", "asm/bus", "asm/timing", "asm/imsic"],
   "asm/index": [
     "portable",
+    "asm/imsic",
     "asm/state",
     "asm/hart",
     "asm/hub",
@@ -94,6 +108,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: ["portable", "ports", "errors", "core", "devices", "backends"],
   vmm: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   metrics: ["portable", "ports", "errors", "core", "platform", "terms"],
+  session: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   snapshot: ["portable", "ports", "errors", "core", "platform", "vmm"],
   scenario: [
     ...[
@@ -112,7 +127,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   index: [
     ...["portable", "ports", "errors", "core", "platform", "devices", "backends", "vmm", "metrics", "terms"],
-    ...["snapshot", "scenario"],
+    ...["snapshot", "scenario", "session"],
   ],
   cli: ["index"],
   web: ["index"],

@@ -56,7 +56,10 @@ export const enum Hstatus {
 }
 export const HSTATUS_VSXL: u64 = 0x2_0000_0000;
 
-/** Bits of menvcfg and henvcfg. */
+/** Fields of menvcfg and henvcfg; senvcfg has the first three. */
+export const ENVCFG_CBIE: u64 = 3 << 4;
+export const ENVCFG_CBCFE: u64 = 1 << 6;
+export const ENVCFG_CBZE: u64 = 1 << 7;
 export const ENVCFG_ADUE: u64 = 1 << 61;
 export const ENVCFG_STCE: u64 = 1 << 63;
 

@@ -28,7 +28,7 @@ import {
 import { dataVirt } from "../mmu/translate";
 import { cost, count } from "../timing/caches";
 import { finishInWasm } from "./handlers";
-import { ALWAYS_DELEGATED } from "./interrupts";
+import { interruptMode, interruptVirt } from "./interrupts";
 import { Pending } from "./memory";
 import {
   Hstatus,
@@ -127,9 +127,12 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
   const v = virt();
   let target: u32 = Mode.M;
   let toVirt: u32 = 0;
-  if (m != Mode.M && (interrupt ? csr(Csr.mideleg) | ALWAYS_DELEGATED : csr(Csr.medeleg)) & bit) {
+  if (interrupt) {
+    target = interruptMode;
+    toVirt = interruptVirt;
+  } else if (m != Mode.M && csr(Csr.medeleg) & bit) {
     target = Mode.S;
-    if (v && (interrupt ? csr(Csr.hideleg) : csr(Csr.hedeleg)) & bit) toVirt = 1;
+    if (v && csr(Csr.hedeleg) & bit) toVirt = 1;
   }
   store<u64>(HART_RESERVATION, -1);
   const host = load<u32>(HART_HOST);
@@ -150,9 +153,8 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
   }
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + <u64>max(cost(Cost.TrapEntry), 1));
   if (toVirt) {
-    // VS-level interrupts appear to the guest as the S-level ones
-    enterVS(interrupt ? cause - 1 : cause, tval, m);
-    vector(Csr.vstvec, interrupt ? cause - 1 : cause);
+    enterVS(cause, tval, m);
+    vector(Csr.vstvec, cause);
   } else if (target == Mode.S) {
     enterHS(cause, tval, gpa, tinst, m, v);
     vector(Csr.stvec, cause);
@@ -165,7 +167,7 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
 
 function vector(tvec: u32, cause: u64): void {
   const base = csr(tvec) & ~(<u64>3);
-  store<u64>(HART_PC, csr(tvec) & 1 && cause & INTERRUPT ? base + 4 * (cause & 63) : base);
+  store<u64>(HART_PC, csr(tvec) & 1 && cause & INTERRUPT ? base + 4 * (cause & 0xfff) : base);
 }
 
 /** SIE → SPIE, SIE = 0, SPP = the mode left. */
