@@ -1,4 +1,5 @@
-// Instructions per second of the hart on eight bare programs of integers, and on one of doubles that no mean takes in, in both builds, and the same programs on QEMU's TCG.
+// Instructions per second of the hart on eight bare programs of integers, and on one of doubles that no mean takes in, in both builds,
+// and the same programs on QEMU's TCG.
 // User CPU time of whole processes, less that of a program that does nothing; Yado and QEMU take turns; best of several.
 import {
   bundled,
