@@ -170,7 +170,7 @@ const WRS_STALL: i32 = 256;
 
 /** Zawrs "Extension for Wait-on-Reservation-Set instructions": the bounded time limit of WRS.NTO is none. */
 function waitOnReservationSet(short: bool): void {
-  if (load<u64>(HART_RESERVATION) == <u64>-1 || pending() & csr(Csr.mie)) return;
+  if (load<u64>(HART_RESERVATION) == <u64>-1 || interruptPending()) return;
   if (!short) {
     if (mode() != Mode.M && csr(Csr.mstatus) & Status.TW) return illegal();
     if (virt() && csr(Csr.hstatus) & Hstatus.VTW) return virtualInstruction();
