@@ -51,7 +51,7 @@ export class Debugger {
   attach(machine: Machine, engine: Engine): Engine {
     this.machine = machine;
     this.inner = engine;
-    for (const patch of this.patches.values()) this.core.store(patch.physical, patch.inserted);
+    for (const patch of this.patches.values()) this.put(patch.physical, patch.inserted);
     return { run: (until) => this.run(until), step: () => this.inner.step() };
   }
 
@@ -90,9 +90,8 @@ export class Debugger {
         () => this.careful(),
         () => this.stop === undefined,
       ).run(until);
-    if (this.patches.size === 0) return this.inner.run(until);
     if (this.passing.size > 0 && this.passing.get(core.selected) === core.pc) return this.past(() => this.inner.step());
-    this.intercept(true);
+    this.intercept(this.patches.size > 0);
     return this.answered(this.inner.run(until));
   }
 
@@ -111,7 +110,7 @@ export class Debugger {
       return Exit.Deadline;
     }
     if (this.passing.get(core.selected) === core.pc) return this.past(() => this.inner.step());
-    this.intercept(true);
+    this.intercept(this.patches.size > 0);
     return this.answered(this.inner.step());
   }
 
@@ -120,9 +119,9 @@ export class Debugger {
     const { core } = this;
     const patch = this.patchAt(core.pc);
     this.intercept(false);
-    if (patch) core.store(patch.physical, patch.original);
+    if (patch) this.put(patch.physical, patch.original);
     const exit = what();
-    if (patch) core.store(patch.physical, patch.inserted);
+    if (patch) this.put(patch.physical, patch.inserted);
     if (exit !== Exit.Mmio) this.passing.delete(core.selected);
     return exit;
   }
@@ -151,6 +150,12 @@ export class Debugger {
     return undefined;
   }
 
+  /** Writes RAM, where there may be code. */
+  private put(physical: number, bytes: Uint8Array): void {
+    this.core.store(physical, bytes);
+    this.core.exports.fenceI();
+  }
+
   // ---- breakpoints
 
   /** Sets a breakpoint; false where there is no memory for a software one. */
@@ -164,7 +169,7 @@ export class Debugger {
     const inserted = length === 2 ? C_EBREAK : EBREAK;
     if (physical === undefined || !this.core.inRam(physical, inserted.length)) return false;
     const original = this.core.slice(physical, inserted.length).slice();
-    this.core.store(physical, inserted);
+    this.put(physical, inserted);
     this.patches.set(address, { physical, original, inserted });
     return true;
   }
@@ -179,7 +184,7 @@ export class Debugger {
     this.patches.delete(address);
     const { physical, original, inserted } = patch;
     const now = this.core.slice(physical, inserted.length);
-    if (inserted.every((byte, i) => byte === now[i])) this.core.store(physical, original);
+    if (inserted.every((byte, i) => byte === now[i])) this.put(physical, original);
   }
 
   /** Takes every breakpoint away and lets the machine run. */
@@ -270,7 +275,7 @@ export class Debugger {
     if (pieces.reduce((sum, { size }) => sum + size, 0) < bytes.length) return false;
     let done = 0;
     for (const { physical, size } of pieces) {
-      this.core.store(physical, bytes.subarray(done, done + size));
+      this.put(physical, bytes.subarray(done, done + size));
       done += size;
     }
     return true;

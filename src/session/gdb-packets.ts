@@ -58,12 +58,12 @@ export class GdbReader {
       default:
         this.state = "outside";
         if (Number.parseInt(this.expected + letter, 16) !== checksum(this.text)) return { kind: "damaged" };
-        return { kind: "packet", data: unescape(this.text) };
+        return { kind: "packet", data: unescaped(this.text) };
     }
   }
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\}([\s\S])/g, (_, letter: string) => String.fromCharCode(byte(letter) ^ ESCAPED));
 }
 
