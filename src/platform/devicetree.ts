@@ -257,8 +257,7 @@ function interruptControllers(config: BoardTreeConfig): Record<string, TreeNode>
     [at("aplic", APLIC_S)]: leaf({ ...supervisor.properties, phandle: Phandle.WIRED }),
   };
   if (config.aia === "aplic-imsic") {
-    const files = imsic(config, IMSIC_M.start, Irq.M_EXTERNAL, Phandle.IMSIC_M);
-    nodes[at("imsics", IMSIC_M)] = leaf({ ...files.properties, ...hidden });
+    nodes[at("imsics", IMSIC_M)] = imsic(config, IMSIC_M.start, Irq.M_EXTERNAL, Phandle.IMSIC_M);
     nodes[at("imsics", IMSIC_S)] = imsic(config, IMSIC_S.start, Irq.S_EXTERNAL, Phandle.IMSIC_S);
   }
   return nodes;

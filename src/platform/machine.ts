@@ -91,6 +91,8 @@ export interface MachineConfig {
   aia?: AiaMode;
   /** Guest interrupt files of each IMSIC, up to IMSIC_GUESTS_MAX, which is also the default. */
   guests?: number;
+  /** Input clock of the serial line in Hz; 0: characters take no time. Default: as the device tree says. */
+  serialClock?: number;
 }
 
 /** A hart as the machine schedules it. */
@@ -207,7 +209,7 @@ export class Machine {
       irq: this.wired.line(UART.irq),
       clock: this.events,
       console: this.console,
-      inputClock: UART.clock,
+      inputClock: config.serialClock ?? UART.clock,
     });
     this.pcie = new PcieRoot({
       windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
