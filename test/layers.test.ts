@@ -34,6 +34,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["vmm", /^src\/vmm\//],
   ["metrics", /^src\/metrics\//],
   ["scenario", /^src\/scenario\//],
+  ["conformance", /^src\/conformance\//],
   ["snapshot", /^src\/snapshot\//],
   ["cli", /^src\/cli\//],
   ["web", /^src\/web\//],
@@ -90,6 +91,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: ["portable", "ports", "errors", "core", "devices", "backends"],
   vmm: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   metrics: ["portable", "ports", "errors", "core", "platform", "terms"],
+  conformance: ["portable", "ports", "errors", "core", "platform", "devices"],
   snapshot: ["portable", "ports", "errors", "core", "platform", "vmm"],
   scenario: [
     ...[
@@ -108,7 +110,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   index: [
     ...["portable", "ports", "errors", "core", "platform", "devices", "backends", "vmm", "metrics", "terms"],
-    ...["snapshot", "scenario"],
+    ...["snapshot", "scenario", "conformance"],
   ],
   cli: ["index"],
   web: ["index"],

@@ -94,6 +94,27 @@ export function readGuest(path: string, place: string): Uint8Array {
   }
 }
 
+/** A whole file as bytes. */
+export function readBytes(path: string, place: string): Uint8Array {
+  const file = readable(path, place);
+  try {
+    return new Uint8Array(readFileSync(file));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The first bytes of a file, at most `length`. */
+export function readStart(path: string, length: number, place: string): Uint8Array {
+  const file = readable(path, place);
+  try {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
 export function readText(path: string, place: string): string {
   const file = readable(path, place);
   try {
