@@ -1,4 +1,5 @@
 // Everything that the host may call.
+import { imsicConfigure, resetFiles, storeToFile } from "./aia/files";
 import { touchedRam } from "./bus/written";
 import { hubReset } from "./hub/index";
 import { resetHart } from "./hart/reset";
@@ -13,12 +14,25 @@ export { setHandler } from "./hart/handlers";
 export { forgetStale as fenceI } from "./hart/code";
 export { run, step } from "./hart/run";
 export { selectHart } from "./hart/select";
-export { dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite } from "./hub/index";
+export { dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite, msiDeliver, msiRoute } from "./hub/index";
 
 /** Back to power-on: RAM keeps what it holds. */
 export function reset(): void {
   resetHart();
+  resetFiles();
   hubReset();
+}
+
+/** IMSICs with `guests` guest interrupt files for the first `harts` harts (0: none), and an IOMMU that fits; all after power-on. */
+export function aiaConfigure(harts: u32, guests: u32): u32 {
+  if (!imsicConfigure(harts, guests)) return 0;
+  hubReset();
+  return 1;
+}
+
+/** Stores 4 bytes to an IMSIC's page. Returns 1, or 0 where there is none. */
+export function imsicWrite(lo: u32, hi: u32, data: u32): u32 {
+  return storeToFile((<u64>hi << 32) | lo, data) ? 1 : 0;
 }
 
 /** The host or a device wrote [address, address + length) of this memory. */

@@ -12,9 +12,13 @@ export const X_REGS = 0x400;
 export const X_SINK = X_REGS + 32 * 8;
 /** f0…f31, 8 bytes each. */
 export const F_REGS = X_SINK + 8;
+/** u8 each setting of an instruction's rm: the rounding mode that it means, or more than 4 where that takes a closer look. */
+export const F_ROUND = F_REGS + 32 * 8;
+/** u8 each setting of rm: 1 if it rounds to nearest, ties to even, and all that inexact results would change is changed already. */
+export const F_QUICK = F_ROUND + 8;
 
 // ---- hart state, beyond CSRs
-export const HART = F_REGS + 32 * 8 + 0xf8; // 0x700, after 0xf8 spare bytes
+export const HART = F_QUICK + 8 + 0xe8; // 0x700, after 0xe8 spare bytes
 /** u64 program counter (virtual). */
 export const HART_PC = HART;
 /** u64 cycles since reset: the clock of the machine. */
@@ -141,6 +145,8 @@ export const HARTS = TIMING_END;
 export const HARTS_END = HARTS + HARTS_MAX * HART_SLOT;
 /** Interrupt files of the IMSICs: assembly/aia. */
 export const AIA = HARTS_END;
+/** u64 a hart: interrupts that its files signal. Bits as in mip (MEIP, SEIP); hgeip is the high half. */
+export const AIA_SIGNALS = AIA + 0x40;
 export const AIA_END = AIA + 0x4_0000;
 export const HUB = AIA_END;
 export const HUB_END = HUB + 0x8_0000;

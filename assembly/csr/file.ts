@@ -1,16 +1,35 @@
 // The CSRs themselves: what each reads as, and what of a value written to it stays (WARL, WPRI). No access rules here.
 import { Csr } from "../isa/csr";
-import { ALWAYS_DELEGATED, S_INTERRUPTS, VS_INTERRUPTS, pending, time } from "../hart/interrupts";
-import { ENVCFG_ADUE, ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, ENVCFG_STCE, HSTATUS_VSXL, STATUS_GVA, STATUS_MPV, STATUS_XL, Status, csr, setCsr, virt } from "../hart/state";
+import { geilen } from "../aia/files";
+import { ALWAYS_DELEGATED, SEIP, S_INTERRUPTS, VS_INTERRUPTS, pending, softwareInterrupts, time } from "../hart/interrupts";
+import {
+  ENVCFG_ADUE,
+  ENVCFG_CBCFE,
+  ENVCFG_CBIE,
+  ENVCFG_CBZE,
+  ENVCFG_STCE,
+  HSTATUS_VSXL,
+  STATUS_GVA,
+  STATUS_MPV,
+  STATUS_XL,
+  Status,
+  csr,
+  dirtyFloat,
+  setCsr,
+  virt,
+} from "../hart/state";
 import { HART_CYCLES, HART_INSTRET } from "../layout";
+import { readAia, writeAia } from "./aia";
 import { Trait, resetTraits, traits } from "./traits";
 
 /** sstatus and vsstatus: the fields that S-mode sees and may write. */
-const SSTATUS: u64 = Status.SIE | Status.SPIE | Status.SPP | Status.SUM | Status.MXR;
+const SSTATUS: u64 = Status.SIE | Status.SPIE | Status.SPP | Status.FS | Status.SUM | Status.MXR;
 const SSTATUS_UXL: u64 = 0x2_0000_0000;
 const MSTATUS: u64 =
   SSTATUS | Status.MIE | Status.MPIE | Status.MPP | Status.MPRV | Status.TVM | Status.TW | Status.TSR | STATUS_GVA | STATUS_MPV;
 const HSTATUS: u64 = 0x70_03c0; // GVA SPV SPVP HU VTVM VTW VTSR
+/** Holds 0 to GEILEN. */
+const HSTATUS_VGEIN: u64 = 0x3_f000;
 /** FIOM and the controls of CBO instructions: no envcfg register's govern what another's read as. */
 const OWN_ENVCFG: u64 = ENVCFG_CBZE | ENVCFG_CBCFE | ENVCFG_CBIE | 1;
 const ENVCFG: u64 = ENVCFG_STCE | ENVCFG_ADUE | OWN_ENVCFG;
@@ -18,8 +37,8 @@ const M_INTERRUPTS: u64 = 0x888;
 const SSIP: u64 = 2;
 const VSSIP: u64 = 4;
 const STIP: u64 = 32;
-/** RV64IMABCHSU. */
-const MISA: u64 = 0x8000_0000_0014_1187;
+/** RV64IMAFDCBHSU. */
+const MISA: u64 = 0x8000_0000_0014_11af;
 
 export function resetCsrs(): void {
   resetTraits();
@@ -42,14 +61,23 @@ function inhibited(n: u32): bool {
 function counter(n: u32, counted: u64): u64 {
   return inhibited(n) ? csr(n) : csr(n) + counted;
 }
+/** A status register with SD: whether FS is dirty. */
+// @ts-ignore: decorator
+@inline
+function summarized(status: u64): u64 {
+  return status | (u64((status & Status.FS) == Status.FS) << 63);
+}
 
 /** The value of CSR `n`: no check, no side effect. */
 export function readCsr(n: u32): u64 {
   if (traits(n) & Trait.PlainRead) return csr(n);
   switch (n) {
-    case Csr.sstatus: return (csr(Csr.mstatus) & SSTATUS) | SSTATUS_UXL;
-    case Csr.sie: return csr(Csr.mie) & csr(Csr.mideleg) & S_INTERRUPTS;
-    case Csr.sip: return pending() & csr(Csr.mideleg) & S_INTERRUPTS;
+    case Csr.fcsr: return (csr(Csr.frm) << 5) | csr(Csr.fflags);
+    case Csr.mstatus:
+    case Csr.vsstatus: return summarized(csr(n));
+    case Csr.sstatus: return summarized((csr(Csr.mstatus) & SSTATUS) | SSTATUS_UXL);
+    case Csr.sie: return (csr(Csr.mie) & csr(Csr.mideleg) & S_INTERRUPTS) | (csr(Csr.sie) & ownEnables());
+    case Csr.sip: return (pending() & csr(Csr.mideleg) & S_INTERRUPTS) | softwareInterrupts();
     case Csr.vsie: return (csr(Csr.mie) & csr(Csr.hideleg) & VS_INTERRUPTS) >> 1;
     case Csr.vsip: return (pending() & csr(Csr.hideleg) & VS_INTERRUPTS) >> 1;
     case Csr.hie: return csr(Csr.mie) & ALWAYS_DELEGATED;
@@ -63,14 +91,25 @@ export function readCsr(n: u32): u64 {
     case Csr.minstret:
     case Csr.instret: return counter(Csr.minstret, load<u64>(HART_INSTRET));
     case Csr.time: return virt() ? time() + csr(Csr.htimedelta) : time();
-    default: return unreachable();
+    default: return readAia(n);
   }
+}
+
+/** Bits of sie that mvien makes bits of its own ("Interrupt filtering and virtual interrupts for supervisor level"). */
+function ownEnables(): u64 {
+  return csr(Csr.mvien) & ~csr(Csr.mideleg);
+}
+
+function writableMip(): u64 {
+  let bits = S_INTERRUPTS & ~(csr(Csr.mvien) & SEIP);
+  if (csr(Csr.menvcfg) & ENVCFG_STCE) bits &= ~STIP;
+  return bits;
 }
 
 /** `old` with the bits of `mask` taken from `value`. */
 // @ts-ignore: decorator
 @inline
-function merge(old: u64, value: u64, mask: u64): u64 {
+export function merge(old: u64, value: u64, mask: u64): u64 {
   return (old & ~mask) | (value & mask);
 }
 
@@ -87,6 +126,13 @@ function writeAtp(n: u32, value: u64): bool {
   return true;
 }
 
+function writeFcsr(frm: u64, fflags: u64): bool {
+  setCsr(Csr.frm, frm & 7);
+  setCsr(Csr.fflags, fflags & 31);
+  dirtyFloat();
+  return false;
+}
+
 /** Writes what `n` keeps of `value`; true when privilege, translation or interrupts may be affected. */
 export function writeCsr(n: u32, value: u64): bool {
   if (traits(n) & Trait.PlainWrite) {
@@ -94,6 +140,12 @@ export function writeCsr(n: u32, value: u64): bool {
     return false;
   }
   switch (n) {
+    case Csr.fflags:
+      return writeFcsr(csr(Csr.frm), value);
+    case Csr.frm:
+      return writeFcsr(value, csr(Csr.fflags));
+    case Csr.fcsr:
+      return writeFcsr(value >> 5, value);
     case Csr.sstatus:
       setCsr(Csr.mstatus, merge(csr(Csr.mstatus), value, SSTATUS));
       return true;
@@ -106,11 +158,17 @@ export function writeCsr(n: u32, value: u64): bool {
       setCsr(n, merge(old, value, MSTATUS));
       return true;
     }
-    case Csr.hstatus:
-      setCsr(n, merge(csr(n), value, HSTATUS));
+    case Csr.hstatus: {
+      const known = <u32>(value >> 12 & 0x3f) <= geilen();
+      setCsr(n, merge(csr(n), value, known ? HSTATUS | HSTATUS_VGEIN : HSTATUS));
+      return true;
+    }
+    case Csr.hgeie:
+      setCsr(n, value & ((2 << geilen()) - 2));
       return true;
     case Csr.sie:
       setCsr(Csr.mie, merge(csr(Csr.mie), value, csr(Csr.mideleg) & S_INTERRUPTS));
+      setCsr(n, merge(csr(n), value, ownEnables()));
       return true;
     case Csr.vsie:
       setCsr(Csr.mie, merge(csr(Csr.mie), value << 1, csr(Csr.hideleg) & VS_INTERRUPTS));
@@ -123,6 +181,7 @@ export function writeCsr(n: u32, value: u64): bool {
       return true;
     case Csr.sip:
       setCsr(Csr.mip, merge(csr(Csr.mip), value, csr(Csr.mideleg) & SSIP));
+      setCsr(Csr.mvip, merge(csr(Csr.mvip), value, ownEnables() & SSIP));
       return true;
     case Csr.vsip:
       setCsr(Csr.hvip, merge(csr(Csr.hvip), value << 1, csr(Csr.hideleg) & VSSIP));
@@ -134,7 +193,7 @@ export function writeCsr(n: u32, value: u64): bool {
       setCsr(n, value & VS_INTERRUPTS);
       return true;
     case Csr.mip:
-      setCsr(n, merge(csr(n), value, csr(Csr.menvcfg) & ENVCFG_STCE ? S_INTERRUPTS & ~STIP : S_INTERRUPTS));
+      setCsr(n, merge(csr(n), value, writableMip()));
       setCsr(Csr.hvip, merge(csr(Csr.hvip), value, VSSIP));
       return true;
     case Csr.medeleg:
@@ -205,6 +264,6 @@ export function writeCsr(n: u32, value: u64): bool {
       return false;
     }
     default:
-      return false; // read-only zero: PMP, triggers, hpm, misa, hgeie
+      return writeAia(n, value); // the rest is read-only zero: PMP, triggers, hpm, misa
   }
 }

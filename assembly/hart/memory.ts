@@ -19,7 +19,7 @@ import { accessFault, dataMode, dataVirt, physical, translate, translateData } f
 import { Access } from "../mmu/walk";
 import { dataLine } from "../timing/caches";
 import { willWrite } from "../bus/written";
-import { Leave, charge, raise, setLeave } from "./state";
+import { Leave, charge, dirtyFloat, raise, setLeave } from "./state";
 
 /** How a load extends, as funct3 of the LOAD opcode: log2 of the size, 4 for zero extension. */
 export const enum Load {
@@ -30,6 +30,9 @@ export const enum Load {
   BU = 4,
   HU = 5,
   WU = 6,
+  /** Into floating-point registers: a single is NaN-boxed. */
+  FW = 10,
+  FD = 11,
 }
 
 /** Settings of EXIT_PENDING. */
@@ -49,8 +52,16 @@ export function extend(value: u64, kind: u32): u64 {
     case Load.BU: return value & 0xff;
     case Load.HU: return value & 0xffff;
     case Load.WU: return value & 0xffff_ffff;
+    case Load.FW: return value | 0xffff_ffff_0000_0000;
     default: return value;
   }
+}
+
+/** Gives the load that the exit record describes its value. */
+export function finishLoad(value: u64): void {
+  const kind = load<u32>(EXIT_LOAD_KIND);
+  store<u64>(load<u32>(EXIT_RD), extend(value, kind));
+  if (kind >= <u32>Load.FW) dirtyFloat();
 }
 
 /** Reads `size` bytes, zero-extended. */

@@ -9,9 +9,7 @@ import { conditional } from "../insn/zicond";
 import { Exit } from "../isa/exit";
 import {
   EXIT_INSN_LENGTH,
-  EXIT_LOAD_KIND,
   EXIT_PENDING,
-  EXIT_RD,
   EXIT_REASON,
   EXIT_TVAL,
   EXIT_VALUE,
@@ -26,9 +24,10 @@ import { accessFault, useContext } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { fetchLine } from "../timing/caches";
 import { SCRATCH_BLOCK, encodingAt, fetchBlock, fetchOne, generation, knownBlock, nearBlock, pageAddress } from "./code";
+import { BOX, float, floatAllowed, floatReady, quick, quickFused } from "./float";
 import { interruptToTake, nextTimer } from "./interrupts";
-import { Load, Pending, extend, slowLoad, slowStore } from "./memory";
-import { Leave, clearPenalty, insnLength, leave, penalty, setInsn, setLeave } from "./state";
+import { Load, Pending, finishLoad, slowLoad, slowStore } from "./memory";
+import { Leave, clearPenalty, dirtyFloat, insnLength, leave, penalty, setInsn, setLeave } from "./state";
 import { system } from "./system";
 import { INTERRUPT, takeException, takeTrap } from "./trap";
 
@@ -94,9 +93,7 @@ function completeAccess(): bool {
     accessFault(load<u64>(EXIT_TVAL), load<u32>(EXIT_WRITE) ? Access.Write : Access.Read);
     return true;
   }
-  if (answer == Pending.Load) {
-    store<u64>(load<u32>(EXIT_RD), extend(load<u64>(EXIT_VALUE), load<u32>(EXIT_LOAD_KIND)));
-  }
+  if (answer == Pending.Load) finishLoad(load<u64>(EXIT_VALUE));
   store<u64>(HART_PC, load<u64>(HART_PC) + load<u32>(EXIT_INSN_LENGTH));
   store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + 1);
@@ -199,6 +196,32 @@ function missedStore(dp: u32, size: u32): i64 {
   clearPenalty();
   slowStore(rs1(dp) + imm(dp), size, rs2(dp));
   return spend(penalty);
+}
+/** Loads and stores of floating-point registers, quick only while nothing is to be marked. A single is boxed. */
+// @ts-ignore: decorator
+@inline
+function floatLoaded<T>(dp: u32): bool {
+  if (!floatReady()) return false;
+  const va = rs1(dp) + imm(dp);
+  const entry = filterEntry(loadTable(), va);
+  if (load<u64>(entry) != filterTag(va, sizeof<T>())) return false;
+  const at = <u32>va + load<u32>(entry, 8);
+  setRd(dp, sizeof<T>() == 4 ? <u64>load<T>(at) | BOX : <u64>load<T>(at));
+  return true;
+}
+function missedFloatLoad(dp: u32, kind: u32): i64 {
+  clearPenalty();
+  if (!floatAllowed(dp)) return 0;
+  const value = slowLoad(rs1(dp) + imm(dp), kind, load<u16>(dp, 2));
+  if (!leave) {
+    setRd(dp, value);
+    dirtyFloat();
+  }
+  return spend(penalty);
+}
+function missedFloatStore(dp: u32, size: u32): i64 {
+  clearPenalty();
+  return floatAllowed(dp) ? missedStore(dp, size) : 0;
 }
 
 /** What fetching from a line spends; `present` is its entry of L1I_PRESENT. */
@@ -322,6 +345,61 @@ function execute(budget: i32): void {
       case Op.CzeroEqz: setRd(dp, conditional(Op.CzeroEqz, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.CzeroNez: setRd(dp, conditional(Op.CzeroNez, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Nop: dp += RECORD; continue;
+      case Op.Flw:
+        if (!floatLoaded<u32>(dp)) {
+          left -= missedFloatLoad(dp, Load.FW);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Fld:
+        if (!floatLoaded<u64>(dp)) {
+          left -= missedFloatLoad(dp, Load.FD);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Fsw:
+        if (!floatReady() || !stored<u32>(dp)) {
+          left -= missedFloatStore(dp, sizeof<u32>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Fsd:
+        if (!floatReady() || !stored<u64>(dp)) {
+          left -= missedFloatStore(dp, sizeof<u64>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.FaddS: if (!quick<f32>(Op.FaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FsubS: if (!quick<f32>(Op.FsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmulS: if (!quick<f32>(Op.FmulS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FdivS: if (!quick<f32>(Op.FdivS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FaddD: if (!quick<f64>(Op.FaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FsubD: if (!quick<f64>(Op.FsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmulD: if (!quick<f64>(Op.FmulS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FdivD: if (!quick<f64>(Op.FdivS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmaddS: if (!quickFused<f32>(Op.FmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmsubS: if (!quickFused<f32>(Op.FmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmsubS: if (!quickFused<f32>(Op.FnmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmaddS: if (!quickFused<f32>(Op.FnmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmaddD: if (!quickFused<f64>(Op.FmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmsubD: if (!quickFused<f64>(Op.FmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmsubD: if (!quickFused<f64>(Op.FnmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmaddD: if (!quickFused<f64>(Op.FnmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FsqrtS: case Op.FsgnjS: case Op.FsgnjnS:
+      case Op.FsgnjxS: case Op.FminS: case Op.FmaxS: case Op.FleS: case Op.FltS: case Op.FeqS: case Op.FclassS:
+      case Op.FcvtWS: case Op.FcvtWuS: case Op.FcvtLS: case Op.FcvtLuS: case Op.FcvtSW: case Op.FcvtSWu: case Op.FcvtSL:
+      case Op.FcvtSLu: case Op.FmvXW: case Op.FmvWX: case Op.FcvtSD: case Op.FsqrtD: case Op.FmsubD:
+      case Op.FsgnjD: case Op.FsgnjnD: case Op.FsgnjxD: case Op.FminD: case Op.FmaxD:
+      case Op.FleD: case Op.FltD: case Op.FeqD: case Op.FclassD: case Op.FcvtWD: case Op.FcvtWuD: case Op.FcvtLD:
+      case Op.FcvtLuD: case Op.FcvtDW: case Op.FcvtDWu: case Op.FcvtDL: case Op.FcvtDLu: case Op.FmvXD: case Op.FmvDX:
+      case Op.FcvtDS:
+        if (float(dp)) return settle(dp, left);
+        dp += RECORD;
+        continue;
       case Op.Lb:
         if (!loaded<i8>(dp)) {
           left -= missedLoad(dp, Load.B);

@@ -1,7 +1,8 @@
 // Instructions that may trap, leave or see the whole state: SYSTEM, fences, A, HLV and HSV. HART_PC, HART_CYCLES and HART_INSTRET are
 // exact when `system` is called. All but C.EBREAK are 4 bytes long.
-import { Verdict, swap, verdict } from "../csr/access";
+import { swap, verdict } from "../csr/access";
 import { readCsr, writeCsr } from "../csr/file";
+import { Verdict } from "../csr/verdict";
 import { amo } from "../insn/a";
 import { Op } from "../insn/op";
 import { Cbo } from "../insn/zicbo";
@@ -19,7 +20,7 @@ import { Walk } from "../mmu/walk";
 import { cost } from "../timing/caches";
 import { Permission, cboPermission, manageBlock, zeroBlock } from "./cbo";
 import { encodingAt, forgetStale } from "./code";
-import { pending } from "./interrupts";
+import { interruptPending } from "./interrupts";
 import { atomicAddress, guestLoad, guestStore } from "./memory";
 import { Hstatus, Leave, Status, charge, csr, leave, mode, raise, setLeave, virt } from "./state";
 import { mret, sret } from "./trap";
@@ -150,7 +151,7 @@ function doSret(): void {
   setLeave(Leave.Changed);
 }
 
-/** WFI resumes when an interrupt is pending and enabled in mie, whatever the global enables. */
+/** WFI resumes when an interrupt is pending and enabled at any level, whatever the global enables. */
 function wfi(): void {
   const m = mode();
   const v = virt();
@@ -158,7 +159,7 @@ function wfi(): void {
   if (m == Mode.U) return v ? virtualInstruction() : illegal();
   if (v && csr(Csr.hstatus) & Hstatus.VTW) return virtualInstruction();
   done();
-  if (pending() & csr(Csr.mie)) return;
+  if (interruptPending()) return;
   store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + 1);
   leaveFor(Exit.WaitForInterrupt);
@@ -169,7 +170,7 @@ const WRS_STALL: i32 = 256;
 
 /** Zawrs "Extension for Wait-on-Reservation-Set instructions": the bounded time limit of WRS.NTO is none. */
 function waitOnReservationSet(short: bool): void {
-  if (load<u64>(HART_RESERVATION) == <u64>-1 || pending() & csr(Csr.mie)) return;
+  if (load<u64>(HART_RESERVATION) == <u64>-1 || interruptPending()) return;
   if (!short) {
     if (mode() != Mode.M && csr(Csr.mstatus) & Status.TW) return illegal();
     if (virt() && csr(Csr.hstatus) & Hstatus.VTW) return virtualInstruction();

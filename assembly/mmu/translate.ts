@@ -4,7 +4,7 @@ import { Csr } from "../isa/csr";
 import { Cause } from "../isa/cause";
 import { Counter } from "../isa/counter";
 import { Mode } from "../isa/privilege";
-import { ENVCFG_ADUE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, virt } from "../hart/state";
+import { ENVCFG_ADUE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, useFloat, virt } from "../hart/state";
 import { count, startWalk, walkCycles } from "../timing/caches";
 import { useFilters } from "./filter";
 import { Pte } from "./pte";
@@ -18,8 +18,9 @@ export let dataVirt: u32 = 0;
 /** Physical address of the last successful translation. */
 export let physical: u64 = 0;
 
-/** Recomputes the effective privilege and the filters; after any change to mode, V, status, satp, vsatp or hgatp. */
+/** Recomputes the effective privilege, the filters and what floating point may do; after any change to mode, V, status, satp, vsatp or hgatp. */
 export function useContext(): void {
+  useFloat();
   const m = mode();
   const v = virt();
   const status = csr(Csr.mstatus);

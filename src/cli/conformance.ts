@@ -22,6 +22,9 @@ import { complain, print } from "./terminal.js";
 const REPORTERS = ["text", "json", "junit"] as const;
 const TIMINGS = ["flat", "caches"] as const;
 
+/** Largest program, in bytes. */
+const MOST_BYTES = 0x4000_0000;
+
 interface Options {
   reporter: (typeof REPORTERS)[number];
   timing: (typeof TIMINGS)[number];
@@ -131,7 +134,7 @@ async function runOne(test: Found, options: Options, { pool }: Session): Promise
   const { timing, memory, maxInstructions, signatures } = options;
   const result = await pool.test({
     name,
-    elf: readBytes(path, path),
+    elf: readBytes(path, path, MOST_BYTES),
     timing,
     memory,
     maxInstructions,
@@ -185,7 +188,7 @@ function search(path: string): Found[] {
   if (!statSync(path).isDirectory()) {
     const { kind, ...rest } = programKind(readStart(path, PROGRAM_HEADER, path)) as { kind: string; reason?: string };
     if (kind === "skip") return [{ name: path, path, skip: rest.reason }];
-    parseElf(readBytes(path, path), path);
+    parseElf(readBytes(path, path, MOST_BYTES), path);
     return [{ name: path, path }];
   }
   let names: string[];

@@ -112,7 +112,7 @@ function place(machine: Machine): Pick<TestResult, "pc" | "trap"> {
   const [mcause, mepc, mtval] = [Csr.mcause, Csr.mepc, Csr.mtval].map((n) => core.csr(n));
   return {
     pc: hex(core.pc),
-    ...(mepc === 0n ? {} : { trap: { mcause: hex(mcause), mepc: hex(mepc), mtval: hex(mtval) } }),
+    ...(mepc === 0n && mcause === 0n ? {} : { trap: { mcause: hex(mcause), mepc: hex(mepc), mtval: hex(mtval) } }),
   };
 }
 

@@ -118,7 +118,7 @@ export function bootBare(machine: Machine, program: SoftwareFile): void {
 const DDTP = 16;
 const DDTP_BARE = 1;
 
-/** The IOMMU comes out of reset refusing all DMA; firmware opens it for a kernel that knows nothing of it. */
-function letDevicesThrough(machine: Machine): void {
+/** The IOMMU comes out of reset refusing all DMA; this opens it for software that knows nothing of it. */
+export function letDevicesThrough(machine: Machine): void {
   machine.iommu.write(DDTP, 4, DDTP_BARE);
 }

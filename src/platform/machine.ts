@@ -1,6 +1,7 @@
 // The board: harts and hub (Wasm), bus, interrupt controllers, serial line, PCIe root, and the loop that runs them.
 import { Interrupt } from "../../assembly/isa/cause.js";
 import { Exit } from "../../assembly/isa/exit.js";
+import { IMSIC_GUESTS_MAX, IMSIC_PAGE } from "../../assembly/isa/imsic.js";
 import {
   EXIT_ADDRESS,
   EXIT_PENDING,
@@ -16,18 +17,47 @@ import {
 import { type Core, setLine } from "../core/core.js";
 import type { HartState } from "../core/hart.js";
 import { Aclint } from "../devices/aclint.js";
+import { Aplic } from "../devices/aplic.js";
 import { Finisher } from "../devices/finisher.js";
+import { ImsicPages } from "../devices/imsic.js";
 import { Plic } from "../devices/plic.js";
 import { Uart16550 } from "../devices/uart16550.js";
 import { Account, type Place } from "./accounting.js";
 import { Bus, type Reach } from "./bus.js";
 import { Console } from "./console.js";
 import { applyCosts, Costs } from "./costs.js";
+import type { AiaMode } from "./devicetree.js";
 import { EventQueue } from "./events.js";
-import { HubDmaPort, IommuRegisters } from "./hub.js";
-import { ACLINT, ECAM, FINISHER, IOMMU, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC, UART } from "./memory-map.js";
+import { HubDmaPort, HubMsiPort, IommuRegisters } from "./hub.js";
+import {
+  ACLINT,
+  APLIC_M,
+  APLIC_S,
+  ECAM,
+  FINISHER,
+  IMSIC_M,
+  IMSIC_S,
+  IOMMU,
+  PCIE_FIRST_IRQ,
+  PCIE_HIGH_WINDOW,
+  PCIE_IO,
+  PCIE_WINDOW,
+  PLIC,
+  UART,
+  imsicStride,
+} from "./memory-map.js";
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
-import { Access, type Clock, type DmaPort, type IrqLine, type MmioDevice } from "./ports.js";
+import {
+  Access,
+  type Clock,
+  type DmaPort,
+  type InterruptController,
+  type IrqLine,
+  type MessageVectors,
+  type MmioDevice,
+  type MsiPort,
+  type PcieDevice,
+} from "./ports.js";
 import { earliestTimer, interrupted } from "./timers.js";
 
 /** Plays the modes that HART_HOST gives to the host: the firmware, or the VMM. */
@@ -43,6 +73,11 @@ export type StopReason =
   | { kind: "finished"; code: number }
   | { kind: "reset" }
   | { kind: "deadline" }
+  /** Somebody called `pause`. */
+  | { kind: "paused" }
+  /** Nobody runs before cycle `until`, which lies beyond `idleLimit`. */
+  | { kind: "idle"; until: number }
+  /** Nobody runs, and only the world outside can change that. */
   | { kind: "deadlock" }
   | { kind: "guest-error"; message: string; address?: number };
 
@@ -52,6 +87,12 @@ export interface MachineConfig {
   harts?: number;
   costs?: Costs;
   console?: Console;
+  /** Where wired interrupts and messages go: PLIC (as left out); APLIC alone; APLIC in front of IMSICs. */
+  aia?: AiaMode;
+  /** Guest interrupt files of each IMSIC, up to IMSIC_GUESTS_MAX, which is also the default. */
+  guests?: number;
+  /** Input clock of the serial line in Hz; 0: characters take no time. Default: as the device tree says. */
+  serialClock?: number;
 }
 
 /** A hart as the machine schedules it. */
@@ -72,10 +113,22 @@ export interface DevicePorts {
   clock: Clock;
 }
 
+/** What a device behind PCIe gets: `messages` where its function has MSI-X. */
+export interface PcieDevicePorts extends DevicePorts {
+  messages: MessageVectors | undefined;
+}
+
 /** EXIT_PENDING: the next run raises an access fault. */
 const REFUSED = 2;
 /** The interrupt lines into each hart, in the order of its PLIC contexts. */
 const EXTERNAL = [Interrupt.MachineExternal, Interrupt.SupervisorExternal] as const;
+
+/** I/O space: no function has an I/O BAR. */
+const NO_PORTS: MmioDevice = {
+  read: (_offset, size) => 2 ** (8 * size) - 1,
+  write: () => Access.Ok,
+  reset() {},
+};
 
 export class Machine {
   readonly core: Core;
@@ -84,7 +137,11 @@ export class Machine {
   readonly console: Console;
   readonly events: EventQueue;
   readonly bus = new Bus();
+  /** Without lines and not to be seen where there is an APLIC. */
   readonly plic: Plic;
+  readonly aplic: Aplic | undefined;
+  /** What the lines of devices lead to. */
+  readonly wired: InterruptController;
   readonly aclint: Aclint;
   readonly uart: Uart16550;
   readonly pcie: PcieRoot;
@@ -94,6 +151,11 @@ export class Machine {
   supervisor: Supervisor | undefined;
   /** Called when the guest marks the begin or end of a region of interest. */
   regionOfInterest: (id: number, begin: boolean) => void = () => {};
+
+  /** Runs the selected hart to a cycle or an exit, as `core.run`; a debugger or a trace puts its own way here. */
+  execute: (until: number) => Exit;
+  /** The cycle up to which time may pass while nobody runs. */
+  idleLimit = Infinity;
 
   /** Accesses of the hart to devices, refused ones included. */
   mmioAccesses = 0;
@@ -106,6 +168,7 @@ export class Machine {
   constructor(config: MachineConfig) {
     const { core } = config;
     this.core = core;
+    this.execute = (until) => core.run(until);
     const count = config.harts ?? 1;
     if (!(count >= 1 && count <= HARTS_MAX)) throw new RangeError(`${count} harts`);
     this.harts = Array.from({ length: count }, (_, id) => ({
@@ -130,6 +193,8 @@ export class Machine {
       contexts: count * EXTERNAL.length,
       output: (context, level) => this.externalInterrupt(context, level),
     });
+    this.aplic = this.buildAplic(config);
+    this.wired = this.aplic ?? this.plic;
     this.aclint = new Aclint({
       harts: this.harts.map(({ state }) => ({
         software: { set: (level) => setLine(state, Interrupt.MachineSoftware, level) },
@@ -141,19 +206,20 @@ export class Machine {
       ticks: () => Math.floor(Math.min(core.cycles, this.timeLimit) / core.u32[TIME_DIVIDER >>> 2]),
     });
     this.uart = new Uart16550({
-      irq: this.plic.line(UART.irq),
+      irq: this.wired.line(UART.irq),
       clock: this.events,
       console: this.console,
-      inputClock: UART.clock,
+      inputClock: config.serialClock ?? UART.clock,
     });
     this.pcie = new PcieRoot({
-      window: PCIE_WINDOW,
-      intx: (line) => this.plic.line(PCIE_FIRST_IRQ + line),
+      windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
+      messages: (deviceId) => this.msiPort(deviceId),
+      intx: (line) => this.wired.line(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.placeBar(fn, bar, address),
     });
     this.iommu = new IommuRegisters(
       core,
-      Array.from({ length: IOMMU.wires }, (_, wire) => this.plic.line(IOMMU.firstIrq + wire)),
+      Array.from({ length: IOMMU.wires }, (_, wire) => this.wired.line(IOMMU.firstIrq + wire)),
     );
     const finisher = new Finisher({
       finish: (code) => this.stop({ kind: "finished", code }),
@@ -163,12 +229,13 @@ export class Machine {
       [FINISHER, finisher],
       [ACLINT, this.aclint],
       [IOMMU, this.iommu],
-      [PLIC, this.plic],
+      ...(this.aplic ? aplicPlaces(this.aplic) : [[PLIC, this.plic] as const]),
       [UART, this.uart],
     ] as const) {
       this.bus.map(place.start, place.size, device);
     }
     this.bus.map(ECAM.start, ECAM.size, this.pcie, "pcie");
+    this.bus.map(PCIE_IO.start, PCIE_IO.size, NO_PORTS, "pcie");
   }
 
   // ---- devices
@@ -177,18 +244,19 @@ export class Machine {
 
   /**
    * Puts a device in a PCIe slot. The IOMMU knows it by its BDF; its DMA is refused until software makes it bus master.
-   * @param build makes the device from its ports; `bars` maps BAR index → what answers there (default: BAR 0, the device)
+   * @param build makes the device from its ports; it answers in every BAR but that of MSI-X
    */
-  attachPcie<D extends MmioDevice>(
+  attachPcie<D extends PcieDevice>(
     config: PcieFunctionConfig,
-    build: (ports: DevicePorts) => D,
-    bars: (device: D) => Record<number, MmioDevice> = (device) => ({ 0: device }),
+    build: (ports: PcieDevicePorts) => D,
   ): { fn: PcieFunction; device: D } {
     const fn = this.pcie.add(config);
-    const device = build({ irq: fn.irq, dma: fn.master(this.dmaPort(fn.bdf)), clock: this.events });
-    const answering = bars(device);
+    const dma = fn.master(this.dmaPort(fn.bdf));
+    const device = build({ irq: fn.irq, dma, clock: this.events, messages: fn.msix });
+    for (const capability of device.capabilities ?? []) fn.add(capability);
+    const answering = (bar: number): MmioDevice => (bar === config.msix?.bar ? fn.msix! : device);
     const regions = fn.bars.map(
-      (bar) => [bar.index, this.bus.movable(bar.size, answering[bar.index] ?? device, "pcie")] as const,
+      ({ index, size }) => [index, this.bus.movable(size, answering(index), "pcie")] as const,
     );
     this.bars.set(fn, new Map(regions));
     return { fn, device };
@@ -200,7 +268,7 @@ export class Machine {
     build: (ports: DevicePorts) => D,
   ): D {
     const dma = this.dmaPort(place.deviceId ?? 0);
-    const device = build({ irq: this.plic.line(place.irq), dma, clock: this.events });
+    const device = build({ irq: this.wired.line(place.irq), dma, clock: this.events });
     this.bus.map(place.start, place.size, device, place.reach);
     return device;
   }
@@ -210,18 +278,59 @@ export class Machine {
     return new HubDmaPort(this.core, deviceId, () => this.iommu.poll());
   }
 
+  /** Messages through the hub under a device_id. */
+  msiPort(deviceId: number): MsiPort {
+    const latency = this.costs.cycles("interrupt-delivery");
+    return new HubMsiPort(this.core, deviceId, this.events, latency, () => this.iommu.poll());
+  }
+
   private placeBar(fn: PcieFunction, bar: number, address: number | undefined): void {
     const region = this.bars.get(fn)?.get(bar);
     if (region) this.bus.move(region, address);
   }
 
   private externalInterrupt(context: number, level: boolean): void {
-    const { state } = this.harts[Math.floor(context / EXTERNAL.length)];
-    const bit = EXTERNAL[context % EXTERNAL.length];
+    const hart = Math.floor(context / EXTERNAL.length);
+    this.wire(hart, EXTERNAL[context % EXTERNAL.length], level, () => this.plic.pending(context));
+  }
+
+  /** An external interrupt of a hart changes; a rise takes its time, and counts if it still `holds` then. */
+  private wire(hart: number, bit: Interrupt, level: boolean, holds: () => boolean): void {
+    const { state } = this.harts[hart];
     if (!level) setLine(state, bit, false);
-    else {
-      this.events.after(this.costs.cycles("interrupt-delivery"), () => setLine(state, bit, this.plic.pending(context)));
+    else this.events.after(this.costs.cycles("interrupt-delivery"), () => setLine(state, bit, holds()));
+  }
+
+  private buildAplic({ aia = "none", guests = IMSIC_GUESTS_MAX }: MachineConfig): Aplic | undefined {
+    const { core, harts } = this;
+    if (aia === "none") return undefined;
+    const withImsics = aia === "aplic-imsic";
+    if (!(guests >= 0 && guests <= IMSIC_GUESTS_MAX)) throw new RangeError(`${guests} guest interrupt files`);
+    core.exports.aiaConfigure(withImsics ? harts.length : 0, guests);
+    const ports = { sources: PLIC.sources, harts: harts.length };
+    if (!withImsics) {
+      const bit = { machine: Interrupt.MachineExternal, supervisor: Interrupt.SupervisorExternal } as const;
+      const aplic: Aplic = new Aplic({
+        ...ports,
+        output: (level, hart, raised) => this.wire(hart, bit[level], raised, () => aplic[level].raised(hart)),
+      });
+      return aplic;
     }
+    const stride = imsicStride(guests);
+    const pages = { machine: [IMSIC_M.start, 1], supervisor: [IMSIC_S.start, stride] } as const;
+    for (const [start, step] of Object.values(pages)) {
+      const store = (offset: number, value: number) => core.exports.imsicWrite(start + offset, 0, value);
+      this.bus.map(start, harts.length * step * IMSIC_PAGE, new ImsicPages(store));
+    }
+    return new Aplic({
+      ...ports,
+      message: ({ level, hart, guest, identity }) => {
+        const [start, step] = pages[level];
+        const page = start + (hart * step + guest) * IMSIC_PAGE;
+        const store = () => core.exports.imsicWrite(page, 0, identity);
+        if (hart < harts.length && guest <= guests) this.events.after(this.costs.cycles("interrupt-delivery"), store);
+      },
+    });
   }
 
   // ---- time
@@ -263,6 +372,7 @@ export class Machine {
 
   /** Where the round under way began, with several harts. */
   private round = 0;
+  private pausing = false;
   private timeLimit = Infinity;
   private readonly able: Hart[] = [];
 
@@ -271,19 +381,37 @@ export class Machine {
     this.stopped ??= reason;
   }
 
-  /** Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`. */
-  run(until = Infinity): StopReason {
+  /** The clock, in cycles, that everything but a hart in the middle of its round goes by. */
+  get now(): number {
+    return this.harts.length === 1 ? this.core.cycles : this.round;
+  }
+
+  /** Makes `run` return soon; the next one goes on as if nothing had been. */
+  pause(): void {
+    this.pausing = true;
+  }
+
+  /**
+   * Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`.
+   * @param pause cycle from which on `run` may return as well, as soon as that changes nothing of what happens later
+   */
+  run(until = Infinity, pause = Infinity): StopReason {
     const { events, able } = this;
     while (!this.stopped) {
-      const now = this.harts.length === 1 ? this.core.cycles : this.round;
-      if (now >= until) return { kind: "deadline" };
+      const { now } = this;
+      if (this.pausing) {
+        this.pausing = false;
+        return { kind: "paused" };
+      }
+      if (now >= until || now >= pause) return { kind: "deadline" };
       events.runDue(now);
       if (this.stopped) break;
       const next = Math.min(this.gather(now), events.next());
       const end = Math.min(next, until);
-      if (able.length === 0 && next === Infinity) this.stop({ kind: "deadlock" });
-      else if (able.length === 0) this.idle(end);
-      else if (able.length === 1) this.alone(able[0], now, end);
+      if (able.length === 0 && next === Infinity) return { kind: "deadlock" };
+      if (able.length === 0 && now >= this.idleLimit) return { kind: "idle", until: next };
+      if (able.length === 0) this.idle(Math.min(end, this.idleLimit));
+      else if (able.length === 1) this.alone(able[0], now, Math.min(end, pause));
       else this.together(now, Math.min(end, now + ROUND));
     }
     this.uart.drain();
@@ -315,7 +443,7 @@ export class Machine {
   /** One hart runs by itself, and its cycles are the clock. */
   private alone(hart: Hart, now: number, until: number): void {
     this.select(hart, now, Infinity);
-    this.leave(this.core.run(Math.min(until, Number.MAX_SAFE_INTEGER)));
+    this.leave(this.execute(Math.min(until, Number.MAX_SAFE_INTEGER)));
     this.round = Math.max(now, this.core.cycles);
   }
 
@@ -323,7 +451,10 @@ export class Machine {
   private together(now: number, until: number): void {
     for (const hart of this.able) {
       this.select(hart, now, now);
-      while (!this.stopped && hart.status === "running" && this.core.cycles < until) this.leave(this.core.run(until));
+      while (!this.stopped && hart.status === "running" && this.core.cycles < until) {
+        this.leave(this.execute(until));
+        if (this.pausing) return;
+      }
     }
     this.round = until;
   }
@@ -377,4 +508,8 @@ export class Machine {
       u32[value + 1] = bus.hi;
     }
   }
+}
+
+function aplicPlaces(aplic: Aplic) {
+  return [[APLIC_M, aplic.machine] as const, [APLIC_S, aplic.supervisor] as const];
 }
