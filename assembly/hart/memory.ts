@@ -12,6 +12,7 @@ import {
   EXIT_TVAL,
   EXIT_VALUE,
   EXIT_WRITE,
+  HTIF_TOHOST,
 } from "../layout";
 import { GRANULE, filterEntry, loadTable, storeTable } from "../mmu/filter";
 import { accessFault, dataMode, dataVirt, physical, translate, translateData } from "../mmu/translate";
@@ -98,11 +99,22 @@ function deviceAccess(va: u64, pa: u64, write: u32): void {
   setLeave(Leave.Exit);
 }
 
+/** Whether `physical` is in the same naturally aligned `size` bytes as the address at `place`. */
+// @ts-ignore: decorator
+@inline
+function beside(place: u32, size: u64): bool {
+  return (physical ^ load<u64>(place)) < size;
+}
+
 /** Host address for an access within one page of RAM, its costs charged and the filter filled; 0 after a fault or exit. */
 // @ts-ignore: decorator
 @inline
 export function dataAddress(va: u64, size: u32, write: u32): u32 {
   if (!translateData(va, write)) return 0;
+  if (write && beside(HTIF_TOHOST, 8) && !(va & (size - 1))) {
+    deviceAccess(va, physical, 1);
+    return 0;
+  }
   return reach(va, size, write, true);
 }
 
@@ -120,7 +132,7 @@ function reach(va: u64, size: u32, write: u32, filtered: bool): u32 {
   if (write) willWrite(address);
   const tag = va & ~(((<u64>1) << GRANULE) - 1);
   let entry: u32 = 0;
-  if (filtered) {
+  if (filtered && !(write && beside(HTIF_TOHOST, 4096))) {
     entry = filterEntry(write ? storeTable() : loadTable(), va);
     store<u64>(entry, tag);
     store<u32>(entry, address - <u32>va, 8);
