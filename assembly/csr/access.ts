@@ -32,8 +32,8 @@ function counterVerdict(bit: u64): u32 {
 export function verdict(n: i32, write: bool): u32 {
   if (!(traits(n) & Trait.Implemented)) return Verdict.Illegal;
   if (write && n >> 10 == 3) return Verdict.Illegal;
-  if (traits(n) & Trait.Guarded) return guard(n);
   if (n <= Csr.fcsr && floatOff()) return Verdict.Illegal;
+  if (traits(n) & Trait.Guarded) return guard(n);
   const m = mode();
   if (m == Mode.M) return Verdict.Allowed;
   const level = (n >> 8) & 3;
