@@ -1,7 +1,11 @@
 // Harts with IMSICs for tests: their pages, their interrupt files by CSR instructions, one at a time, from any mode.
 import { Csr } from "../../assembly/isa/csr.js";
+import { Host } from "../../assembly/isa/exit.js";
 import { IMSIC_M, IMSIC_PAGE, IMSIC_S } from "../../assembly/isa/imsic.js";
-import { a0, a1, csrr, csrrw, ebreak } from "./assembler.js";
+import { Mode } from "../../assembly/isa/privilege.js";
+import { EXIT_PENDING, HART_HOST, HART_MODE } from "../../assembly/layout.js";
+import type { Core } from "../../src/core/core.js";
+import { a0, a1, bytes, csrr, csrrw, csrw, ebreak } from "./assembler.js";
 import { bare, CODE, type Hart, type ModeName, type Setup } from "./hart.js";
 
 const OUTCOME: Record<string, string> = { 2: "illegal", 3: "ok", 22: "virtual" };
@@ -74,5 +78,34 @@ export class AiaHart {
   /** A message: 4 bytes to a page. */
   message(page: number, identity: number): number {
     return this.hart.core.exports.imsicWrite(page, 0, identity);
+  }
+}
+
+/** M-mode writes a CSR, by an instruction that it finds at physical address `at`. */
+function writeCsr(core: Core, at: number, csr: number, value: bigint): void {
+  core.store(at, bytes([csrw(csr, a1), ebreak]));
+  core.exports.fenceI();
+  core.setX(a1, BigInt.asUintN(64, value));
+  core.pc = BigInt(at);
+  core.u32[HART_HOST >>> 2] = Host.M;
+  core.u32[HART_MODE >>> 2] = Mode.M;
+  core.u32[EXIT_PENDING >>> 2] = 0;
+  core.run(core.cycles + 100);
+}
+
+/** Lets guest interrupt files 1 to `guests` of the selected hart deliver all their identities; uses RAM at `at`. */
+export function openGuestFiles(core: Core, at: number, guests = 7): void {
+  for (let guest = 1; guest <= guests; guest++) {
+    writeCsr(core, at, Csr.hstatus, vgein(guest));
+    for (const [register, value] of [
+      [0x70, 1n],
+      [0xc0, -1n],
+      [0xc2, -1n],
+      [0xc4, -1n],
+      [0xc6, -1n],
+    ] as const) {
+      writeCsr(core, at, Csr.vsiselect, BigInt(register));
+      writeCsr(core, at, Csr.vsireg, value);
+    }
   }
 }
