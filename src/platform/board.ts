@@ -50,8 +50,11 @@ export interface TreeExtras {
   bootargs?: string;
   /** Physical addresses of an initial RAM disk. */
   initrd?: { start: number; end: number };
-  /** Whether the host plays M-mode: what is M-mode's then isn't for who reads the tree. */
-  machineLevelTaken?: boolean;
+  /** Whether M-mode is firmware's own: what serves it alone is disabled, as OpenSBI's firmware leaves it. */
+  supervisorOnly?: boolean;
+  /** Extensions and largest virtual memory of the harts, where they aren't the board's. */
+  extensions?: readonly string[];
+  mmu?: "sv39" | "sv48" | "sv57";
 }
 
 export interface Board {
@@ -102,7 +105,7 @@ function virtioFunction(deviceId: number, queues: number): Omit<PcieFunctionConf
 export function buildBoard(config: BoardConfig): Board {
   const { core, console, costs, disks = [], harts = 1, aia = "none" } = config;
   const guests = config.guests ?? IMSIC_GUESTS_MAX;
-  const machine = new Machine({ core, harts, console, costs, aia, guests });
+  const machine = new Machine({ core, harts, console, costs, aia, guests, serialClock: 0 });
   machine.attachMmio(RTC, ({ irq, clock }) => new GoldfishRtc({ irq, clock }, config.rtcStart ?? DEFAULT_RTC_START));
   const numbered = disks.map((disk, index) => ({ ...disk, index }));
   const inMmio = numbered.filter((disk) => disk.interface === "virtio-mmio");

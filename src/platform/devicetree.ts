@@ -39,8 +39,8 @@ export interface BoardTreeConfig {
   aia?: AiaMode;
   /** Guest interrupt files of each hart, with aplic-imsic. */
   guests?: number;
-  /** Whether the interrupt controllers of M-mode are marked as not to be used. */
-  machineLevelTaken?: boolean;
+  /** Whether M-mode is firmware's own: what serves it alone is disabled, as OpenSBI's firmware leaves it. */
+  supervisorOnly?: boolean;
   /** virtio-mmio slots to show. */
   virtio?: number;
   pcie?: boolean;
@@ -220,8 +220,8 @@ function aplic(config: BoardTreeConfig, place: { start: number; size: number }, 
 }
 
 /** Properties of what only M-mode may use. */
-const machineOnly = ({ machineLevelTaken }: BoardTreeConfig): Record<string, Property> =>
-  machineLevelTaken ? { status: "disabled" } : {};
+const machineOnly = ({ supervisorOnly }: BoardTreeConfig): Record<string, Property> =>
+  supervisorOnly ? { status: "disabled" } : {};
 
 function imsic(config: BoardTreeConfig, start: number, irq: Irq, phandle: number): TreeNode {
   const guests = irq === Irq.S_EXTERNAL ? (config.guests ?? 0) : 0;

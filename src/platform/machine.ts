@@ -91,6 +91,8 @@ export interface MachineConfig {
   aia?: AiaMode;
   /** Guest interrupt files of each IMSIC, up to IMSIC_GUESTS_MAX, which is also the default. */
   guests?: number;
+  /** Input clock of the serial line in Hz; 0: characters take no time. Default: as the device tree says. */
+  serialClock?: number;
 }
 
 /** A hart as the machine schedules it. */
@@ -207,7 +209,7 @@ export class Machine {
       irq: this.wired.line(UART.irq),
       clock: this.events,
       console: this.console,
-      inputClock: UART.clock,
+      inputClock: config.serialClock ?? UART.clock,
     });
     this.pcie = new PcieRoot({
       windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
@@ -379,6 +381,11 @@ export class Machine {
     this.stopped ??= reason;
   }
 
+  /** The clock, in cycles, that everything but a hart in the middle of its round goes by. */
+  get now(): number {
+    return this.harts.length === 1 ? this.core.cycles : this.round;
+  }
+
   /** Makes `run` return soon; the next one goes on as if nothing had been. */
   pause(): void {
     this.pausing = true;
@@ -391,7 +398,7 @@ export class Machine {
   run(until = Infinity, pause = Infinity): StopReason {
     const { events, able } = this;
     while (!this.stopped) {
-      const now = this.harts.length === 1 ? this.core.cycles : this.round;
+      const { now } = this;
       if (this.pausing) {
         this.pausing = false;
         return { kind: "paused" };
