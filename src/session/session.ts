@@ -98,8 +98,9 @@ export class Session {
     const { harts, disks, aia, bootargs } = config;
     const rtcStart = (config.rtcStart ?? DEFAULT_RTC_START) + Math.floor(this.before.seconds);
     const board: Board = buildBoard({ core, harts, console, disks, aia, rtcStart });
+    const supervisorOnly = config.software.firmware === "built-in";
     boot(board.machine, config.software, (initrd) => {
-      this.deviceTree = board.tree({ bootargs, initrd }) as Uint8Array<ArrayBuffer>;
+      this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
       return this.deviceTree;
     });
     this.attend(board.machine);
