@@ -110,7 +110,8 @@ export function isaString(extensions: readonly string[]): string {
 }
 
 function cpu(config: BoardTreeConfig, hart: number): TreeNode {
-  const extensions = config.extensions ?? DEFAULT_EXTENSIONS;
+  const messages = config.aia === "aplic-imsic" ? ["smaia", "ssaia"] : [];
+  const extensions = [...(config.extensions ?? DEFAULT_EXTENSIONS), ...messages];
   const blocks = ["zicbom", "zicbop", "zicboz"].filter((name) => extensions.includes(name));
   const intc = leaf({
     compatible: "riscv,cpu-intc",
