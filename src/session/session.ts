@@ -95,7 +95,8 @@ export class Session {
     const rtcStart = (config.rtcStart ?? DEFAULT_RTC_START) + Math.floor(this.before.seconds);
     const board: Board = buildBoard({ core, harts, console, disks, aia, rtcStart });
     boot(board.machine, config.software, (initrd) => {
-      this.deviceTree = board.tree({ bootargs, initrd }) as Uint8Array<ArrayBuffer>;
+      const supervisorOnly = config.software.firmware === "built-in";
+      this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
       return this.deviceTree;
     });
     this.attend(board.machine);
