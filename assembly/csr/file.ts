@@ -1,8 +1,10 @@
 // The CSRs themselves: what each reads as, and what of a value written to it stays (WARL, WPRI). No access rules here.
 import { Csr } from "../isa/csr";
 import { ALWAYS_DELEGATED, S_INTERRUPTS, VS_INTERRUPTS, pending, time } from "../hart/interrupts";
-import { ENVCFG_ADUE, ENVCFG_STCE, HSTATUS_VSXL, STATUS_GVA, STATUS_MPV, STATUS_XL, Status, csr, setCsr } from "../hart/state";
+import { ENVCFG_ADUE, ENVCFG_PBMTE, ENVCFG_STCE, HSTATUS_VSXL, STATUS_GVA, STATUS_MPV, STATUS_XL, Status, csr, setCsr } from "../hart/state";
 import { HART_CYCLES, HART_INSTRET } from "../layout";
+import { PMP_ENTRIES } from "../mmu/pmp";
+import { writePmpAddress, writePmpConfig } from "./pmp";
 import { Trait, resetTraits, traits } from "./traits";
 
 /** sstatus and vsstatus: the fields that S-mode sees and may write. */
@@ -11,7 +13,7 @@ const SSTATUS_UXL: u64 = 0x2_0000_0000;
 const MSTATUS: u64 =
   SSTATUS | Status.MIE | Status.MPIE | Status.MPP | Status.MPRV | Status.TVM | Status.TW | Status.TSR | STATUS_GVA | STATUS_MPV;
 const HSTATUS: u64 = 0x70_03c0; // GVA SPV SPVP HU VTVM VTW VTSR
-const ENVCFG: u64 = ENVCFG_STCE | ENVCFG_ADUE | 1; // and FIOM
+const ENVCFG: u64 = ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_ADUE | 1; // and FIOM
 const M_INTERRUPTS: u64 = 0x888;
 const SSIP: u64 = 2;
 const VSSIP: u64 = 4;
@@ -175,7 +177,15 @@ export function writeCsr(n: u32, value: u64): bool {
       // the write takes the place of the instruction's own increment
       setCsr(n, value - load<u64>(HART_INSTRET) - 1);
       return false;
+    case Csr.pmpcfg0:
+    case Csr.pmpcfg2:
+      writePmpConfig(n, value);
+      return true;
     default:
-      return false; // read-only zero: PMP, triggers, hpm, misa, hgeie, mcountinhibit
+      if (n - Csr.pmpaddr0 < PMP_ENTRIES) {
+        writePmpAddress(n - Csr.pmpaddr0, value);
+        return true;
+      }
+      return false; // read-only zero: PMP beyond its 16 entries, triggers, hpm, misa, hgeie, mcountinhibit
   }
 }

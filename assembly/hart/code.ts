@@ -8,9 +8,12 @@ import { classCycles, decode, endsBlock } from "../insn/decode";
 import { fuse } from "../insn/fuse";
 import { Op } from "../insn/op";
 import { BLOCK_HEADER, RECORD, TALLY_SHIFT, unlinked } from "../insn/record";
+import { Mode } from "../isa/privilege";
 import { DECODED_END, HART_MODE, HART_VIRT, L1I_PRESENT, RAM, X_SINK } from "../layout";
-import { dropFetches, dropStores, fetchEntry, fetchTable } from "../mmu/filter";
-import { accessFault, physical, translate } from "../mmu/translate";
+import { codeEntry, dropFetches, dropStores, fetchEntry, fetchTable } from "../mmu/filter";
+import { Agency, pmpRights } from "../mmu/pmp";
+import { Pte } from "../mmu/pte";
+import { accessFault, pageShift, physical, translate } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { cost } from "../timing/caches";
 
@@ -24,7 +27,10 @@ const MAX_CYCLES: u32 = 900;
 const NEAR: i32 = 1 << 28;
 const MAX_BLOCK: u32 = BLOCK_HEADER + (2 * MAX_INSTRUCTIONS + 4) * RECORD;
 
-/** One-instruction block for an instruction that crosses into the next page: rebuilt each time, never linked. */
+/**
+ * One-instruction block for an instruction that crosses into the next page, or lies in a page that PMP does not allow to be executed as
+ * a whole: rebuilt each time, never linked.
+ */
 export const SCRATCH: u32 = STALE_END;
 export const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
 /** Where execution is: u64 virtual address of its page, u32 where that page lies in this memory, u32 its table. */
@@ -80,22 +86,41 @@ export function nearBlock(pc: u64): u32 {
   return load<u32>(load<u32>(PLACE, 12) + ((<u32>pc & 0xffe) << 1), TABLE_HEADER);
 }
 
+// @ts-ignore: decorator
+@inline
+function executable(pa: u64, length: u32, agency: u32): bool {
+  return (pmpRights(pa, length, agency) & Pte.X) != 0;
+}
+
 /** The block at `pc`, translated and built as needed; 0 after a fault. */
 export function fetchBlock(pc: u64): u32 {
   const mode = load<u32>(HART_MODE);
   const virt = load<u32>(HART_VIRT);
   if (!translate(pc, Access.Execute, mode, virt)) return 0;
-  const address = ramAddress(physical, 2);
-  if (!address) {
+  const pa = physical;
+  const offset = <u32>pc & 0xfff;
+  const agency = mode == Mode.M ? Agency.Machine : Agency.Supervisor;
+  const wholePage = executable(pa - offset, 4096, agency);
+  const address = ramAddress(pa, 2);
+  if (!address || !(wholePage || executable(pa, 2, agency))) {
     accessFault(pc, Access.Execute);
     return 0;
   }
-  const offset = <u32>pc & 0xfff;
   store<u64>(PLACE, pc & ~(<u64>0xfff));
   store<u32>(PLACE, address - offset, 8);
   store<u32>(PLACE, NO_TABLE, 12);
-  if (offset == 0xffe && (load<u16>(address) & 3) == 3) return crossingBlock(pc, address, mode, virt);
+  const long = (load<u16>(address) & 3) == 3;
+  if (offset == 0xffe && long) return crossingBlock(pc, address, mode, virt, agency);
+  if (!wholePage) {
+    if (long && !executable(pa + 2, 2, agency)) {
+      accessFault(pc + 2, Access.Execute);
+      return 0;
+    }
+    build(SCRATCH + BLOCK_HEADER, address, offset, long ? 4 : 2);
+    return SCRATCH + BLOCK_HEADER;
+  }
   if (top + TABLE + MAX_BLOCK > <u32>DECODED_END) resetCode();
+  const entry = codeEntry(pc, pageShift);
   const page = codePage(address);
   let table = load<u32>(page);
   if (!table) {
@@ -103,9 +128,8 @@ export function fetchBlock(pc: u64): u32 {
     top += TABLE;
     memory.fill(table, 0, TABLE);
     store<u32>(page, table);
-    dropStores();
+    dropStores(address);
   }
-  const entry = fetchEntry(fetchTable(), pc);
   store<u64>(entry, pc & ~(<u64>0xfff));
   store<u32>(entry, table, 8);
   store<u32>(entry, address - offset, 12);
@@ -120,13 +144,13 @@ export function fetchBlock(pc: u64): u32 {
   return block;
 }
 
-function crossingBlock(pc: u64, address: u32, mode: u32, virt: u32): u32 {
+function crossingBlock(pc: u64, address: u32, mode: u32, virt: u32, agency: u32): u32 {
   const low = <u32>load<u16>(address);
   const present = L1I_PRESENT + ((address - RAM) >> 6);
   const next = pc + 2;
   if (!translate(next, Access.Execute, mode, virt)) return 0;
   const second = ramAddress(physical, 2);
-  if (!second) {
+  if (!second || !executable(physical, 2, agency)) {
     accessFault(next, Access.Execute);
     return 0;
   }

@@ -56,6 +56,7 @@ export const HSTATUS_VSXL: u64 = 0x2_0000_0000;
 
 /** Bits of menvcfg and henvcfg. */
 export const ENVCFG_ADUE: u64 = 1 << 61;
+export const ENVCFG_PBMTE: u64 = 1 << 62;
 export const ENVCFG_STCE: u64 = 1 << 63;
 
 /** Why the interpreter stopped. */

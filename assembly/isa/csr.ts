@@ -48,6 +48,7 @@ export const enum Csr {
   mtinst = 0x34a,
   mtval2 = 0x34b,
   pmpcfg0 = 0x3a0,
+  pmpcfg2 = 0x3a2,
   pmpaddr0 = 0x3b0,
   hstatus = 0x600,
   hedeleg = 0x602,

@@ -24,6 +24,7 @@ import { BUILDS, bare, type ModeName, ran } from "../../support/hart.js";
 const ONES = 0xffff_ffff_ffff_ffffn;
 const STCE = 1n << 63n;
 const ADUE = 1n << 61n;
+const PBMTE = 1n << 62n;
 
 /** What CSR `n` reads after `value` was written to it. */
 function kept(build: CoreBuild, n: number, value: bigint, csrs: Record<number, bigint> = {}): bigint {
@@ -64,7 +65,7 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.mcounteren, 7n],
     [Csr.hcounteren, 7n],
     [Csr.scounteren, 7n],
-    [Csr.menvcfg, STCE | ADUE | 1n],
+    [Csr.menvcfg, STCE | PBMTE | ADUE | 1n],
     [Csr.senvcfg, 1n],
     [Csr.hstatus, 0x2_0070_03c0n],
     [Csr.sstatus, 0x2_000c_0122n],
@@ -72,8 +73,12 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.mstatus, 0xca_007e_19aan],
     [Csr.htimedelta, ONES],
     [Csr.hgeie, 0n],
-    [Csr.pmpaddr0, 0n],
-    [Csr.pmpcfg0, 0n],
+    [Csr.pmpaddr0, (1n << 54n) - 1n],
+    [Csr.pmpaddr0 + 15, (1n << 54n) - 1n],
+    [Csr.pmpaddr0 + 16, 0n],
+    [Csr.pmpcfg0, 0x9f9f_9f9f_9f9f_9f9fn],
+    [Csr.pmpcfg2, 0x9f9f_9f9f_9f9f_9f9fn],
+    [Csr.pmpcfg2 + 2, 0n],
     [Csr.mcountinhibit, 0n],
     [0xb03, 0n],
     [0x323, 0n],
@@ -86,6 +91,7 @@ test.each(BUILDS)("henvcfg has what menvcfg has: a bit that is 0 there is read-o
   expect(kept(build, Csr.henvcfg, ONES)).toBe(1n);
   expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: STCE })).toBe(STCE | 1n);
   expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: ADUE })).toBe(ADUE | 1n);
+  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: PBMTE })).toBe(PBMTE | 1n);
 });
 
 test.each(BUILDS)("mstatus.MPP holds U, S and M; a write of 2 keeps it (%s)", (build) => {
