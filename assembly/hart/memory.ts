@@ -17,7 +17,7 @@ import {
 import { GRANULE, dataEntry, noteStores } from "../mmu/filter";
 import { Agency, pmpOpen, pmpRights } from "../mmu/pmp";
 import { Pte } from "../mmu/pte";
-import { accessFault, dataMode, dataVirt, pageShift, physical, translate } from "../mmu/translate";
+import { accessFault, dataMode, dataVirt, pageShift, physical, translate, translateFor } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { dataLine } from "../timing/caches";
 import { willWrite } from "../bus/written";
@@ -169,10 +169,12 @@ export function slowLoad(va: u64, kind: u32, rd: u32): u64 {
 export function guestLoad(va: u64, kind: u32, rd: u32, m: u32, hlvx: u32): u64 {
   return loadAs(va, kind, rd, m, 1, hlvx, false);
 }
+// @ts-ignore: decorator
+@inline
 function loadAs(va: u64, kind: u32, rd: u32, m: u32, v: u32, hlvx: u32, filtered: bool): u64 {
   const size: u32 = 1 << (kind & 3);
   if (!crossesPage(va, size)) {
-    const address = translate(va, Access.Read, m, v, hlvx) ? reach(va, size, 0, m, filtered) : 0;
+    const address = translateFor(va, Access.Read, m, v, hlvx) ? reach(va, size, 0, m, filtered) : 0;
     if (address) return extend(fetchBytes(address, size), kind);
     describeAccess(0, size, 0, rd, kind);
     return 0;
@@ -198,9 +200,11 @@ export function slowStore(va: u64, size: u32, value: u64): void {
 export function guestStore(va: u64, size: u32, value: u64, m: u32): void {
   storeAs(va, size, value, m, 1, false);
 }
+// @ts-ignore: decorator
+@inline
 function storeAs(va: u64, size: u32, value: u64, m: u32, v: u32, filtered: bool): void {
   if (!crossesPage(va, size)) {
-    const address = translate(va, Access.Write, m, v) ? reach(va, size, 1, m, filtered) : 0;
+    const address = translateFor(va, Access.Write, m, v, 0) ? reach(va, size, 1, m, filtered) : 0;
     if (address) putBytes(address, size, value);
     else describeAccess(1, size, value, 0, 0);
     return;

@@ -14,28 +14,27 @@ const FETCH_ENTRIES: u32 = 256;
 const CONTEXT: u32 = TABLE * 2 + FETCH_ENTRIES * 16;
 const CONTEXTS: u32 = 32;
 
-const TABLES: u32 = (TLB_END + 63) & ~63;
+const TABLES: u32 = (TLB_END + 511) & ~511;
 const KEYS: u32 = TABLES + CONTEXTS * CONTEXT;
-/** What is known of a context. Emptying a table touches only the chunks, 64 a table, that were used since the last time. */
 const enum Key {
   /** u64 atp, u64 hgatp, u64 modes, status bits and hart: all ones when free. */
   Atp = 0,
   Hgatp = 8,
   Bits = 16,
-  /** u64 × 3, for loads, stores and fetches: bit i: chunk i was used. */
-  Used = 24,
   /** u64 × 2, for the lower and the upper half of the addresses: the least and the greatest that came from a superpage. */
-  Least = 48,
-  Greatest = 64,
-  Size = 80,
+  Least = 24,
+  Greatest = 40,
+  Size = 56,
 }
+const KEYS_END: u32 = KEYS + CONTEXTS * Key.Size;
+/** u8 a chunk of the tables: 1 if it may be other than empty. Only such chunks are touched to empty a table. */
+const CHUNK_SHIFT: u32 = 9;
+const CHUNK: u32 = 1 << CHUNK_SHIFT;
+const USED: u32 = KEYS_END;
 /** u8 a physical page: 1 if some filter for stores may know it. */
-const STORED: u32 = KEYS + CONTEXTS * Key.Size;
+const STORED: u32 = USED + CONTEXTS * (CONTEXT >> CHUNK_SHIFT);
 export const FILTERS_END: u32 = STORED + (RAM_MAX >>> 12);
 
-/** log2 of the bytes in a chunk. */
-const CHUNK: u32 = 9;
-const FETCH_CHUNK: u32 = 6;
 const EMPTY: u64 = -1;
 
 /** Bits of a key, besides those of a status register: modes of fetches and of data, and the hart. */
@@ -103,10 +102,10 @@ export function useFilters(atp: u64, hgatp: u64, bits: u64): void {
   if (matches(current, atp, hgatp, bits)) return;
   let unused: u32 = 0;
   let key = KEYS;
-  for (; key < STORED && !matches(key, atp, hgatp, bits); key += Key.Size) {
+  for (; key < KEYS_END && !matches(key, atp, hgatp, bits); key += Key.Size) {
     if (!unused && load<u64>(key, Key.Bits) == EMPTY) unused = key;
   }
-  if (key >= STORED) {
+  if (key >= KEYS_END) {
     key = unused;
     if (!key) {
       key = KEYS + next * Key.Size;
@@ -125,23 +124,22 @@ export function useFilters(atp: u64, hgatp: u64, bits: u64): void {
 }
 
 /** The entry of the current context where `va` would be, about to be filled from a leaf of 2^`leafShift` bytes. */
+// @ts-ignore: decorator
+@inline
 export function dataEntry(va: u64, write: u32, leafShift: u32): u32 {
-  const entry = filterEntry(write ? storeTable() : loadTable(), va);
-  use(write, (entry - (write ? storeTable() : loadTable())) >> CHUNK);
-  if (leafShift > 12) noteSuperpage(va, leafShift);
-  return entry;
-}
-export function codeEntry(va: u64, leafShift: u32): u32 {
-  const entry = fetchEntry(fetchTable(), va);
-  use(2, (entry - fetchTable()) >> FETCH_CHUNK);
-  if (leafShift > 12) noteSuperpage(va, leafShift);
-  return entry;
+  return used(filterEntry(write ? storeTable() : loadTable(), va), va, leafShift);
 }
 // @ts-ignore: decorator
 @inline
-function use(table: u32, chunk: u32): void {
-  const used = current + table * 8;
-  store<u64>(used, load<u64>(used, Key.Used) | ((<u64>1) << chunk), Key.Used);
+export function codeEntry(va: u64, leafShift: u32): u32 {
+  return used(fetchEntry(fetchTable(), va), va, leafShift);
+}
+// @ts-ignore: decorator
+@inline
+function used(entry: u32, va: u64, leafShift: u32): u32 {
+  store<u8>(USED + ((entry - TABLES) >> CHUNK_SHIFT), 1);
+  if (leafShift > 12) noteSuperpage(va, leafShift);
+  return entry;
 }
 function noteSuperpage(va: u64, leafShift: u32): void {
   const offset = ((<u64>1) << leafShift) - 1;
@@ -157,19 +155,17 @@ export function noteStores(address: u32): void {
   store<u8>(STORED + ((address - RAM) >> 12), 1);
 }
 
-function emptyTable(key: u32, which: u32, table: u32, chunkShift: u32): void {
-  let used = load<u64>(key + which * 8, Key.Used);
-  while (used) {
-    memory.fill(table + (<u32>ctz(used) << chunkShift), 0xff, 1 << chunkShift);
-    used &= used - 1;
+function emptyTables(start: u32, end: u32): void {
+  for (let chunk = start; chunk < end; chunk += CHUNK) {
+    const flag = USED + ((chunk - TABLES) >> CHUNK_SHIFT);
+    if (!load<u8>(flag)) continue;
+    store<u8>(flag, 0);
+    memory.fill(chunk, 0xff, CHUNK);
   }
-  store<u64>(key + which * 8, 0, Key.Used);
 }
 function empty(key: u32): void {
   const context = tables(key);
-  emptyTable(key, 0, context, CHUNK);
-  emptyTable(key, 1, context + TABLE, CHUNK);
-  emptyTable(key, 2, context + TABLE * 2, FETCH_CHUNK);
+  emptyTables(context, context + CONTEXT);
   for (let half: u32 = 0; half < 16; half += 8) {
     store<u64>(key + half, EMPTY, Key.Least);
     store<u64>(key + half, 0, Key.Greatest);
@@ -179,11 +175,8 @@ function empty(key: u32): void {
 /** Power-on. */
 export function resetFilters(): void {
   memory.fill(TABLES, 0xff, CONTEXTS * CONTEXT);
-  memory.fill(STORED, 0, RAM_MAX >>> 12);
-  for (let key = KEYS; key < STORED; key += Key.Size) {
-    free(key);
-    memory.fill(key + Key.Used, 0, 24);
-  }
+  memory.fill(KEYS, 0xff, KEYS_END - KEYS);
+  memory.fill(USED, 0, FILTERS_END - USED);
   current = KEYS;
   next = 0;
 }
@@ -214,12 +207,12 @@ function vmidOf(hgatp: u64): u32 {
 
 /** Forgets all contexts of this hart. */
 export function dropFilters(): void {
-  for (let key = KEYS; key < STORED; key += Key.Size) if (own(load<u64>(key, Key.Bits))) free(key);
+  for (let key = KEYS; key < KEYS_END; key += Key.Size) if (own(load<u64>(key, Key.Bits))) free(key);
 }
 
 /** Forgets what an SFENCE.VMA or HFENCE.VVMA with these arguments covers: see tlbFlushStage1. */
 export function dropStage1(virt: u32, vmid: u32, byPage: bool, va: u64, byAsid: bool, asid: u32): void {
-  for (let key = KEYS; key < STORED; key += Key.Size) {
+  for (let key = KEYS; key < KEYS_END; key += Key.Size) {
     const bits = load<u64>(key, Key.Bits);
     if (!own(bits) || virtual(bits) != virt || !(load<u64>(key) >> 60)) continue;
     if (virt && vmidOf(load<u64>(key, Key.Hgatp)) != vmid) continue;
@@ -230,7 +223,7 @@ export function dropStage1(virt: u32, vmid: u32, byPage: bool, va: u64, byAsid: 
 }
 /** Forgets what is known of guests: of one VMID or of all. Filters know no guest physical addresses. */
 export function dropStage2(byVmid: bool, vmid: u32): void {
-  for (let key = KEYS; key < STORED; key += Key.Size) {
+  for (let key = KEYS; key < KEYS_END; key += Key.Size) {
     const bits = load<u64>(key, Key.Bits);
     if (own(bits) && virtual(bits) && (!byVmid || vmidOf(load<u64>(key, Key.Hgatp)) == vmid)) free(key);
   }
@@ -254,12 +247,12 @@ export function dropStores(address: u32): void {
   const page = (address - RAM) >> 12;
   if (!load<u8>(STORED + page)) return;
   store<u8>(STORED + page, 0);
-  for (let key = KEYS; key < STORED; key += Key.Size) {
+  for (let key = KEYS; key < KEYS_END; key += Key.Size) {
     if (load<u64>(key, Key.Bits) == EMPTY) continue;
-    const table = tables(key) + TABLE;
-    for (let used = load<u64>(key + 8, Key.Used); used; used &= used - 1) {
-      const chunk = table + (<u32>ctz(used) << CHUNK);
-      for (let entry = chunk; entry < chunk + (1 << CHUNK); entry += 16) {
+    const end = tables(key) + TABLE * 2;
+    for (let chunk = end - TABLE; chunk < end; chunk += CHUNK) {
+      if (!load<u8>(USED + ((chunk - TABLES) >> CHUNK_SHIFT))) continue;
+      for (let entry = chunk; entry < chunk + CHUNK; entry += 16) {
         const tag = load<u64>(entry);
         if (tag != EMPTY && (<u32>tag + load<u32>(entry, 8) - RAM) >> 12 == page) store<u64>(entry, EMPTY);
       }
@@ -268,5 +261,8 @@ export function dropStores(address: u32): void {
 }
 /** Forgets where fetch pages have their blocks. */
 export function dropFetches(): void {
-  for (let key = KEYS; key < STORED; key += Key.Size) emptyTable(key, 2, tables(key) + TABLE * 2, FETCH_CHUNK);
+  for (let key = KEYS; key < KEYS_END; key += Key.Size) {
+    const end = tables(key) + CONTEXT;
+    emptyTables(end - FETCH_ENTRIES * 16, end);
+  }
 }
