@@ -7,8 +7,8 @@ import { EVENT_COUNTERS, overflows, updateCycles, useSelectors } from "./hpm";
 import { announce, updatePending } from "./interrupts";
 import { ANNOUNCED, DEBUG_PENDING, HPM_ACTIVE, HPM_SINCE, REGS, queueMask, reg, reg64, setReg } from "./state";
 
-/** version 1.0, Sv39/48/57 and x4, AMO_HWAD, IGS = WSI, HPM, DBG, PAS = 56, PD8, PD17, PD20. */
-const CAPABILITIES: u64 = 0x10 | (7 << 9) | (7 << 17) | (1 << 24) | (1 << 28) | (3 << 30) | (56 << 32) | (7 << 38);
+/** version 1.0, Sv39/48/57, Svpbmt, and x4, AMO_HWAD, IGS = WSI, HPM, DBG, PAS = 56, PD8, PD17, PD20. */
+const CAPABILITIES: u64 = 0x10 | (7 << 9) | (1 << 15) | (7 << 17) | (1 << 24) | (1 << 28) | (3 << 30) | (56 << 32) | (7 << 38);
 /** fctl.WSI: the only way of interrupting; fixed, as are BE and GXL. */
 const FCTL: u32 = 2;
 /** Largest LOG2SZ-1 of the queues: 65,536 entries, so that no register write takes for ever. */

@@ -72,20 +72,23 @@ function region(i: u32): bool {
   }
 }
 
-/** Recomputes HART_PMP; after any change to a PMP register. */
+/**
+ * Recomputes HART_PMP; after any change to a PMP register. M-mode has nothing to fear from entries that aren't locked, unless an
+ * access may lie astride their ends: none does that astride pages.
+ */
 export function summarizePmp(): void {
   let open: u32 = Agency.Machine;
   let count: u32 = 0;
   for (let i: u32 = 0; i < PMP_ENTRIES; i++) {
     if (!region(i)) continue;
     const config = pmpConfig(i);
-    if (config & Pmp.L) open &= ~Agency.Machine;
     // the first to match anything matches everything
     if (!count && first == 0 && last >= PMP_ADDRESS << 2 && (config & CONFIG_RWX) == CONFIG_RWX) {
       open = Agency.Supervisor | Agency.Machine;
+      break;
     }
     count = i + 1;
-    if (open & Agency.Supervisor) break;
+    if (config & Pmp.L || (first | (last + 1)) & 0xfff) open = 0;
   }
   store<u32>(HART_PMP, open | (count << COUNT_SHIFT));
 }

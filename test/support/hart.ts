@@ -156,7 +156,7 @@ export class Hart {
     const config = (from: number) =>
       entries.slice(from, from + 8).reduce((sum, [byte], i) => sum | (BigInt(byte) << BigInt(8 * i)), 0n);
     this.csrs({ [Csr.pmpcfg0]: config(0), [Csr.pmpcfg2]: config(8) });
-    entries.forEach(([, address], i) => this.csrs({ [Csr.pmpaddr0 + i]: address }));
+    for (const [i, [, address]] of entries.entries()) this.csrs({ [Csr.pmpaddr0 + i]: address });
     this.core.exports.flushTranslations();
     return this;
   }
