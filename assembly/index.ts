@@ -1,21 +1,43 @@
 // Everything that the host may call.
+import { imsicConfigure, resetFiles, storeToFile } from "./aia/files";
 import { touchedRam } from "./bus/written";
 import { hubReset } from "./hub/index";
+import { interruptPending } from "./hart/interrupts";
 import { resetHart } from "./hart/reset";
 import { dropFilters } from "./mmu/filter";
 import { summarizePmp } from "./mmu/pmp";
-import { tlbReset } from "./mmu/tlb";
+import { tlbDrop } from "./mmu/tlb";
 import { look, physical } from "./mmu/translate";
 import { ramAddress } from "./bus/ram";
 
 export { setHandler } from "./hart/handlers";
-export { run } from "./hart/run";
-export { dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite } from "./hub/index";
+export { forgetStale as fenceI } from "./hart/code";
+export { run, step } from "./hart/run";
+export { selectHart } from "./hart/select";
+export { dmaRead, dmaWrite, hubConfigure, iommuRead, iommuWires, iommuWrite, msiDeliver, msiRoute } from "./hub/index";
 
 /** Back to power-on: RAM keeps what it holds. */
 export function reset(): void {
   resetHart();
+  resetFiles();
   hubReset();
+}
+
+/** IMSICs with `guests` guest interrupt files for the first `harts` harts (0: none), and an IOMMU that fits; all after power-on. */
+export function aiaConfigure(harts: u32, guests: u32): u32 {
+  if (!imsicConfigure(harts, guests)) return 0;
+  hubReset();
+  return 1;
+}
+
+/** Stores 4 bytes to an IMSIC's page. Returns 1, or 0 where there is none. */
+export function imsicWrite(lo: u32, hi: u32, data: u32): u32 {
+  return storeToFile((<u64>hi << 32) | lo, data) ? 1 : 0;
+}
+
+/** Whether an interrupt ends WFI of the selected hart. */
+export function wakes(): u32 {
+  return interruptPending() ? 1 : 0;
 }
 
 /** The host or a device wrote [address, address + length) of this memory. */
@@ -26,7 +48,7 @@ export function touched(address: u32, length: u32): void {
 /** Drops every cached translation of the hart, of both stages, and looks at its PMP registers again. */
 export function flushTranslations(): void {
   summarizePmp();
-  tlbReset();
+  tlbDrop();
   dropFilters();
 }
 

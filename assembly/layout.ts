@@ -12,9 +12,13 @@ export const X_REGS = 0x400;
 export const X_SINK = X_REGS + 32 * 8;
 /** f0…f31, 8 bytes each. */
 export const F_REGS = X_SINK + 8;
+/** u8 each setting of an instruction's rm: the rounding mode that it means, or more than 4 where that takes a closer look. */
+export const F_ROUND = F_REGS + 32 * 8;
+/** u8 each setting of rm: 1 if it rounds to nearest, ties to even, and all that inexact results would change is changed already. */
+export const F_QUICK = F_ROUND + 8;
 
 // ---- hart state, beyond CSRs
-export const HART = F_REGS + 32 * 8 + 0xf8; // 0x700, after 0xf8 spare bytes
+export const HART = F_QUICK + 8 + 0xe8; // 0x700, after 0xe8 spare bytes
 /** u64 program counter (virtual). */
 export const HART_PC = HART;
 /** u64 cycles since reset: the clock of the machine. */
@@ -99,10 +103,11 @@ export const COSTS_END = COSTS + 64 * 4;
 export const RAM_SIZE = COSTS_END;
 /** u32 cycles per tick of `time`. */
 export const TIME_DIVIDER = RAM_SIZE + 8;
-/** u32 the hart whose state lies in X_REGS…EXIT_END and in CSRS. */
+/** u32 the hart whose state lies in X_REGS…EXIT_END and in CSRS, and 1 << its number. */
 export const HART_SELECTED = TIME_DIVIDER + 4;
+export const HART_BIT = HART_SELECTED + 4;
 /** u64 `time` stands still beyond this cycle: harts that take turns must not see it go back. */
-export const TIME_LIMIT = HART_SELECTED + 4;
+export const TIME_LIMIT = HART_BIT + 8;
 export const MACHINE_END = 0x1000;
 
 // ---- CSR file, u64 each: CSRS + 8 * number
@@ -133,10 +138,11 @@ export const MMU = CSR_TRAITS_END;
 export const MMU_END = MMU + 0x40_0000;
 export const TIMING = MMU_END;
 export const TIMING_END = TIMING + 0x8_0000;
-/** States of harts that aren't selected, 64 KiB each: assembly/hart/select.ts. */
+/** States of harts that aren't selected: what lies at X_REGS + n while a hart is, lies at HARTS + hart * HART_SLOT + n while it isn't. */
 export const HARTS_MAX = 8;
+export const HART_SLOT = 0x1_0000;
 export const HARTS = TIMING_END;
-export const HARTS_END = HARTS + HARTS_MAX * 0x1_0000;
+export const HARTS_END = HARTS + HARTS_MAX * HART_SLOT;
 /** Interrupt files of the IMSICs: assembly/aia. */
 export const AIA = HARTS_END;
 export const AIA_END = AIA + 0x4_0000;
@@ -151,7 +157,7 @@ export const STAGING_END = STAGING + STAGING_SIZE;
 /** u32 a physical page: 0, or the address of its table of decoded blocks. */
 export const CODE_PAGES = STAGING_END;
 export const CODE_PAGES_END = CODE_PAGES + 0x18_0000;
-/** u8 a physical line: 1 while it is in L1I. */
+/** u8 a physical line: bit h while it is in the L1I of hart h. */
 export const L1I_PRESENT = CODE_PAGES_END;
 export const L1I_PRESENT_END = L1I_PRESENT + 0x180_0000;
 /** Decoded instructions. */

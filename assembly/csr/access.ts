@@ -1,14 +1,11 @@
 // "CSR Listing": who may touch which CSR. Reading and writing check nothing; all rules stand here.
 import { Csr } from "../isa/csr";
 import { Mode } from "../isa/privilege";
-import { ENVCFG_STCE, Hstatus, Status, csr, mode, virt } from "../hart/state";
+import { ENVCFG_STCE, Hstatus, Status, csr, floatOff, mode, virt } from "../hart/state";
+import { HVICTL_VTI } from "../aia/top";
+import { guard } from "./guard";
 import { Trait, traits } from "./traits";
-
-export const enum Verdict {
-  Allowed = 0,
-  Illegal = 1,
-  Virtual = 2,
-}
+import { Verdict } from "./verdict";
 
 /** With V = 1 a supervisor CSR's number means its virtual-supervisor twin. */
 export function swap(n: i32): i32 {
@@ -16,6 +13,7 @@ export function swap(n: i32): i32 {
   switch (n) {
     case Csr.sstatus: case Csr.sie: case Csr.stvec: case Csr.sscratch: case Csr.sepc: case Csr.scause:
     case Csr.stval: case Csr.sip: case Csr.stimecmp: case Csr.satp:
+    case Csr.siselect: case Csr.sireg: case Csr.stopei: case Csr.stopi:
       return n + 0x100;
   }
   return n;
@@ -34,6 +32,8 @@ function counterVerdict(bit: u64): u32 {
 export function verdict(n: i32, write: bool): u32 {
   if (!(traits(n) & Trait.Implemented)) return Verdict.Illegal;
   if (write && n >> 10 == 3) return Verdict.Illegal;
+  if (n <= Csr.fcsr && floatOff()) return Verdict.Illegal;
+  if (traits(n) & Trait.Guarded) return guard(n);
   const m = mode();
   if (m == Mode.M) return Verdict.Allowed;
   const level = (n >> 8) & 3;
@@ -53,7 +53,12 @@ export function verdict(n: i32, write: bool): u32 {
     case Csr.hgatp:
       return status & Status.TVM ? Verdict.Illegal : Verdict.Allowed;
     case Csr.stimecmp:
-      return v && (!(csr(Csr.hcounteren) & 2) || !(csr(Csr.henvcfg) & ENVCFG_STCE)) ? Verdict.Virtual : Verdict.Allowed;
+      if (!v) return Verdict.Allowed;
+      if (!(csr(Csr.hcounteren) & 2) || !(csr(Csr.henvcfg) & ENVCFG_STCE)) return Verdict.Virtual;
+      return write && csr(Csr.hvictl) & HVICTL_VTI ? Verdict.Virtual : Verdict.Allowed;
+    case Csr.sip:
+    case Csr.sie:
+      return v && csr(Csr.hvictl) & HVICTL_VTI ? Verdict.Virtual : Verdict.Allowed;
   }
   return Verdict.Allowed;
 }

@@ -8,6 +8,8 @@ export const enum Trait {
   /** Reads as it is stored; keeps whatever is written, which affects nothing else. */
   PlainRead = 2,
   PlainWrite = 4,
+  /** Who may access it also depends on what it selects, or on the state-enable CSRs: see assembly/csr/guard.ts. */
+  Guarded = 8,
 }
 
 // @ts-ignore: decorator
@@ -29,15 +31,31 @@ function isView(n: i32): bool {
   switch (n) {
     case Csr.sstatus: case Csr.sie: case Csr.sip: case Csr.vsie: case Csr.vsip: case Csr.hie: case Csr.hip: case Csr.mip:
     case Csr.mideleg: case Csr.misa: case Csr.henvcfg: case Csr.mcycle: case Csr.cycle: case Csr.minstret: case Csr.instret:
-    case Csr.time:
+    case Csr.time: case Csr.mstatus: case Csr.vsstatus: case Csr.fcsr:
+    case Csr.mireg: case Csr.sireg: case Csr.vsireg: case Csr.mtopei: case Csr.stopei: case Csr.vstopei:
+    case Csr.mtopi: case Csr.stopi: case Csr.vstopi: case Csr.mvip: case Csr.hgeip:
       return true;
   }
-  return false;
+  return n >= Csr.hstateen0 && n <= Csr.hstateen0 + 3;
+}
+
+/** CSRs of Smaia, Ssaia and Smstateen, and those whose access their bits decide. */
+function guarded(n: i32): bool {
+  switch (n) {
+    case Csr.miselect: case Csr.mireg: case Csr.mtopei: case Csr.mtopi: case Csr.mvien: case Csr.mvip:
+    case Csr.siselect: case Csr.sireg: case Csr.stopei: case Csr.stopi:
+    case Csr.vsiselect: case Csr.vsireg: case Csr.vstopei: case Csr.vstopi:
+    case Csr.hvien: case Csr.hvictl: case Csr.hviprio1: case Csr.hviprio2: case Csr.henvcfg: case Csr.senvcfg:
+      return true;
+  }
+  return n >> 2 == Csr.mstateen0 >> 2 || n >> 2 == Csr.hstateen0 >> 2 || n >> 2 == Csr.sstateen0 >> 2;
 }
 
 /** Whether this hart implements CSR `n`. */
 function implemented(n: i32): bool {
+  if (guarded(n)) return true;
   switch (n) {
+    case Csr.fflags: case Csr.frm: case Csr.fcsr:
     case Csr.sstatus: case Csr.sie: case Csr.stvec: case Csr.scounteren: case Csr.senvcfg: case Csr.sscratch:
     case Csr.sepc: case Csr.scause: case Csr.stval: case Csr.sip: case Csr.stimecmp: case Csr.satp:
     case Csr.vsstatus: case Csr.vsie: case Csr.vstvec: case Csr.vsscratch: case Csr.vsepc: case Csr.vscause:
@@ -62,7 +80,8 @@ function implemented(n: i32): bool {
 export function resetTraits(): void {
   for (let n = 0; n < 4096; n++) {
     const trait =
-      (implemented(n) ? Trait.Implemented : 0) | (isView(n) ? 0 : Trait.PlainRead) | (keepsAll(n) ? Trait.PlainWrite : 0);
+      (implemented(n) ? Trait.Implemented : 0) | (isView(n) ? 0 : Trait.PlainRead) | (keepsAll(n) ? Trait.PlainWrite : 0) |
+      (guarded(n) ? Trait.Guarded : 0);
     store<u8>(CSR_TRAITS + n, trait);
   }
 }

@@ -28,11 +28,12 @@ const NEAR: i32 = 1 << 28;
 const MAX_BLOCK: u32 = BLOCK_HEADER + (2 * MAX_INSTRUCTIONS + 4) * RECORD;
 
 /**
- * One-instruction block for an instruction that crosses into the next page, or lies in a page that PMP does not allow to be executed as
- * a whole: rebuilt each time, never linked.
+ * One-instruction block, for an instruction that crosses into the next page, that lies in a page of which PMP doesn't allow all to be
+ * executed, or that runs alone: rebuilt each time, never linked.
  */
-export const SCRATCH: u32 = STALE_END;
-export const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
+const SCRATCH: u32 = STALE_END;
+export const SCRATCH_BLOCK: u32 = SCRATCH + BLOCK_HEADER;
+const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
 /** Where execution is: u64 virtual address of its page, u32 where that page lies in this memory, u32 its table. */
 const PLACE: u32 = SCRATCH + 256;
 /** The table of a page that has none. */
@@ -86,41 +87,31 @@ export function nearBlock(pc: u64): u32 {
   return load<u32>(load<u32>(PLACE, 12) + ((<u32>pc & 0xffe) << 1), TABLE_HEADER);
 }
 
+/** Whether PMP lets this hart execute the `length` bytes at `pa`. */
 // @ts-ignore: decorator
 @inline
-function executable(pa: u64, length: u32, agency: u32): bool {
+function executable(pa: u64, length: u32): bool {
+  const agency = load<u32>(HART_MODE) == Mode.M ? Agency.Machine : Agency.Supervisor;
   return (pmpRights(pa, length, agency) & Pte.X) != 0;
+}
+
+/** Address in this memory of the halfword of code at `pc`; 0 after a fault. */
+function fetchAddress(pc: u64): u32 {
+  if (!translate(pc, Access.Execute, load<u32>(HART_MODE), load<u32>(HART_VIRT))) return 0;
+  const address = ramAddress(physical, 2);
+  if (address && executable(physical, 2)) return address;
+  accessFault(pc, Access.Execute);
+  return 0;
 }
 
 /** The block at `pc`, translated and built as needed; 0 after a fault. */
 export function fetchBlock(pc: u64): u32 {
-  const mode = load<u32>(HART_MODE);
-  const virt = load<u32>(HART_VIRT);
-  if (!translate(pc, Access.Execute, mode, virt)) return 0;
-  const pa = physical;
+  const address = fetchAddress(pc);
+  if (!address) return 0;
   const offset = <u32>pc & 0xfff;
-  const agency = mode == Mode.M ? Agency.Machine : Agency.Supervisor;
-  const wholePage = executable(pa - offset, 4096, agency);
-  const address = ramAddress(pa, 2);
-  if (!address || !(wholePage || executable(pa, 2, agency))) {
-    accessFault(pc, Access.Execute);
-    return 0;
-  }
-  store<u64>(PLACE, pc & ~(<u64>0xfff));
-  store<u32>(PLACE, address - offset, 8);
-  store<u32>(PLACE, NO_TABLE, 12);
-  const long = (load<u16>(address) & 3) == 3;
-  if (offset == 0xffe && long) return crossingBlock(pc, address, mode, virt, agency);
-  if (!wholePage) {
-    if (long && !executable(pa + 2, 2, agency)) {
-      accessFault(pc + 2, Access.Execute);
-      return 0;
-    }
-    build(SCRATCH + BLOCK_HEADER, address, offset, long ? 4 : 2);
-    return SCRATCH + BLOCK_HEADER;
-  }
+  const crosses = offset == 0xffe && (load<u16>(address) & 3) == 3;
+  if (crosses || !executable(physical - offset, 4096)) return singleBlock(pc, address);
   if (top + TABLE + MAX_BLOCK > <u32>DECODED_END) resetCode();
-  const entry = codeEntry(pc, pageShift);
   const page = codePage(address);
   let table = load<u32>(page);
   if (!table) {
@@ -130,10 +121,11 @@ export function fetchBlock(pc: u64): u32 {
     store<u32>(page, table);
     dropStores(address);
   }
+  const entry = codeEntry(pc, pageShift);
   store<u64>(entry, pc & ~(<u64>0xfff));
   store<u32>(entry, table, 8);
   store<u32>(entry, address - offset, 12);
-  store<u32>(PLACE, table, 12);
+  place(pc, address, table);
   const slot = table + (offset << 1);
   let block = load<u32>(slot, TABLE_HEADER);
   if (!block) {
@@ -144,20 +136,41 @@ export function fetchBlock(pc: u64): u32 {
   return block;
 }
 
-function crossingBlock(pc: u64, address: u32, mode: u32, virt: u32, agency: u32): u32 {
+// @ts-ignore: decorator
+@inline
+function place(pc: u64, address: u32, table: u32): void {
+  store<u64>(PLACE, pc & ~(<u64>0xfff));
+  store<u32>(PLACE, address - (<u32>pc & 0xfff), 8);
+  store<u32>(PLACE, table, 12);
+}
+
+/** A block of the one instruction at `pc`, for this time only; 0 after a fault. */
+export function fetchOne(pc: u64): u32 {
+  const address = fetchAddress(pc);
+  return address ? singleBlock(pc, address) : 0;
+}
+
+/** The same once its first halfword is known to lie at `address` and `physical`. */
+function singleBlock(pc: u64, address: u32): u32 {
+  const offset = <u32>pc & 0xfff;
   const low = <u32>load<u16>(address);
-  const present = L1I_PRESENT + ((address - RAM) >> 6);
-  const next = pc + 2;
-  if (!translate(next, Access.Execute, mode, virt)) return 0;
-  const second = ramAddress(physical, 2);
-  if (!second || !executable(physical, 2, agency)) {
-    accessFault(next, Access.Execute);
-    return 0;
+  place(pc, address, NO_TABLE);
+  if ((low & 3) != 3) {
+    build(SCRATCH_BLOCK, address, offset, 2);
+  } else if (offset != 0xffe) {
+    if (!executable(physical + 2, 2)) {
+      accessFault(pc + 2, Access.Execute);
+      return 0;
+    }
+    build(SCRATCH_BLOCK, address, offset, 4);
+  } else {
+    const second = fetchAddress(pc + 2);
+    if (!second) return 0;
+    store<u32>(SCRATCH_CODE, low | ((<u32>load<u16>(second)) << 16));
+    build(SCRATCH_BLOCK, SCRATCH_CODE, 0xffe, 4);
+    store<u32>(SCRATCH, L1I_PRESENT + ((address - RAM) >> 6));
   }
-  store<u32>(SCRATCH_CODE, low | ((<u32>load<u16>(second)) << 16));
-  build(SCRATCH + BLOCK_HEADER, SCRATCH_CODE, 0xffe, 4);
-  store<u32>(SCRATCH, present);
-  return SCRATCH + BLOCK_HEADER;
+  return SCRATCH_BLOCK;
 }
 
 /**

@@ -5,8 +5,6 @@ import { Csr } from "../isa/csr";
 import { Handler } from "../isa/exit";
 import {
   EXIT_INSN_LENGTH,
-  EXIT_LOAD_KIND,
-  EXIT_RD,
   EXIT_SIZE,
   HANDLERS,
   HART_CYCLES,
@@ -19,7 +17,7 @@ import {
   X_REGS,
 } from "../layout";
 import { cost, count } from "../timing/caches";
-import { extend } from "./memory";
+import { finishLoad } from "./memory";
 import { ENVCFG_STCE, csr, setCsr } from "./state";
 
 /** SBI 2.0, "Base Extension" and "Timer Extension". */
@@ -88,7 +86,7 @@ function shadowRead(): bool {
     const offset = address - load<u64>(entry);
     if (offset + size > 4 || offset > 3 || load<u32>(entry, 12) != vmid) continue;
     const value = <u64>(load<u32>(entry, 8) >> (<u32>offset * 8));
-    store<u64>(load<u32>(EXIT_RD), extend(value, load<u32>(EXIT_LOAD_KIND)));
+    finishLoad(value);
     store<u64>(HART_PC, load<u64>(HART_PC) + load<u32>(EXIT_INSN_LENGTH));
     store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
     count(Counter.ExitsShadowRead);

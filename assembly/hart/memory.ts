@@ -21,7 +21,7 @@ import { accessFault, dataMode, dataVirt, pageShift, physical, translate, transl
 import { Access } from "../mmu/walk";
 import { dataLine } from "../timing/caches";
 import { willWrite } from "../bus/written";
-import { Leave, charge, raise, setLeave } from "./state";
+import { Leave, charge, dirtyFloat, raise, setLeave } from "./state";
 
 /** How a load extends, as funct3 of the LOAD opcode: log2 of the size, 4 for zero extension. */
 export const enum Load {
@@ -32,6 +32,9 @@ export const enum Load {
   BU = 4,
   HU = 5,
   WU = 6,
+  /** Into floating-point registers: a single is NaN-boxed. */
+  FW = 10,
+  FD = 11,
 }
 
 /** Settings of EXIT_PENDING. */
@@ -51,8 +54,16 @@ export function extend(value: u64, kind: u32): u64 {
     case Load.BU: return value & 0xff;
     case Load.HU: return value & 0xffff;
     case Load.WU: return value & 0xffff_ffff;
+    case Load.FW: return value | 0xffff_ffff_0000_0000;
     default: return value;
   }
+}
+
+/** Gives the load that the exit record describes its value. */
+export function finishLoad(value: u64): void {
+  const kind = load<u32>(EXIT_LOAD_KIND);
+  store<u64>(load<u32>(EXIT_RD), extend(value, kind));
+  if (kind >= <u32>Load.FW) dirtyFloat();
 }
 
 /** Reads `size` bytes, zero-extended. */
@@ -112,6 +123,11 @@ function protectionByEntries(pa: u64, size: u32, right: u32, agency: u32): u32 {
   if (around && offset + size <= granule) return Protection.AllowedAround;
   if (!(pmpRights(pa, size, agency) & right)) return Protection.Forbidden;
   return around ? Protection.AllowedAround : Protection.Allowed;
+}
+
+/** Whether PMP forbids loads and stores of the program the `size` bytes at `pa`. */
+export function dataProtected(pa: u64, size: u32, write: u32): bool {
+  return protection(pa, size, write, dataMode) == Protection.Forbidden;
 }
 
 // @ts-ignore: decorator

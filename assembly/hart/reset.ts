@@ -23,6 +23,7 @@ import { summarizePmp } from "../mmu/pmp";
 import { tlbReset } from "../mmu/tlb";
 import { resetCaches } from "../timing/caches";
 import { resetCode } from "./code";
+import { resetSelection } from "./select";
 
 export function resetHart(): void {
   memory.fill(X_REGS, 0, DMA_END - X_REGS);
@@ -37,6 +38,7 @@ export function resetHart(): void {
   store<u64>(TIME_LIMIT, -1);
   resetCsrs();
   summarizePmp();
+  resetSelection();
   resetCaches();
   resetFilters();
   resetCode();

@@ -1,19 +1,20 @@
 // The interpreter: decoded records and one dense switch, which the compiler makes a jump table. Everything rare goes elsewhere.
+import { addressed, basic, clmul, clmulr, permuted, singleBit } from "../insn/b";
 import { divide, multiply } from "../insn/m";
 import { integer, taken } from "../insn/i";
 import { classCycles } from "../insn/decode";
 import { Op } from "../insn/op";
 import { BLOCK_HEADER, RECORD, TALLY_MASK, TALLY_SHIFT, imm, linkOffset, op, rs1, rs2, setRd } from "../insn/record";
+import { conditional } from "../insn/zicond";
 import { Exit } from "../isa/exit";
 import {
   EXIT_INSN_LENGTH,
-  EXIT_LOAD_KIND,
   EXIT_PENDING,
-  EXIT_RD,
   EXIT_REASON,
   EXIT_TVAL,
   EXIT_VALUE,
   EXIT_WRITE,
+  HART_BIT,
   HART_CYCLES,
   HART_INSTRET,
   HART_PC,
@@ -22,10 +23,11 @@ import { filterEntry, filterTag, loadTable, storeTable } from "../mmu/filter";
 import { accessFault, useContext } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { fetchLine } from "../timing/caches";
-import { SCRATCH, encodingAt, fetchBlock, generation, knownBlock, nearBlock, pageAddress } from "./code";
+import { SCRATCH_BLOCK, encodingAt, fetchBlock, fetchOne, generation, knownBlock, nearBlock, pageAddress } from "./code";
+import { BOX, float, floatAllowed, floatReady, quick } from "./float";
 import { interruptToTake, nextTimer } from "./interrupts";
-import { Load, Pending, extend, slowLoad, slowStore } from "./memory";
-import { Leave, clearPenalty, insnLength, leave, penalty, setInsn, setLeave } from "./state";
+import { Load, Pending, finishLoad, slowLoad, slowStore } from "./memory";
+import { Leave, clearPenalty, dirtyFloat, insnLength, leave, penalty, setInsn, setLeave } from "./state";
 import { system } from "./system";
 import { INTERRUPT, takeException, takeTrap } from "./trap";
 
@@ -39,7 +41,17 @@ const SLICE: u64 = 1 << 19;
 let limit: u64 = 0;
 /** Instructions retired when it began. */
 let startInstret: u64 = 0;
-const SCRATCH_BLOCK: u32 = SCRATCH + BLOCK_HEADER;
+
+/** Whether to stop after one instruction. */
+let single: bool = false;
+
+/** Executes one instruction, or takes a trap instead of it; returns enum Exit. */
+export function step(): i32 {
+  single = true;
+  const exit = run(<f64>(load<u64>(HART_CYCLES) + 1));
+  single = false;
+  return exit;
+}
 
 /** Runs until the clock reaches `deadline` or an exit; returns enum Exit. */
 export function run(deadline: f64): i32 {
@@ -53,19 +65,22 @@ export function run(deadline: f64): i32 {
     if (interrupt >= 0) {
       setInsn(3);
       if (takeTrap(INTERRUPT | <u64>interrupt, 0, 0, 0)) return load<i32>(EXIT_REASON);
+      if (single) return deadlineReached();
     }
     const now = load<u64>(HART_CYCLES);
-    if (now >= end) {
-      store<u32>(EXIT_REASON, Exit.Deadline);
-      store<u32>(EXIT_PENDING, Pending.None);
-      return Exit.Deadline;
-    }
+    if (now >= end) return deadlineReached();
     useContext();
     limit = min(nextTimer(end), now + SLICE);
     execute(<i32>(limit - now));
     if (leave == Leave.Exit) return load<i32>(EXIT_REASON);
     if (leave == Leave.Trap && takeException()) return load<i32>(EXIT_REASON);
   }
+}
+
+function deadlineReached(): i32 {
+  store<u32>(EXIT_REASON, Exit.Deadline);
+  store<u32>(EXIT_PENDING, Pending.None);
+  return Exit.Deadline;
 }
 
 /** Does what the host's answer to the last exit asks for; true when that is an exception. */
@@ -78,9 +93,7 @@ function completeAccess(): bool {
     accessFault(load<u64>(EXIT_TVAL), load<u32>(EXIT_WRITE) ? Access.Write : Access.Read);
     return true;
   }
-  if (answer == Pending.Load) {
-    store<u64>(load<u32>(EXIT_RD), extend(load<u64>(EXIT_VALUE), load<u32>(EXIT_LOAD_KIND)));
-  }
+  if (answer == Pending.Load) finishLoad(load<u64>(EXIT_VALUE));
   store<u64>(HART_PC, load<u64>(HART_PC) + load<u32>(EXIT_INSN_LENGTH));
   store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + 1);
@@ -135,7 +148,7 @@ function settleSystem(dp: u32): void {
 function find(pc: u64, left: i64): u32 {
   clearPenalty();
   settleAt(pc, left);
-  const block = fetchBlock(pc);
+  const block = single ? fetchOne(pc) : fetchBlock(pc);
   if (!block) {
     setInsn(3);
     settleAt(pc, left - spend(penalty));
@@ -184,12 +197,38 @@ function missedStore(dp: u32, size: u32): i64 {
   slowStore(rs1(dp) + imm(dp), size, rs2(dp));
   return spend(penalty);
 }
+/** Loads and stores of floating-point registers, quick only while nothing is to be marked. A single is boxed. */
+// @ts-ignore: decorator
+@inline
+function floatLoaded<T>(dp: u32): bool {
+  if (!floatReady()) return false;
+  const va = rs1(dp) + imm(dp);
+  const entry = filterEntry(loadTable(), va);
+  if (load<u64>(entry) != filterTag(va, sizeof<T>())) return false;
+  const at = <u32>va + load<u32>(entry, 8);
+  setRd(dp, sizeof<T>() == 4 ? <u64>load<T>(at) | BOX : <u64>load<T>(at));
+  return true;
+}
+function missedFloatLoad(dp: u32, kind: u32): i64 {
+  clearPenalty();
+  if (!floatAllowed(dp)) return 0;
+  const value = slowLoad(rs1(dp) + imm(dp), kind, load<u16>(dp, 2));
+  if (!leave) {
+    setRd(dp, value);
+    dirtyFloat();
+  }
+  return spend(penalty);
+}
+function missedFloatStore(dp: u32, size: u32): i64 {
+  clearPenalty();
+  return floatAllowed(dp) ? missedStore(dp, size) : 0;
+}
 
 /** What fetching from a line spends; `present` is its entry of L1I_PRESENT. */
 // @ts-ignore: decorator
 @inline
 function entered(present: u32): i64 {
-  return load<u8>(present) ? 0 : spend(fetchLine(present));
+  return load<u8>(present) & load<u32>(HART_BIT) ? 0 : spend(fetchLine(present));
 }
 
 /** Interprets from HART_PC until the budget (cycles, > 0) is used up or something in `leave` stops it. */
@@ -198,7 +237,7 @@ function execute(budget: i32): void {
   setLeave(Leave.None);
   let left = spend(budget);
   const pc = load<u64>(HART_PC);
-  let dp = knownBlock(pc);
+  let dp = single ? 0 : knownBlock(pc);
   if (!dp) {
     dp = find(pc, left);
     if (!dp) return;
@@ -254,7 +293,105 @@ function execute(budget: i32): void {
       case Op.Divuw: setRd(dp, divide(Op.Divuw, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Remw: setRd(dp, divide(Op.Remw, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Remuw: setRd(dp, divide(Op.Remuw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.AddUw: setRd(dp, addressed(Op.AddUw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sh1add: setRd(dp, addressed(Op.Sh1add, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sh2add: setRd(dp, addressed(Op.Sh2add, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sh3add: setRd(dp, addressed(Op.Sh3add, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sh1addUw: setRd(dp, addressed(Op.Sh1addUw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sh2addUw: setRd(dp, addressed(Op.Sh2addUw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Sh3addUw: setRd(dp, addressed(Op.Sh3addUw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.SlliUw: setRd(dp, addressed(Op.SlliUw, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Andn: setRd(dp, basic(Op.Andn, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Orn: setRd(dp, basic(Op.Orn, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Xnor: setRd(dp, basic(Op.Xnor, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Clz: setRd(dp, basic(Op.Clz, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Ctz: setRd(dp, basic(Op.Ctz, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Cpop: setRd(dp, basic(Op.Cpop, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Clzw: setRd(dp, basic(Op.Clzw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Ctzw: setRd(dp, basic(Op.Ctzw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Cpopw: setRd(dp, basic(Op.Cpopw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Min: setRd(dp, basic(Op.Min, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Minu: setRd(dp, basic(Op.Minu, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Max: setRd(dp, basic(Op.Max, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Maxu: setRd(dp, basic(Op.Maxu, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.SextB: setRd(dp, basic(Op.SextB, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.SextH: setRd(dp, basic(Op.SextH, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.ZextH: setRd(dp, basic(Op.ZextH, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Rol: setRd(dp, basic(Op.Rol, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Ror: setRd(dp, basic(Op.Ror, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Rolw: setRd(dp, basic(Op.Rolw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Rorw: setRd(dp, basic(Op.Rorw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.OrcB: setRd(dp, basic(Op.OrcB, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Rev8: setRd(dp, basic(Op.Rev8, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Rori: setRd(dp, basic(Op.Ror, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Roriw: setRd(dp, basic(Op.Rorw, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Clmul: setRd(dp, clmul(rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Clmulh: setRd(dp, clmulr(rs1(dp), rs2(dp)) >> 1); dp += RECORD; continue;
+      case Op.Clmulr: setRd(dp, clmulr(rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Pack: setRd(dp, permuted(Op.Pack, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Packh: setRd(dp, permuted(Op.Packh, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Packw: setRd(dp, permuted(Op.Packw, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Brev8: setRd(dp, permuted(Op.Brev8, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Xperm4: setRd(dp, permuted(Op.Xperm4, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Xperm8: setRd(dp, permuted(Op.Xperm8, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Bclr: setRd(dp, singleBit(Op.Bclr, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Bext: setRd(dp, singleBit(Op.Bext, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Binv: setRd(dp, singleBit(Op.Binv, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Bset: setRd(dp, singleBit(Op.Bset, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.Bclri: setRd(dp, singleBit(Op.Bclr, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Bexti: setRd(dp, singleBit(Op.Bext, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Binvi: setRd(dp, singleBit(Op.Binv, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.Bseti: setRd(dp, singleBit(Op.Bset, rs1(dp), imm(dp))); dp += RECORD; continue;
+      case Op.CzeroEqz: setRd(dp, conditional(Op.CzeroEqz, rs1(dp), rs2(dp))); dp += RECORD; continue;
+      case Op.CzeroNez: setRd(dp, conditional(Op.CzeroNez, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Nop: dp += RECORD; continue;
+      case Op.Flw:
+        if (!floatLoaded<u32>(dp)) {
+          left -= missedFloatLoad(dp, Load.FW);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Fld:
+        if (!floatLoaded<u64>(dp)) {
+          left -= missedFloatLoad(dp, Load.FD);
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Fsw:
+        if (!floatReady() || !stored<u32>(dp)) {
+          left -= missedFloatStore(dp, sizeof<u32>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.Fsd:
+        if (!floatReady() || !stored<u64>(dp)) {
+          left -= missedFloatStore(dp, sizeof<u64>());
+          if (leave) return settle(dp, left);
+        }
+        dp += RECORD;
+        continue;
+      case Op.FaddS: if (!quick<f32>(Op.FaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FsubS: if (!quick<f32>(Op.FsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmulS: if (!quick<f32>(Op.FmulS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FdivS: if (!quick<f32>(Op.FdivS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FaddD: if (!quick<f64>(Op.FaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FsubD: if (!quick<f64>(Op.FsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmulD: if (!quick<f64>(Op.FmulS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FdivD: if (!quick<f64>(Op.FdivS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FsqrtS: case Op.FmaddS: case Op.FmsubS: case Op.FnmsubS: case Op.FnmaddS: case Op.FsgnjS: case Op.FsgnjnS:
+      case Op.FsgnjxS: case Op.FminS: case Op.FmaxS: case Op.FleS: case Op.FltS: case Op.FeqS: case Op.FclassS:
+      case Op.FcvtWS: case Op.FcvtWuS: case Op.FcvtLS: case Op.FcvtLuS: case Op.FcvtSW: case Op.FcvtSWu: case Op.FcvtSL:
+      case Op.FcvtSLu: case Op.FmvXW: case Op.FmvWX: case Op.FcvtSD: case Op.FsqrtD: case Op.FmaddD: case Op.FmsubD:
+      case Op.FnmsubD: case Op.FnmaddD: case Op.FsgnjD: case Op.FsgnjnD: case Op.FsgnjxD: case Op.FminD: case Op.FmaxD:
+      case Op.FleD: case Op.FltD: case Op.FeqD: case Op.FclassD: case Op.FcvtWD: case Op.FcvtWuD: case Op.FcvtLD:
+      case Op.FcvtLuD: case Op.FcvtDW: case Op.FcvtDWu: case Op.FcvtDL: case Op.FcvtDLu: case Op.FmvXD: case Op.FmvDX:
+      case Op.FcvtDS:
+        if (float(dp)) return settle(dp, left);
+        dp += RECORD;
+        continue;
       case Op.Lb:
         if (!loaded<i8>(dp)) {
           left -= missedLoad(dp, Load.B);
@@ -576,13 +713,13 @@ function execute(budget: i32): void {
         const target = (rs1(dp) + <u64>(<i64>load<i16>(dp, 6))) & ~(<u64>1);
         setRd(dp, pageAddress() + load<u16>(dp, 12));
         left -= <i64>load<u32>(dp, 8);
+        if (left <= 0) return settleAt(target, left);
         dp = nearBlock(target);
         if (!dp) {
           dp = find(target, left);
           if (!dp) return;
           left -= spend(penalty);
         }
-        if (left <= 0) return settleAt(target, left);
         if (isDefined(TIMED)) left -= entered(load<u32>(dp - BLOCK_HEADER));
         continue;
       }
@@ -605,6 +742,7 @@ function execute(budget: i32): void {
     } else {
       const page = pageAddress();
       const target = page + linkOffset(next);
+      if (left <= 0) return settleAt(target, left);
       const before = generation;
       let block = knownBlock(target);
       if (!block) {
@@ -614,7 +752,6 @@ function execute(budget: i32): void {
       }
       if (before == generation) link(dp, block, page);
       dp = block;
-      if (left <= 0) return settleAt(target, left);
     }
     if (isDefined(TIMED)) left -= entered(load<u32>(dp - BLOCK_HEADER));
   }

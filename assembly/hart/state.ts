@@ -1,5 +1,6 @@
 // What the hart's rooms share: access to registers and CSRs in memory, and the trap or exit under way.
-import { CSRS, HART_MODE, HART_VIRT } from "../layout";
+import { Csr } from "../isa/csr";
+import { CSRS, F_QUICK, F_ROUND, HART_MODE, HART_VIRT } from "../layout";
 
 // @ts-ignore: decorator
 @inline
@@ -30,6 +31,7 @@ export const enum Status {
   MPIE = 1 << 7,
   SPP = 1 << 8,
   MPP = 3 << 11,
+  FS = 3 << 13,
   MPRV = 1 << 17,
   SUM = 1 << 18,
   MXR = 1 << 19,
@@ -54,7 +56,10 @@ export const enum Hstatus {
 }
 export const HSTATUS_VSXL: u64 = 0x2_0000_0000;
 
-/** Bits of menvcfg and henvcfg. */
+/** Fields of menvcfg and henvcfg; senvcfg has the first three. */
+export const ENVCFG_CBIE: u64 = 3 << 4;
+export const ENVCFG_CBCFE: u64 = 1 << 6;
+export const ENVCFG_CBZE: u64 = 1 << 7;
 export const ENVCFG_ADUE: u64 = 1 << 61;
 export const ENVCFG_PBMTE: u64 = 1 << 62;
 export const ENVCFG_STCE: u64 = 1 << 63;
@@ -107,4 +112,29 @@ export function raise(cause: u64, tval: u64, gpa: u64 = 0, tinst: u64 = 0): void
 @inline
 export function insnLength(insn: u32): u32 {
   return (insn & 3) == 3 ? 4 : 2;
+}
+
+// ---- floating point: what mstatus.FS, vsstatus.FS, frm and fflags let an instruction do
+
+const NX: u64 = 1;
+
+/** "Extension Context Status", "Virtual Supervisor Status Register": whether FS forbids floating point. */
+export function floatOff(): bool {
+  return !(csr(Csr.mstatus) & Status.FS) || (virt() != 0 && !(csr(Csr.vsstatus) & Status.FS));
+}
+
+/** Recomputes F_ROUND and F_QUICK; after any change to mode, V, FS, frm or fflags. They serve only while every FS in effect is dirty. */
+export function useFloat(): void {
+  const status = csr(Csr.mstatus) & (virt() ? csr(Csr.vsstatus) : -1);
+  const frm = csr(Csr.frm);
+  const dirty = (status & Status.FS) == Status.FS;
+  store<u64>(F_ROUND, dirty ? 0x6_0504_0302_0100 | (frm << 56) : -1);
+  store<u64>(F_QUICK, dirty && csr(Csr.fflags) & NX ? 1 | (u64(frm == 0) << 56) : 0);
+}
+
+/** The state of floating point has changed. */
+export function dirtyFloat(): void {
+  setCsr(Csr.mstatus, csr(Csr.mstatus) | Status.FS);
+  if (virt()) setCsr(Csr.vsstatus, csr(Csr.vsstatus) | Status.FS);
+  useFloat();
 }

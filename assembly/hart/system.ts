@@ -1,23 +1,26 @@
 // Instructions that may trap, leave or see the whole state: SYSTEM, fences, A, HLV and HSV. HART_PC, HART_CYCLES and HART_INSTRET are
 // exact when `system` is called. All but C.EBREAK are 4 bytes long.
-import { Verdict, swap, verdict } from "../csr/access";
+import { swap, verdict } from "../csr/access";
 import { readCsr, writeCsr } from "../csr/file";
+import { Verdict } from "../csr/verdict";
 import { amo } from "../insn/a";
 import { Op } from "../insn/op";
+import { Cbo } from "../insn/zicbo";
 import { imm, op, rs1, rs2, setRd } from "../insn/record";
 import { Cause } from "../isa/cause";
 import { Cost } from "../isa/cost";
 import { Csr } from "../isa/csr";
-import { Exit } from "../isa/exit";
+import { Exit, Host } from "../isa/exit";
 import { Mode } from "../isa/privilege";
-import { EXIT_PENDING, EXIT_REASON, HART_CYCLES, HART_INSTRET, HART_PC, HART_RESERVATION, X_REGS } from "../layout";
+import { EXIT_PENDING, EXIT_REASON, HART_CYCLES, HART_HOST, HART_INSTRET, HART_PC, HART_RESERVATION, X_REGS } from "../layout";
 import { dropStage1, dropStage2 } from "../mmu/filter";
 import { tlbFlushStage1, tlbFlushStage2 } from "../mmu/tlb";
 import { guestMode, physical } from "../mmu/translate";
 import { Walk } from "../mmu/walk";
 import { cost } from "../timing/caches";
+import { Permission, cboPermission, manageBlock, zeroBlock } from "./cbo";
 import { encodingAt, forgetStale } from "./code";
-import { pending } from "./interrupts";
+import { interruptPending } from "./interrupts";
 import { atomicAddress, guestLoad, guestStore } from "./memory";
 import { Hstatus, Leave, Status, charge, csr, leave, mode, raise, setLeave, virt } from "./state";
 import { mret, sret } from "./trap";
@@ -38,6 +41,13 @@ function done(): void {
   setLeave(Leave.Changed);
 }
 
+/** Leaves to the host, with nothing to complete. */
+function leaveFor(reason: Exit): void {
+  store<u32>(EXIT_REASON, reason);
+  store<u32>(EXIT_PENDING, 0);
+  setLeave(Leave.Exit);
+}
+
 /** Executes the record at `dp`. A reason in `leave` stops the interpreter. */
 export function system(dp: u32): void {
   const what = op(dp);
@@ -52,6 +62,7 @@ export function system(dp: u32): void {
       return;
     }
     case Op.Ebreak:
+      if (load<u32>(HART_HOST) & Host.Debug) return leaveFor(Exit.Breakpoint);
       raise(Cause.Breakpoint, load<u64>(HART_PC));
       return;
     case Op.Sret:
@@ -89,6 +100,15 @@ export function system(dp: u32): void {
       return hlv(dp);
     case Op.Hsv:
       return hsv(dp);
+    case Op.Amocas:
+      return compareAndSwap(dp);
+    case Op.Cbo:
+      return cbo(dp);
+    case Op.Wrs:
+      return waitOnReservationSet(imm(dp) != 0);
+    case Op.SfenceInval:
+      if (mode() == Mode.U) return virt() ? virtualInstruction() : illegal();
+      return;
     default:
       return atomic(dp, what);
   }
@@ -131,7 +151,7 @@ function doSret(): void {
   setLeave(Leave.Changed);
 }
 
-/** WFI resumes when an interrupt is pending and enabled in mie, whatever the global enables. */
+/** WFI resumes when an interrupt is pending and enabled at any level, whatever the global enables. */
 function wfi(): void {
   const m = mode();
   const v = virt();
@@ -139,12 +159,32 @@ function wfi(): void {
   if (m == Mode.U) return v ? virtualInstruction() : illegal();
   if (v && csr(Csr.hstatus) & Hstatus.VTW) return virtualInstruction();
   done();
-  if (pending() & csr(Csr.mie)) return;
-  store<u32>(EXIT_REASON, Exit.WaitForInterrupt);
-  store<u32>(EXIT_PENDING, 0);
+  if (interruptPending()) return;
   store<u64>(HART_INSTRET, load<u64>(HART_INSTRET) + 1);
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + 1);
-  setLeave(Leave.Exit);
+  leaveFor(Exit.WaitForInterrupt);
+}
+
+/** A stall ends by itself after so many cycles: memory may change, or a deadline come. */
+const WRS_STALL: i32 = 256;
+
+/** Zawrs "Extension for Wait-on-Reservation-Set instructions": the bounded time limit of WRS.NTO is none. */
+function waitOnReservationSet(short: bool): void {
+  if (load<u64>(HART_RESERVATION) == <u64>-1 || interruptPending()) return;
+  if (!short) {
+    if (mode() != Mode.M && csr(Csr.mstatus) & Status.TW) return illegal();
+    if (virt() && csr(Csr.hstatus) & Hstatus.VTW) return virtualInstruction();
+  }
+  charge(WRS_STALL);
+}
+
+function cbo(dp: u32): void {
+  const operation = <u32>imm(dp);
+  const permission = cboPermission(operation);
+  if (permission == Permission.Illegal) return illegal();
+  if (permission == Permission.Virtual) return virtualInstruction();
+  if (operation == Cbo.Zero) zeroBlock(rs1(dp));
+  else manageBlock(rs1(dp));
 }
 
 function sfenceVma(dp: u32): void {
@@ -240,6 +280,43 @@ function atomic(dp: u32, what: i32): void {
   if (size == 4) store<u32>(address, <u32>value);
   else store<u64>(address, value);
   setRd(dp, old);
+}
+
+/** Register `number`, or beyond x0 its fellow of a pair: both read as zero. */
+// @ts-ignore: decorator
+@inline
+function pairHigh(number: u32): u64 {
+  return number ? load<u64>(X_REGS + 8 * (number + 1)) : 0;
+}
+
+/** Zacas: "requires write permissions" whether or not it writes. */
+function compareAndSwap(dp: u32): void {
+  const size: u32 = 1 << (<u32>imm(dp) & 7);
+  const rd = <u32>imm(dp) >> 8;
+  const address = atomicAddress(rs1(dp), size, 1);
+  if (!address) return;
+  const compare = load<u64>(X_REGS + 8 * rd);
+  if (size == 4) {
+    const old = load<u32>(address);
+    if (old == <u32>compare) store<u32>(address, <u32>rs2(dp));
+    setRd(dp, sized(old, 4));
+    return;
+  }
+  const low = load<u64>(address);
+  if (size == 8) {
+    if (low == compare) store<u64>(address, rs2(dp));
+    setRd(dp, low);
+    return;
+  }
+  const high = load<u64>(address, 8);
+  const source = (<u32>load<u16>(dp, 6) - <u32>X_REGS) >> 3;
+  if (low == compare && high == pairHigh(rd)) {
+    store<u64>(address, rs2(dp));
+    store<u64>(address, pairHigh(source), 8);
+  }
+  if (!rd) return;
+  setRd(dp, low);
+  store<u64>(X_REGS + 8 * (rd + 1), high);
 }
 
 // @ts-ignore: decorator

@@ -28,7 +28,7 @@ import {
 import { dataVirt } from "../mmu/translate";
 import { cost, count } from "../timing/caches";
 import { finishInWasm } from "./handlers";
-import { ALWAYS_DELEGATED } from "./interrupts";
+import { interruptMode, interruptVirt } from "./interrupts";
 import { Pending } from "./memory";
 import {
   Hstatus,
@@ -103,11 +103,13 @@ function transformed(cause: u64, tval: u64): u64 {
   let address = load<u64>(X_REGS + rs1 * 8);
   let value: u32;
   switch (full & 0x7f) {
-    case 0x03: // loads keep funct3, rd, opcode
+    case 0x03:
+    case 0x07: // loads keep funct3, rd, opcode
       value = full & 0x0000_7fff;
       address += <u64>(<i64>(<i32>full >> 20));
       break;
-    case 0x23: // stores keep rs2, funct3, opcode
+    case 0x23:
+    case 0x27: // stores keep rs2, funct3, opcode
       value = full & 0x01f0_707f;
       address += <u64>(<i64>(((<i32>full >> 25) << 5) | ((full >> 7) & 31)));
       break;
@@ -125,9 +127,12 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
   const v = virt();
   let target: u32 = Mode.M;
   let toVirt: u32 = 0;
-  if (m != Mode.M && (interrupt ? csr(Csr.mideleg) | ALWAYS_DELEGATED : csr(Csr.medeleg)) & bit) {
+  if (interrupt) {
+    target = interruptMode;
+    toVirt = interruptVirt;
+  } else if (m != Mode.M && csr(Csr.medeleg) & bit) {
     target = Mode.S;
-    if (v && (interrupt ? csr(Csr.hideleg) : csr(Csr.hedeleg)) & bit) toVirt = 1;
+    if (v && csr(Csr.hedeleg) & bit) toVirt = 1;
   }
   store<u64>(HART_RESERVATION, -1);
   const host = load<u32>(HART_HOST);
@@ -148,9 +153,8 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
   }
   store<u64>(HART_CYCLES, load<u64>(HART_CYCLES) + <u64>max(cost(Cost.TrapEntry), 1));
   if (toVirt) {
-    // VS-level interrupts appear to the guest as the S-level ones
-    enterVS(interrupt ? cause - 1 : cause, tval, m);
-    vector(Csr.vstvec, interrupt ? cause - 1 : cause);
+    enterVS(cause, tval, m);
+    vector(Csr.vstvec, cause);
   } else if (target == Mode.S) {
     enterHS(cause, tval, gpa, tinst, m, v);
     vector(Csr.stvec, cause);
@@ -163,7 +167,7 @@ export function takeTrap(cause: u64, tval: u64, gpa: u64, tinst: u64): bool {
 
 function vector(tvec: u32, cause: u64): void {
   const base = csr(tvec) & ~(<u64>3);
-  store<u64>(HART_PC, csr(tvec) & 1 && cause & INTERRUPT ? base + 4 * (cause & 63) : base);
+  store<u64>(HART_PC, csr(tvec) & 1 && cause & INTERRUPT ? base + 4 * (cause & 0xfff) : base);
 }
 
 /** SIE → SPIE, SIE = 0, SPP = the mode left. */

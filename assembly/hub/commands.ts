@@ -3,12 +3,12 @@ import { ramAddress } from "../bus/ram";
 import { touchedRam } from "../bus/written";
 import { Cost } from "../isa/cost";
 import { Counter } from "../isa/counter";
-import { Cqcsr, IommuMode, IommuReg } from "../isa/iommu";
+import { Cqcsr, IommuReg } from "../isa/iommu";
 import { DMA_CYCLES } from "../layout";
-import { invalidateDdt, invalidatePdt } from "./directory";
+import { invalidateDdt, invalidatePdt, tooWide } from "./directory";
 import { invalidateGvma, invalidateVma } from "./iotlb";
 import { cost, count } from "./request";
-import { ddtpMode, queueBase, queueMask, reg, reg64, setReg } from "./state";
+import { queueBase, queueMask, reg, reg64, setReg } from "./state";
 
 /** opcode in bits 6:0, func3 in bits 9:7. */
 const enum Command {
@@ -103,10 +103,4 @@ function fence(first: u64, target: u64): u32 {
   }
   if (first & (1 << 11)) setReg(IommuReg.cqcsr, reg(IommuReg.cqcsr) | Cqcsr.fence_w_ip);
   return 0;
-}
-
-/** DID "must not be wider than that supported by the ddtp.iommu_mode". */
-function tooWide(did: u32): bool {
-  const mode = ddtpMode();
-  return mode == IommuMode.OneLevel ? did >> 7 != 0 : mode == IommuMode.TwoLevel && did >> 16 != 0;
 }

@@ -41,6 +41,7 @@ import {
   SPACE_GV,
   SPACE_PSCV,
   ddtpMode,
+  leafBits,
   queueBase,
   reg64,
 } from "./state";
@@ -53,6 +54,10 @@ const POINTER_RESERVED: u64 = 0xffc0_0000_0000_03fe;
 const TC_RESERVED: u64 = 0xffff_ffff_00ff_f000;
 const TA_RESERVED: u64 = 0xffff_ffff_0000_0fff;
 const FSC_RESERVED: u64 = 0x0fff_f000_0000_0000;
+/** Bits of msi_addr_mask and msi_addr_pattern beyond a guest physical page number of Sv57x4. */
+const MSI_RESERVED: u64 = 0xffff_8000_0000_0000;
+/** Bytes of a device context in the extended format. */
+const EXTENDED_SIZE: u32 = 64;
 const PC_TA_RESERVED: u64 = 0xffff_ffff_0000_0ff8;
 /** tc bits of features that `capabilities` does not have: ATS, T2GPA, the other endianness, Sv32. */
 const TC_UNSUPPORTED: u32 = Tc.EN_ATS | Tc.EN_PRI | Tc.T2GPA | Tc.PRPR | Tc.SBE | Tc.SXL;
@@ -70,9 +75,7 @@ export function locate(): u32 {
     context = BARE_CONTEXT;
     return 0;
   }
-  if ((mode == IommuMode.OneLevel && device >> 7) || (mode == IommuMode.TwoLevel && device >> 16)) {
-    return IoFault.TransactionTypeDisallowed;
-  }
+  if (tooWide(device)) return IoFault.TransactionTypeDisallowed;
   const dc = DC_CACHE + ((device ^ (device >> 8) ^ (device >> 16)) & (DC_CACHE_ENTRIES - 1)) * CONTEXT_SIZE;
   if (load<u64>(dc, Context.Key) == <u64>device) {
     count(Counter.DdtCacheHits, 1);
@@ -100,6 +103,15 @@ export function locate(): u32 {
   return supervisor && !(load<u32>(pc, Context.Control) & PcTa.ENS) ? IoFault.TransactionTypeDisallowed : 0;
 }
 
+/** Whether a device_id is wider than the levels of the directory allow. */
+// @ts-ignore: decorator
+@inline
+export function tooWide(id: u32): bool {
+  const mode = ddtpMode();
+  if (mode != IommuMode.OneLevel && mode != IommuMode.TwoLevel) return false;
+  return id >> (leafBits() + 9 * (mode - IommuMode.OneLevel)) != 0;
+}
+
 /** Bits of process_id that PD8, PD17 and PD20 allow. */
 function processWidth(pdMode: u32): u32 {
   return pdMode == PdtpMode.PD8 ? 8 : pdMode == PdtpMode.PD17 ? 17 : 20;
@@ -110,8 +122,10 @@ function locateDevice(dc: u32, mode: u32): u32 {
   countEvent(HpmEvent.DeviceDirectoryWalks, 0, 1);
   let table = queueBase(reg64(IommuReg.ddtp));
   let level = mode - IommuMode.OneLevel;
+  const leaf = leafBits();
+  const size: u32 = 4096 >> leaf;
   while (level) {
-    const index = level == 2 ? device >> 16 : (device >> 7) & 511;
+    const index = (device >> (leaf + 9 * (level - 1))) & 511;
     const address = ramAddress(table + index * 8, 8);
     if (!address) return IoFault.DdtEntryLoadAccessFault;
     readDirectory();
@@ -121,7 +135,7 @@ function locateDevice(dc: u32, mode: u32): u32 {
     table = queueBase(entry);
     --level;
   }
-  const address = ramAddress(table + (device & 127) * 32, 32);
+  const address = ramAddress(table + (device & ((1 << leaf) - 1)) * size, size);
   if (!address) return IoFault.DdtEntryLoadAccessFault;
   readDirectory();
   const tc = load<u64>(address);
@@ -130,6 +144,8 @@ function locateDevice(dc: u32, mode: u32): u32 {
   const fsc = load<u64>(address, 24);
   if (!(tc & Tc.V)) return IoFault.DdtEntryNotValid;
   if (deviceMisconfigured(tc, iohgatp, ta, fsc)) return IoFault.DdtEntryMisconfigured;
+  store<u32>(dc, 0, Context.MsiMode);
+  if (size == EXTENDED_SIZE && !extended(dc, address, iohgatp)) return IoFault.DdtEntryMisconfigured;
   const directory = (tc & Tc.PDTV) != 0;
   store<u64>(dc, device, Context.Key);
   store<u64>(dc, directory ? (fsc & PPN) << 12 : 0, Context.PdRoot);
@@ -142,6 +158,21 @@ function locateDevice(dc: u32, mode: u32): u32 {
   const updates = Walk.GPbmt | Walk.VsPbmt | (tc & Tc.GADE ? Walk.GAdue : 0) | (tc & Tc.SADE ? Walk.VsAdue : 0);
   firstStage(dc, guest, directory ? 0 : fsc, <u32>(ta >> 12) & 0xf_ffff, updates);
   return 0;
+}
+
+/** The second half of a device context in the extended format; false if it is misconfigured. */
+function extended(dc: u32, address: u32, iohgatp: u64): bool {
+  const msiptp = load<u64>(address, 32);
+  const mask = load<u64>(address, 40);
+  const pattern = load<u64>(address, 48);
+  if (msiptp & FSC_RESERVED || (mask | pattern) & MSI_RESERVED || load<u64>(address, 56)) return false;
+  const mode = <u32>(msiptp >> 60);
+  if (mode > 1 || (mode && !(iohgatp >> 60))) return false;
+  store<u64>(dc, (msiptp & PPN) << 12, Context.MsiRoot);
+  store<u64>(dc, mask, Context.MsiMask);
+  store<u64>(dc, pattern, Context.MsiPattern);
+  store<u32>(dc, mode, Context.MsiMode);
+  return true;
 }
 
 /** Fills in what depends on the first stage: `fsc` holds iosatp. */
@@ -193,6 +224,7 @@ function locateProcess(pc: u32, dc: u32, pdMode: u32): u32 {
   store<u32>(pc, <u32>ta, Context.Control);
   store<u32>(pc, load<u32>(dc, Context.Owner), Context.Owner);
   const sum = ta & PcTa.SUM ? Walk.Sum : 0;
+  memory.copy(pc + Context.MsiRoot, dc + Context.MsiRoot, CONTEXT_SIZE - Context.MsiRoot);
   firstStage(pc, load<u64>(dc, Context.Space), fsc, <u32>(ta >> 12) & 0xf_ffff, load<u32>(dc, Context.Flags) | sum);
   return 0;
 }

@@ -18,6 +18,7 @@ import { Access } from "../mmu/walk";
 import { context, locate } from "./directory";
 import { report } from "./faults";
 import { announce } from "./interrupts";
+import { destination } from "./msi";
 import { begin, count, hits, misses, settle } from "./request";
 import { accessFault, pageShift, spa, translate } from "./translate";
 
@@ -72,6 +73,31 @@ export function transfer(id: u32, iova: u64, staging: u32, length: u32, kind: u3
   store<u64>(DMA_FAULT_IOVA, cause ? iova + moved : 0);
   announce();
   return cause;
+}
+
+/** Translates a 4-byte write to `iova`; returns where it goes, or 0: see `destination`. */
+export function route(id: u32, iova: u64): u32 {
+  begin(id, 0, 0, 0, Access.Write);
+  count(Counter.DmaRequests, 1);
+  let cause = iova & 3 ? accessFault(Access.Write) : locate();
+  if (!cause) cause = translate(context, iova);
+  let to: u32 = 0;
+  if (cause) report(cause, iova);
+  else {
+    to = destination(spa);
+    if (!to) {
+      cause = accessFault(Access.Write);
+      count(Counter.IoFaults, 1);
+    } else count(Counter.DmaBytesWritten, 4);
+  }
+  store<u32>(DMA_CAUSE, cause);
+  store<u32>(DMA_BYTES, to ? 4 : 0);
+  store<u32>(DMA_CYCLES, settle());
+  store<u32>(DMA_HITS, hits);
+  store<u32>(DMA_MISSES, misses);
+  store<u64>(DMA_FAULT_IOVA, cause ? iova : 0);
+  announce();
+  return to;
 }
 
 // @ts-ignore: decorator

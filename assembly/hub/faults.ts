@@ -24,6 +24,18 @@ function transactionType(): u32 {
 export function report(cause: u32, iova: u64): void {
   count(Counter.IoFaults, 1);
   if (faultsDisabled && !reportedDespiteDtf(cause)) return;
+  const pid = processValid ? ((<u64>processId) << 12) | (1 << 32) | ((<u64>supervisor) << 33) : 0;
+  record(cause | pid | ((<u64>transactionType()) << 34) | ((<u64>device) << 40), iova, faultValue2);
+}
+
+/** Reports that a message of the IOMMU's own found nothing at `address`. */
+export function reportOwnMessage(address: u64): void {
+  count(Counter.IoFaults, 1);
+  record(IoFault.IommuMsiWriteAccessFault, address, 0);
+}
+
+/** Puts a record into the fault queue: `what` is its first doubleword. */
+function record(what: u64, iotval: u64, iotval2: u64): void {
   const fqcsr = reg(IommuReg.fqcsr);
   if (!(fqcsr & Fqcsr.fqon) || fqcsr & (Fqcsr.fqmf | Fqcsr.fqof)) {
     count(Counter.IoFaultsLost, 1);
@@ -36,11 +48,10 @@ export function report(cause: u32, iova: u64): void {
   if (next == (reg(IommuReg.fqh) & mask)) return fail(Fqcsr.fqof);
   const address = ramAddress(queueBase(fqb) + tail * RECORD_SIZE, RECORD_SIZE);
   if (!address) return fail(Fqcsr.fqmf);
-  const pid = processValid ? ((<u64>processId) << 12) | (1 << 32) | ((<u64>supervisor) << 33) : 0;
-  store<u64>(address, cause | pid | ((<u64>transactionType()) << 34) | ((<u64>device) << 40));
+  store<u64>(address, what);
   store<u64>(address, 0, 8);
-  store<u64>(address, iova, 16);
-  store<u64>(address, faultValue2, 24);
+  store<u64>(address, iotval, 16);
+  store<u64>(address, iotval2, 24);
   touchedRam(address, RECORD_SIZE);
   setReg(IommuReg.fqt, next);
   if (fqcsr & Fqcsr.fie) raise(Ipsr.fip);

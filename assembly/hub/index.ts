@@ -2,10 +2,11 @@
 import { DMA, DMA_END } from "../layout";
 import { Replacement } from "../isa/iommu";
 import { Access } from "../mmu/walk";
-import { transfer } from "./dma";
+import { route, transfer } from "./dma";
 import { invalidateDdt } from "./directory";
 import { wires } from "./interrupts";
 import { configureIotlb, resetIotlb } from "./iotlb";
+import { deliver } from "./msi";
 import { readRegister, resetRegisters, writeRegister } from "./registers";
 import { BARE_CONTEXT, CONTEXT_SIZE, ENTRIES } from "./state";
 
@@ -34,6 +35,19 @@ export function dmaRead(device: u32, iovaLo: u32, iovaHi: u32, staging: u32, len
 /** Staging → memory. */
 export function dmaWrite(device: u32, iovaLo: u32, iovaHi: u32, staging: u32, length: u32): u32 {
   return transfer(device, ((<u64>iovaHi) << 32) | iovaLo, staging, length, Access.Write);
+}
+
+/**
+ * Where a 4-byte write by a device to `iova` goes: an opaque number for `msiDeliver`, or 0 when the IOMMU refuses it (the DMA record
+ * has the cause) or nothing is there.
+ */
+export function msiRoute(device: u32, iovaLo: u32, iovaHi: u32): u32 {
+  return route(device, ((<u64>iovaHi) << 32) | iovaLo);
+}
+
+/** The write itself. */
+export function msiDeliver(destination: u32, data: u32): void {
+  deliver(destination, data);
 }
 
 export function iommuRead(offset: u32): u32 {

@@ -1,16 +1,17 @@
 // RISC-V IOMMU Architecture 1.0, "Memory-mapped register interface", in accesses of 4 bytes.
-import { Cqcsr, Fqcsr, IOMMU_SIZE, IommuMode, IommuReg } from "../isa/iommu";
+import { hasImsic } from "../aia/files";
+import { CAPABILITY_MSI_FLAT, Cqcsr, FCTL_WSI, Fqcsr, IOMMU_SIZE, IommuMode, IommuReg } from "../isa/iommu";
 import { DMA_CYCLES, HART_CYCLES } from "../layout";
 import { processCommands } from "./commands";
 import { finishTranslation, requestTranslation } from "./debug";
 import { EVENT_COUNTERS, overflows, updateCycles, useSelectors } from "./hpm";
-import { announce, updatePending } from "./interrupts";
-import { ANNOUNCED, DEBUG_PENDING, HPM_ACTIVE, HPM_SINCE, REGS, queueMask, reg, reg64, setReg } from "./state";
+import { announce, updatePending, writeMessageTable } from "./interrupts";
+import { ANNOUNCED, DEBUG_PENDING, HPM_ACTIVE, HPM_SINCE, MSI_WAITING, REGS, queueMask, reg, reg64, setReg } from "./state";
 
-/** version 1.0, Sv39/48/57, Svpbmt, and x4, AMO_HWAD, IGS = WSI, HPM, DBG, PAS = 56, PD8, PD17, PD20. */
+/** version 1.0, Sv39/48/57, Svpbmt, x4, AMO_HWAD, IGS = WSI, HPM, DBG, PAS = 56, PD8, PD17, PD20. */
 const CAPABILITIES: u64 = 0x10 | (7 << 9) | (1 << 15) | (7 << 17) | (1 << 24) | (1 << 28) | (3 << 30) | (56 << 32) | (7 << 38);
-/** fctl.WSI: the only way of interrupting; fixed, as are BE and GXL. */
-const FCTL: u32 = 2;
+/** What IMSICs add and take away: MSI_FLAT, IGS = BOTH. */
+const IMSIC_CAPABILITIES: u64 = CAPABILITY_MSI_FLAT | (3 << 28);
 /** Largest LOG2SZ-1 of the queues: 65,536 entries, so that no register write takes for ever. */
 const MAX_LOG2SZ_1: u32 = 15;
 /** Highest standard event that can be selected. */
@@ -22,8 +23,9 @@ const PPN_HIGH: u32 = 0x003f_ffff;
 /** "Reset behavior"; `ddtp.iommu_mode` is Off. */
 export function resetRegisters(): void {
   memory.fill(REGS, 0, IOMMU_SIZE);
-  store<u64>(REGS + IommuReg.capabilities, CAPABILITIES);
-  setReg(IommuReg.fctl, FCTL);
+  store<u64>(REGS + IommuReg.capabilities, hasImsic() ? CAPABILITIES ^ IMSIC_CAPABILITIES : CAPABILITIES);
+  setReg(IommuReg.fctl, FCTL_WSI);
+  store<u32>(MSI_WAITING, 0);
   store<u64>(HPM_SINCE, load<u64>(HART_CYCLES));
   store<u32>(HPM_ACTIVE, 0);
   store<u32>(DEBUG_PENDING, 0);
@@ -49,6 +51,9 @@ export function writeRegister(offset: u32, value: u32): void {
 
 function write(offset: u32, value: u32): void {
   switch (offset) {
+    case IommuReg.fctl:
+      if (hasImsic()) setReg(offset, value & FCTL_WSI); // BE and GXL are fixed; without IMSICs WSI is as well
+      break;
     case IommuReg.ddtp: {
       const mode = (value & 15) <= <u32>IommuMode.ThreeLevel ? value & 15 : reg(IommuReg.ddtp) & 15;
       setReg(offset, (value & PPN_LOW) | mode);
@@ -113,7 +118,7 @@ function write(offset: u32, value: u32): void {
         const unknown = !(offset & 4) && (value & 0x7fff) > MAX_EVENT;
         setReg(offset, unknown ? value & ~0x7fff : value);
         useSelectors();
-      }
+      } else if (offset >= <u32>IommuReg.msi_cfg_tbl && hasImsic()) writeMessageTable(offset, value);
   }
 }
 

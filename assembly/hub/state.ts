@@ -1,6 +1,6 @@
 // The hub's state in memory, chained: register file, configuration, directory caches, IOTLB.
 import { HUB } from "../layout";
-import { IOMMU_SIZE, IommuReg } from "../isa/iommu";
+import { CAPABILITY_MSI_FLAT, IOMMU_SIZE, IommuReg } from "../isa/iommu";
 
 export const REGS: u32 = HUB;
 export const REGS_END: u32 = REGS + IOMMU_SIZE;
@@ -32,6 +32,8 @@ export const HPM_ACTIVE: u32 = HPM_SINCE + 8;
 export const DEBUG_PENDING: u32 = HPM_ACTIVE + 4;
 /** u32 wires as the host was last told. */
 export const ANNOUNCED: u32 = DEBUG_PENDING + 4;
+/** u32 vectors whose message waits until they aren't masked any more. */
+export const MSI_WAITING: u32 = ANNOUNCED + 4;
 export const WORDS_END: u32 = REGS_END + 0x100;
 
 // ---- translation contexts: what a transaction is translated by. The device- and process-context caches hold them.
@@ -54,8 +56,13 @@ export const enum Context {
   Control = 56,
   /** u32 who fills IOTLB entries: device_id, or GUEST_OWNER | GSCID. */
   Owner = 60,
+  /** u64 root of the MSI page table, msi_addr_mask, msi_addr_pattern; u32 msiptp.MODE. */
+  MsiRoot = 64,
+  MsiMask = 72,
+  MsiPattern = 80,
+  MsiMode = 88,
 }
-export const CONTEXT_SIZE: u32 = 64;
+export const CONTEXT_SIZE: u32 = 96;
 export const GUEST_OWNER: u32 = 0x8000_0000;
 
 /** Address space: PSCID in bits 19:0, GSCID in 35:20, then whether the first and the second stage are active. */
@@ -128,4 +135,9 @@ export function queueMask(register: u64): u32 {
 
 export function ddtpMode(): u32 {
   return reg(IommuReg.ddtp) & 15;
+}
+
+/** log2 of the device contexts in a page: "Base format" or "Extended format". */
+export function leafBits(): u32 {
+  return reg(IommuReg.capabilities) & CAPABILITY_MSI_FLAT ? 6 : 7;
 }

@@ -1,5 +1,4 @@
-// RISC-V IOMMU Architecture 1.0, "Process to translate an IOVA", steps 17 to 20 (steps 1 to 16: directory.ts). There are no
-// MSI page tables, so step 18 never applies.
+// RISC-V IOMMU Architecture 1.0, "Process to translate an IOVA", steps 17 to 20 (steps 1 to 16: directory.ts; step 18: msi.ts).
 import { HpmEvent, IoFault } from "../isa/iommu";
 import { Pte } from "../mmu/pte";
 import {
@@ -25,7 +24,8 @@ import {
 import { guestPageFault } from "./directory";
 import { countEvent } from "./hpm";
 import { insert, invalidate, lookup, used } from "./iotlb";
-import { access, hit, miss, readTables, setFaultValue2, supervisor } from "./request";
+import { isInterruptFile, msiAddress, translateMsi } from "./msi";
+import { access, faultValue2, hit, miss, readTables, setFaultValue2, supervisor } from "./request";
 import { Context, Entry, HPM_ACTIVE, MEMORY_TYPE_SHIFT } from "./state";
 
 /** Supervisor physical address, and log2 of the size of the page around it; after `translate` returned 0. */
@@ -34,6 +34,9 @@ export let pageShift: u32 = 0;
 /** PBMT that both stages come to, for whoever asks. */
 export let memoryType: u32 = 0;
 
+/** Guest physical address of the page that the last lookup or walk found, when there was one. */
+let gpaPage: u64 = 0;
+
 /** Page size of a transaction that no stage translates. */
 const UNTRANSLATED_SHIFT: u32 = 63;
 
@@ -41,6 +44,35 @@ const UNTRANSLATED_SHIFT: u32 = 63;
 // @ts-ignore: decorator
 @inline
 export function translate(context: u32, iova: u64): u32 {
+  return load<u32>(context, Context.MsiMode) ? translateOrMsi(context, iova) : translatePage(context, iova);
+}
+
+/** Steps 17 to 20 with an MSI page table: a page of a virtual interrupt file has no use for the second stage. */
+function translateOrMsi(context: u32, iova: u64): u32 {
+  if (load<u32>(context, Context.VsMode) == AtpMode.Bare) {
+    return isInterruptFile(context, iova) ? msi(context, iova) : translatePage(context, iova);
+  }
+  const cause = translatePage(context, iova);
+  let gpa = gpaPage | (iova & (((<u64>1) << pageShift) - 1));
+  if (cause) {
+    if (cause != guestPageFault(access) || faultValue2 & 1) return cause;
+    gpa = (faultValue2 & ~0xfff) | (iova & 0xfff);
+  }
+  if (!isInterruptFile(context, gpa)) return cause;
+  setFaultValue2(0);
+  return msi(context, gpa);
+}
+
+function msi(context: u32, gpa: u64): u32 {
+  const cause = translateMsi(context, gpa);
+  spa = msiAddress;
+  pageShift = 12;
+  return cause;
+}
+
+// @ts-ignore: decorator
+@inline
+function translatePage(context: u32, iova: u64): u32 {
   const space = load<u64>(context, Context.Space);
   if (load<u32>(HPM_ACTIVE)) countEvent(HpmEvent.UntranslatedRequests, space, 1);
   if (!space) {
@@ -55,6 +87,7 @@ export function translate(context: u32, iova: u64): u32 {
       used(entry);
       hit();
       const shift = load<u8>(entry, Entry.Tag);
+      gpaPage = load<u64>(entry, Entry.Gpa);
       spa = load<u64>(entry, Entry.Pa) | (iova & (((<u64>1) << shift) - 1));
       pageShift = shift;
       memoryType = load<u32>(entry, Entry.Perm) >> MEMORY_TYPE_SHIFT;
@@ -110,6 +143,7 @@ function translateByTables(context: u32, space: u64, iova: u64): u32 {
   const entry = insert(space, iova, walkShift, walkPa, walkGpa, walkPerm | user | global | (walkMemoryType << MEMORY_TYPE_SHIFT), owner);
   store<u8>(entry, walkVsShift, Entry.VsShift);
   store<u8>(entry, walkGShift, Entry.GShift);
+  gpaPage = load<u64>(entry, Entry.Gpa);
   spa = walkPa;
   pageShift = walkShift;
   memoryType = walkMemoryType;

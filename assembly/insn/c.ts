@@ -45,7 +45,7 @@ function jumpOf(c: u32): u32 {
   );
 }
 
-/** The expansion of `c`, or 0 when it is illegal or reserved (RV64C without F and D's loads and stores). */
+/** The expansion of `c`, or 0 when it is illegal or reserved (RV64C with D's loads and stores). */
 export function expand(c: u32): u32 {
   const rd = bits(c, 11, 7, 0);
   const rs2 = bits(c, 6, 2, 0);
@@ -60,8 +60,10 @@ export function expand(c: u32): u32 {
       const imm = bits(c, 12, 11, 4) | bits(c, 10, 7, 6) | bits(c, 6, 6, 2) | bits(c, 5, 5, 3);
       return imm ? iTypeOf(imm, 2, 0, rdS, 0x13) : 0;
     }
+    case 0x01: return iTypeOf(offD, rs1S, 3, rdS, 0x07); // C.FLD
     case 0x02: return iTypeOf(offW, rs1S, 2, rdS, 0x03); // C.LW
     case 0x03: return iTypeOf(offD, rs1S, 3, rdS, 0x03); // C.LD
+    case 0x05: return sTypeOf(offD, rdS, rs1S, 3, 0x27); // C.FSD
     case 0x06: return sTypeOf(offW, rdS, rs1S, 2, 0x23); // C.SW
     case 0x07: return sTypeOf(offD, rdS, rs1S, 3, 0x23); // C.SD
     case 0x08: return iTypeOf(imm6, rd, 0, rd, 0x13); // C.ADDI, C.NOP
@@ -96,6 +98,8 @@ export function expand(c: u32): u32 {
     case 0x0e: return branchOf(c, 0); // C.BEQZ
     case 0x0f: return branchOf(c, 1); // C.BNEZ
     case 0x10: return iTypeOf(shamt, rd, 1, rd, 0x13); // C.SLLI
+    case 0x11: // C.FLDSP
+      return iTypeOf(bits(c, 12, 12, 5) | bits(c, 6, 5, 3) | bits(c, 4, 2, 6), 2, 3, rd, 0x07);
     case 0x12: // C.LWSP
       return rd ? iTypeOf(bits(c, 12, 12, 5) | bits(c, 6, 4, 2) | bits(c, 3, 2, 6), 2, 2, rd, 0x03) : 0;
     case 0x13: // C.LDSP
@@ -108,6 +112,7 @@ export function expand(c: u32): u32 {
       if (rs2) return rTypeOf(0, rs2, 0, 0, rd, 0x33); // C.MV
       return rd ? iTypeOf(0, rd, 0, 0, 0x67) : 0; // C.JR
     }
+    case 0x15: return sTypeOf(bits(c, 12, 10, 3) | bits(c, 9, 7, 6), rs2, 2, 3, 0x27); // C.FSDSP
     case 0x16: return sTypeOf(bits(c, 12, 9, 2) | bits(c, 8, 7, 6), rs2, 2, 2, 0x23); // C.SWSP
     case 0x17: return sTypeOf(bits(c, 12, 10, 3) | bits(c, 9, 7, 6), rs2, 2, 3, 0x23); // C.SDSP
     default: return 0;

@@ -1,16 +1,7 @@
 // "M" Extension for Integer Multiplication and Division, version 2.0.
+import { mulhu } from "../float/wide";
 import { Op } from "./op";
 import { record } from "./record";
-
-function mulhu(a: u64, b: u64): u64 {
-  const a0 = a & 0xffff_ffff;
-  const a1 = a >> 32;
-  const b0 = b & 0xffff_ffff;
-  const b1 = b >> 32;
-  const middle = a1 * b0 + ((a0 * b0) >> 32);
-  const carry = a0 * b1 + (middle & 0xffff_ffff);
-  return a1 * b1 + (middle >> 32) + (carry >> 32);
-}
 
 /** "Multiplication Operations" and "Division Operations"; overflow and division by zero as their table says. */
 // @ts-ignore: decorator

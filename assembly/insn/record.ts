@@ -1,11 +1,12 @@
 // A decoded instruction: 16 bytes. What it says of places is relative to its page, so that one record serves every mapping of it.
 //   +0 u16 Op   +2 u16 rd   +4 u16 rs1   +6 u16 rs2 (addresses of registers)   +8 i32 imm
+//   Of F and D, but for loads and stores: +8 u16 rm   +10 u16 rs3.
 //   +12 u16 offset of the instruction in its page   +14 u16 what precedes it in the block: instructions (low 6 bits), cycles
 // Branch, Jal, Next:   +8 u32 tally when taken   +12 i32 link: the target's block, or the target as `unlinked` has it
 //   Jal has rd at +4 and its return address at +6 (u16, in the page); Next has neither.
 // Jalr:   +2 rd   +4 rs1   +6 i16 imm   +8 u32 tally   +12 u16 return address in the page
 // A tally counts what a block did from its start: instructions (low 20 bits) and cycles (the rest).
-import { X_REGS, X_SINK } from "../layout";
+import { F_REGS, X_REGS, X_SINK } from "../layout";
 
 export const RECORD: u32 = 16;
 /** Before a block's first record: u32 L1I_PRESENT of its line, u16 its place in the page. */
@@ -46,6 +47,12 @@ export function sourceRegister(i: u32): u32 {
 @inline
 export function targetRegister(i: u32): u32 {
   return i ? X_REGS + i * 8 : X_SINK;
+}
+
+// @ts-ignore: decorator
+@inline
+export function floatRegister(i: u32): u32 {
+  return F_REGS + i * 8;
 }
 
 export const TALLY_SHIFT: u32 = 20;

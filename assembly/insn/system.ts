@@ -1,4 +1,5 @@
-// SYSTEM and MISC-MEM opcodes: Zicsr, Zifencei, the privileged instructions of M, S and H (Privileged Architecture 1.13).
+// SYSTEM and MISC-MEM opcodes: Zicsr, Zifencei, Zawrs, Svinval, the privileged instructions of M, S and H
+// (Privileged Architecture 1.13).
 import { Op } from "./op";
 import { record } from "./record";
 
@@ -23,13 +24,20 @@ export function decodeSystem(dp: u32, insn: u32): bool {
       case 0x1020_0073: record(dp, Op.Sret, 0, 0, 0, 0); return true;
       case 0x3020_0073: record(dp, Op.Mret, 0, 0, 0, 0); return true;
       case 0x1050_0073: record(dp, Op.Wfi, 0, 0, 0, 0); return true;
+      case 0x00d0_0073: record(dp, Op.Wrs, 0, 0, 0, 0); return true;
+      case 0x01d0_0073: record(dp, Op.Wrs, 0, 0, 0, 1); return true;
+      case 0x1800_0073: // SFENCE.W.INVAL
+      case 0x1810_0073: record(dp, Op.SfenceInval, 0, 0, 0, 0); return true; // SFENCE.INVAL.IR
     }
     if (rd) return false;
     // imm: bit 0 when rs1 is not x0, bit 1 when rs2 is not x0
     const given = (rs1 ? 1 : 0) | (rs2 ? 2 : 0);
     switch (funct7) {
+      case 0x0b: // SINVAL.VMA, which may do at once what a later SFENCE.INVAL.IR would complete; so the others of Svinval
       case 0x09: record(dp, Op.SfenceVma, 0, rs1, rs2, given); return true;
+      case 0x13: // HINVAL.VVMA
       case 0x11: record(dp, Op.HfenceVvma, 0, rs1, rs2, given); return true;
+      case 0x33: // HINVAL.GVMA
       case 0x31: record(dp, Op.HfenceGvma, 0, rs1, rs2, given); return true;
     }
     return false;

@@ -11,6 +11,7 @@ export const enum Cost {
   Amo = 6,
   Load = 7,
   Store = 8,
+  /** Floating point: sums, products, comparisons, conversions; quotients and roots. Fused multiply-adds are FpFused. */
   FpAdd = 9,
   FpDiv = 10,
   /** L1 miss that hits L2; L2 miss (memory). */
@@ -23,6 +24,7 @@ export const enum Cost {
   ExitInWasm = 15,
   HypercallInWasm = 16,
   ShadowReadInWasm = 17,
+  FpFused = 18,
   /** IOTLB hit; one page-table reference by the hub; one directory reference by the hub. */
   IotlbHit = 20,
   IoWalkReference = 21,

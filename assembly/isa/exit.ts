@@ -20,6 +20,8 @@ export const enum Exit {
   Interrupt = 9,
   /** Any other trap destined for the mode that the host plays. */
   Exception = 10,
+  /** EBREAK while the host debugs. */
+  Breakpoint = 11,
 }
 
 /** Bits of HART_HOST: the modes that the host (TypeScript) plays, so that traps to them become exits. */
@@ -29,6 +31,8 @@ export const enum Host {
   M = 1,
   /** The host is the hypervisor: traps to HS-mode from V=1 leave. */
   HS = 2,
+  /** The host is a debugger: EBREAK leaves. */
+  Debug = 4,
 }
 
 /** What Wasm may do with an exit by itself. */

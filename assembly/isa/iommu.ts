@@ -25,7 +25,15 @@ export const enum IommuReg {
   tr_req_ctl = 608,
   tr_response = 616,
   icvec = 760,
+  /** msi_addr_0 (8 bytes), msi_data_0, msi_vec_ctl_0; the next follow at 16 bytes each. */
+  msi_cfg_tbl = 768,
 }
+/** Bit of `capabilities` (low half): MSI page tables, and with them device contexts in the extended format. */
+export const CAPABILITY_MSI_FLAT = 1 << 22;
+/** fctl.WSI. */
+export const FCTL_WSI = 2;
+/** Interrupt vectors: wires, or entries of `msi_cfg_tbl`. */
+export const IOMMU_VECTORS = 4;
 /** Bytes of the register file. */
 export const IOMMU_SIZE = 4096;
 
@@ -113,13 +121,18 @@ export const enum IoFault {
   DdtEntryNotValid = 258,
   DdtEntryMisconfigured = 259,
   TransactionTypeDisallowed = 260,
+  MsiPteLoadAccessFault = 261,
+  MsiPteNotValid = 262,
+  MsiPteMisconfigured = 263,
   PdtEntryLoadAccessFault = 265,
   PdtEntryNotValid = 266,
   PdtEntryMisconfigured = 267,
+  IommuMsiWriteAccessFault = 273,
 }
 
 /** Transaction types of a fault record. */
 export const enum Ttyp {
+  None = 0,
   UntranslatedReadForExecute = 1,
   UntranslatedRead = 2,
   UntranslatedWrite = 3,

@@ -1,7 +1,7 @@
 // The hart's page TLB: 256 entries, 4 ways, LRU; both stages combined; superpages are held as 4 KiB pieces that know their size, for a
 // fence at any address of a superpage must find them all. Tagged by address space, so that a switch of ASID or VMID needs no flush.
 // Part of the machine: a miss costs the walk's references.
-import { HARTS_MAX, HART_SELECTED, MMU } from "../layout";
+import { HARTS_MAX, MMU } from "../layout";
 import { Pte } from "./pte";
 
 const SETS: u32 = 64;
@@ -27,16 +27,17 @@ const VIRT: u32 = 1 << 30;
 const BARE: u32 = 1 << 31;
 
 let clock: u64 = 0;
+/** The TLB of the selected hart. */
+let tlb: u32 = MMU;
+
+export function selectTlb(hart: u32): void {
+  tlb = MMU + hart * SIZE;
+}
 
 // @ts-ignore: decorator
 @inline
-function tlb(): u32 {
-  return MMU + load<u32>(HART_SELECTED) * SIZE;
-}
-// @ts-ignore: decorator
-@inline
 function setOf(page: u64): u32 {
-  return tlb() + (<u32>page & (SETS - 1)) * SET;
+  return tlb + (<u32>page & (SETS - 1)) * SET;
 }
 
 /** The tag of an address space; `atp` is satp or vsatp, `hgatp` counts only if `virt`. */
@@ -106,9 +107,13 @@ function drop(entry: u32): void {
   store<u64>(entry, 0, 24);
 }
 
+/** Empties the TLB of the selected hart. */
+export function tlbDrop(): void {
+  for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) drop(entry);
+}
 export function tlbReset(): void {
-  const end = tlb() + SIZE;
-  for (let entry = tlb(); entry < end; entry += ENTRY) drop(entry);
+  for (let entry: u32 = MMU; entry < TLB_END; entry += ENTRY) drop(entry);
+  clock = 0;
 }
 
 /**
@@ -116,8 +121,7 @@ export function tlbReset(): void {
  * included, unless `byAsid`.
  */
 export function tlbFlushStage1(virt: u32, vmid: u32, byPage: bool, page: u64, byAsid: bool, asid: u32): void {
-  const end = tlb() + SIZE;
-  for (let entry = tlb(); entry < end; entry += ENTRY) {
+  for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) {
     // a superpage is held in pieces: any address of it means them all
     if (byPage && !sameLeaf(load<u64>(entry), page, load<u32>(entry, 12) >> LEAF_SHIFT)) continue;
     const tag = load<u32>(entry, 8);
@@ -130,8 +134,7 @@ export function tlbFlushStage1(virt: u32, vmid: u32, byPage: bool, page: u64, by
 
 /** HFENCE.GVMA: entries of V = 1, of one VMID or of all, and of all guest physical addresses unless `byPage`. */
 export function tlbFlushStage2(byPage: bool, page: u64, byVmid: bool, vmid: u32): void {
-  const end = tlb() + SIZE;
-  for (let entry = tlb(); entry < end; entry += ENTRY) {
+  for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) {
     const tag = load<u32>(entry, 8);
     if (!(tag & VIRT)) continue;
     if (byPage && !sameLeaf(load<u64>(entry, 32), page, load<u32>(entry, 12) >> GUEST_LEAF_SHIFT)) continue;

@@ -3,7 +3,7 @@ import { Csr } from "../isa/csr";
 import { Cause } from "../isa/cause";
 import { Counter } from "../isa/counter";
 import { Mode } from "../isa/privilege";
-import { ENVCFG_ADUE, ENVCFG_PBMTE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, virt } from "../hart/state";
+import { ENVCFG_ADUE, ENVCFG_PBMTE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, useFloat, virt } from "../hart/state";
 import { count, startWalk, walkCycles } from "../timing/caches";
 import { KEY_DATA_MODE_SHIFT, KEY_DATA_VIRT, KEY_VIRT, useFilters } from "./filter";
 import { Pte } from "./pte";
@@ -32,8 +32,9 @@ export let dataVirt: u32 = 0;
 export let physical: u64 = 0;
 export let pageShift: u32 = 12;
 
-/** Recomputes the effective privilege and the filters; after any change to mode, V, status, satp, vsatp or hgatp. */
+/** Recomputes the effective privilege, the filters and what floating point may do; after any change to mode, V, status, satp, vsatp or hgatp. */
 export function useContext(): void {
+  useFloat();
   const m = mode();
   const v = virt();
   const status = csr(Csr.mstatus);

@@ -2,25 +2,32 @@
 // when the hart's line filter misses (assembly/mmu/filter.ts): a filter hit implies an L1D hit, and what L1D evicts leaves the filter.
 import { Cost } from "../isa/cost";
 import { Counter } from "../isa/counter";
-import { COSTS, COUNTERS, L1I_PRESENT, RAM_START, TIMING } from "../layout";
+import { COSTS, COUNTERS, HARTS_MAX, HART_BIT, L1I_PRESENT, RAM_START, TIMING } from "../layout";
 
 const L1_SETS: u32 = 64;
 const L2_SETS: u32 = 1024;
 const WAYS: u32 = 8;
 
-// u32 tags (line number + 1), 8 a set; then the pseudo-LRU bits, u8 a set
-const L1D_TAGS: u32 = TIMING;
-const L1I_TAGS: u32 = L1D_TAGS + L1_SETS * WAYS * 4;
-const L2_TAGS: u32 = L1I_TAGS + L1_SETS * WAYS * 4;
-const L1D_ORDER: u32 = L2_TAGS + L2_SETS * WAYS * 4;
-const L1I_ORDER: u32 = L1D_ORDER + L1_SETS;
-const L2_ORDER: u32 = L1I_ORDER + L1_SETS;
-/** Two u32 a way of L1D: the filter entries (for loads, for stores) that stand for its line, or 0. */
-const L1D_FILTER: u32 = L2_ORDER + L2_SETS;
+// u32 tags (line number + 1), 8 a set; the pseudo-LRU bits, u8 a set. L2 is shared by all harts.
+const L2_TAGS: u32 = TIMING;
+const L2_ORDER: u32 = L2_TAGS + L2_SETS * WAYS * 4;
 /** Victim way by pseudo-LRU bits (u8 × 128), and and-mask, or-value by way touched (2 × u8 × 8). */
-const VICTIM: u32 = L1D_FILTER + L1_SETS * WAYS * 8;
+const VICTIM: u32 = L2_ORDER + L2_SETS;
 const TOUCH: u32 = VICTIM + 128;
-const CACHES_END: u32 = TOUCH + 16;
+/** A hart's own: tags and order of L1D and L1I; then two u32 a way of L1D: the filter entries (for loads, for stores) that stand for its line. */
+const L1: u32 = TOUCH + 16;
+const L1I: u32 = L1_SETS * WAYS * 4;
+const L1_ORDER: u32 = 2 * L1I;
+const L1D_FILTER: u32 = L1_ORDER + 2 * L1_SETS;
+const L1_SIZE: u32 = L1D_FILTER + L1_SETS * WAYS * 8;
+const CACHES_END: u32 = L1 + HARTS_MAX * L1_SIZE;
+
+/** L1 of the selected hart. */
+let l1: u32 = L1;
+
+export function selectCaches(hart: u32): void {
+  l1 = L1 + hart * L1_SIZE;
+}
 
 /** The tag that the last miss put out, 0 for none. */
 let evicted: u32 = 0;
@@ -113,8 +120,8 @@ function disown(owner: u32): void {
 export function dataLine(pa: u64, entry: u32, write: u32): i32 {
   const line = <u32>((pa - <u64>RAM_START) >> 6);
   const set = line & (L1_SETS - 1);
-  const found = access(L1D_TAGS, L1D_ORDER, set, line + 1);
-  const owner = L1D_FILTER + ((set * WAYS + (found & 7)) << 3);
+  const found = access(l1, l1 + L1_ORDER, set, line + 1);
+  const owner = l1 + L1D_FILTER + ((set * WAYS + (found & 7)) << 3);
   if (found & MISS) {
     disown(owner);
     disown(owner + 4);
@@ -132,9 +139,13 @@ export function dataLine(pa: u64, entry: u32, write: u32): i32 {
 /** Fetch from a line of RAM that was not marked present in L1I. */
 export function fetchLine(present: u32): i32 {
   const line = present - L1I_PRESENT;
-  store<u8>(present, 1);
-  if (!(access(L1I_TAGS, L1I_ORDER, line & (L1_SETS - 1), line + 1) & MISS)) return 0;
-  if (evicted) store<u8>(L1I_PRESENT + evicted - 1, 0);
+  const bit = load<u32>(HART_BIT);
+  store<u8>(present, load<u8>(present) | bit);
+  if (!(access(l1 + L1I, l1 + L1_ORDER + L1_SETS, line & (L1_SETS - 1), line + 1) & MISS)) return 0;
+  if (evicted) {
+    const out = L1I_PRESENT + evicted - 1;
+    store<u8>(out, load<u8>(out) & ~bit);
+  }
   count(Counter.L1iMisses);
   return beyondL1(line);
 }

@@ -10,6 +10,7 @@ import {
   HART_INSTRET,
   HART_LINES,
   HART_PC,
+  HART_SELECTED,
   RAM,
   RAM_SIZE,
   RAM_START,
@@ -17,11 +18,18 @@ import {
   STAGING_SIZE,
   X_REGS,
 } from "../../assembly/layout.js";
+import { HartState } from "./hart.js";
 import { type CoreBuild, type CoreExports, instantiate } from "./instance.js";
 
 const TWO32 = 0x1_0000_0000;
 
-/** A hart, its MMU, and the hub, over one WebAssembly memory. */
+/** Raises or lowers an interrupt line into a hart's mip (bit number as in mip). */
+export function setLine(hart: HartState, bit: number, level: boolean): void {
+  const lines = hart.word(HART_LINES);
+  hart.setWord(HART_LINES, level ? lines | (1 << bit) : lines & ~(1 << bit));
+}
+
+/** Harts, their MMUs, and the hub, over one WebAssembly memory. */
 export class Core {
   readonly exports: CoreExports;
   readonly memory: WebAssembly.Memory;
@@ -110,11 +118,21 @@ export class Core {
     return this.u32[(COSTS >>> 2) + c];
   }
 
-  /** Raises or lowers an interrupt line into mip (bit number as in mip). */
+  /** The hart that `run` runs, and that pc, registers, CSRs, cycles and instret belong to. */
+  get selected(): number {
+    return this.u32[HART_SELECTED >>> 2];
+  }
+  select(hart: number): void {
+    if (hart !== this.selected) this.exports.selectHart(hart);
+  }
+  /** The state of a hart, selected or not. */
+  hart(id: number): HartState {
+    return new HartState(this, id);
+  }
+
+  /** Raises or lowers an interrupt line into the mip of the selected hart (bit number as in mip). */
   setLine(bit: number, level: boolean): void {
-    const i = HART_LINES >>> 2;
-    if (level) this.u32[i] |= 1 << bit;
-    else this.u32[i] &= ~(1 << bit);
+    setLine(this.hart(this.selected), bit, level);
   }
 
   /** Whether [address, address + length) is RAM (physical addresses). */

@@ -9,6 +9,12 @@ export interface CoreExports {
   reset(): void;
   /** Runs until the clock reaches `deadline` (cycles) or an exit; returns enum Exit. */
   run(deadline: number): number;
+  /** The same for one instruction, or the trap taken instead of it. */
+  step(): number;
+  /** Makes `hart` the one that `run` runs and that registers and CSRs belong to. */
+  selectHart(hart: number): void;
+  /** What FENCE.I does: forgets decoded instructions of pages written since. */
+  fenceI(): void;
   /** Forgets decoded instructions of the pages in [address, address + length) of this memory, which the host wrote. */
   touched(address: number, length: number): void;
   /** Drops every cached translation of the hart (both stages). */
@@ -23,6 +29,15 @@ export interface CoreExports {
   /** IOMMU register file, 4 KiB; 4- or 8-byte accesses are made of 4-byte ones. */
   iommuRead(offset: number): number;
   iommuWrite(offset: number, value: number): void;
+  /** Where a device's 4-byte write goes: a number for `msiDeliver`, or 0 when the IOMMU refuses it or nothing is there. */
+  msiRoute(device: number, iovaLo: number, iovaHi: number): number;
+  msiDeliver(destination: number, data: number): void;
+  /** IMSICs for the first `harts` harts (0: none) with that many guest interrupt files each. Returns 1, or 0 for no such shape. */
+  aiaConfigure(harts: number, guests: number): number;
+  /** Stores 4 bytes to an IMSIC's page (physical address). Returns 1, or 0 where there is none. */
+  imsicWrite(lo: number, hi: number, data: number): number;
+  /** 1 when an interrupt ends a WFI of the selected hart. */
+  wakes(): number;
   /** Shapes the IOTLB and empties it: entries, ways (0: fully associative), enum Replacement, seed. Returns 1, or 0 for no such shape. */
   hubConfigure(entries: number, ways: number, policy: number, seed: number): number;
 }

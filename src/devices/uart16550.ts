@@ -68,6 +68,8 @@ const enum Msr {
 }
 
 const FIFO_SIZE = 16;
+/** Looks at an idle line after which software that never enabled the interrupt counts as waiting for input. */
+const IDLE_LOOKS = 16;
 /** By FCR bits 7:6. */
 const TRIGGER_LEVELS = [1, 4, 8, 14];
 /** 115,200 baud at 3.6864 MHz, until software sets another. */
@@ -91,6 +93,8 @@ export interface UartState {
   /** The THR-empty interrupt: raised when THR empties, dropped when IIR is read or THR written. */
   thrEmpty: boolean;
   modemDeltas: number;
+  /** Reads of LSR that found nothing received and nothing left to send, since something was sent. */
+  idleLooks: number;
 }
 
 export interface UartPorts {
@@ -117,6 +121,7 @@ function resetState(): UartState {
     shifting: -1,
     thrEmpty: false,
     modemDeltas: 0,
+    idleLooks: 0,
   };
 }
 
@@ -213,8 +218,15 @@ export class Uart16550 implements MmioDevice {
     else this.startArrival();
   }
 
+  /** The other end sends only what somebody will take: else it would be lost while the software starts. */
+  private get listening(): boolean {
+    const { s } = this;
+    const room = s.fifos ? s.received.length < FIFO_SIZE : s.received.length === 0;
+    return room && ((s.ier & Ier.ERBFI) !== 0 || s.idleLooks >= IDLE_LOOKS);
+  }
+
   private startArrival(): void {
-    if (this.arriving) return;
+    if (this.arriving || !this.listening) return;
     const byte = this.ports.console.take();
     if (byte < 0) return;
     this.arriving = this.ports.clock.after(this.characterCycles(), () => {
@@ -248,6 +260,7 @@ export class Uart16550 implements MmioDevice {
   private transmit(byte: number): void {
     const { s } = this;
     s.thrEmpty = false;
+    s.idleLooks = 0;
     if (s.fifos ? s.waiting.length < FIFO_SIZE : s.waiting.length === 0) s.waiting.push(byte);
     if (s.shifting < 0) this.shift();
   }
@@ -293,7 +306,7 @@ export class Uart16550 implements MmioDevice {
     const byte = this.s.received.shift() ?? 0;
     this.s.timeout = false;
     this.age();
-    if (this.ports.inputClock === 0) this.pullAll();
+    this.poll();
     this.update();
     return byte;
   }
@@ -313,6 +326,7 @@ export class Uart16550 implements MmioDevice {
     const { s } = this;
     if (value & ~s.ier & Ier.ETBEI && s.waiting.length === 0) s.thrEmpty = true;
     s.ier = value;
+    this.poll();
   }
 
   private writeFcr(value: number): void {
@@ -361,6 +375,10 @@ export class Uart16550 implements MmioDevice {
       (s.waiting.length === 0 ? Lsr.THRE : 0) |
       (s.waiting.length === 0 && s.shifting < 0 ? Lsr.TEMT : 0);
     s.overrun = false;
+    if (lsr === (Lsr.THRE | Lsr.TEMT)) {
+      s.idleLooks++;
+      this.poll();
+    }
     this.update();
     return lsr;
   }

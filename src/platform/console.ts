@@ -12,7 +12,9 @@ export class Console implements ConsolePort {
   private bytes = new Uint8Array(256);
   private length = 0;
   private dropped = 0;
-  private readonly typed: number[] = [];
+  /** Input to be taken, from `taken` on in the first piece. */
+  private readonly typed: Uint8Array[] = [];
+  private taken = 0;
 
   /** @param onByte sees every byte of output as it comes */
   constructor(private readonly onByte: (byte: number) => void = () => {}) {}
@@ -53,10 +55,18 @@ export class Console implements ConsolePort {
 
   /** Adds input for the guest to take. */
   type(text: string | Uint8Array): void {
-    for (const byte of typeof text === "string" ? new TextEncoder().encode(text) : text) this.typed.push(byte);
+    const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+    if (bytes.length > 0) this.typed.push(bytes);
   }
 
   take(): number {
-    return this.typed.shift() ?? -1;
+    const [first] = this.typed;
+    if (!first) return -1;
+    const byte = first[this.taken++];
+    if (this.taken === first.length) {
+      this.typed.shift();
+      this.taken = 0;
+    }
+    return byte;
   }
 }

@@ -15,6 +15,13 @@ export interface ElfImage {
   /** Physical address of the first instruction. */
   entry: number;
   segments: readonly ElfSegment[];
+  /** Lowest virtual address of a segment. */
+  virtual: bigint;
+}
+
+export interface ElfOptions {
+  /** Whether a file that relocates itself (ET_DYN, or with a dynamic section) will do, as firmware is built. */
+  readonly selfRelocating?: boolean;
 }
 
 const HEADER_SIZE = 64;
@@ -22,10 +29,23 @@ const PROGRAM_HEADER_SIZE = 56;
 const CLASS_64 = 2;
 const LITTLE_ENDIAN = 1;
 const EXECUTABLE = 2;
+const SHARED = 3;
 const MACHINE_RISCV = 243;
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
 const PT_INTERP = 3;
+
+/** e_machine of what is mistaken for ours. */
+const MACHINE_NAMES: Readonly<Record<number, string>> = {
+  3: "x86",
+  8: "MIPS",
+  21: "64-bit PowerPC",
+  22: "s390",
+  40: "32-bit ARM",
+  62: "x86-64",
+  183: "AArch64",
+  258: "LoongArch",
+};
 
 const REMEDY = "Give a statically linked RISC-V ELF64 executable (riscv64-unknown-elf-gcc -static)";
 
@@ -33,19 +53,24 @@ const REMEDY = "Give a statically linked RISC-V ELF64 executable (riscv64-unknow
  * Checks an ELF64 RISC-V executable and finds what to load.
  * @param name the file's name, for messages
  */
-export function parseElf(bytes: Uint8Array, name: string): ElfImage {
+export function parseElf(bytes: Uint8Array, name: string, options: ElfOptions = {}): ElfImage {
   const fail = (problem: string, remedy = REMEDY): never => {
     throw new UserError(problem, name, remedy);
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = (offset: number) => view.getUint32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true);
+  const machineName = (machine: number) => MACHINE_NAMES[machine] ?? `e_machine ${machine}`;
 
   if (bytes.length < 4 || view.getUint32(0) !== 0x7f454c46) fail("not an ELF file");
   if (bytes.length < HEADER_SIZE) fail(`truncated: ${bytes.length} bytes don't hold the ELF header`);
   if (bytes[4] !== CLASS_64) fail("a 32-bit ELF file: the machine is RV64");
   if (bytes[5] !== LITTLE_ENDIAN) fail("a big-endian ELF file");
-  if (view.getUint16(18, true) !== MACHINE_RISCV) fail(`for another machine (e_machine ${view.getUint16(18, true)})`);
-  if (view.getUint16(16, true) !== EXECUTABLE) fail("no executable (e_type isn't ET_EXEC)");
+  const machine = view.getUint16(18, true);
+  if (machine !== MACHINE_RISCV) fail(`for another machine (${machineName(machine)})`);
+  const type = view.getUint16(16, true);
+  if (type !== EXECUTABLE && !(options.selfRelocating && type === SHARED)) {
+    fail("no executable (e_type isn't ET_EXEC)");
+  }
 
   const table = wide(32);
   const stride = view.getUint16(54, true);
@@ -56,14 +81,15 @@ export function parseElf(bytes: Uint8Array, name: string): ElfImage {
 
   const segments: ElfSegment[] = [];
   let entry: number | undefined;
-  const virtualEntry = wide(24);
+  const virtualEntry = view.getBigUint64(24, true);
+  let lowest = virtualEntry;
   for (let i = 0; i < count; i++) {
     const header = table + i * stride;
     const type = view.getUint32(header, true);
-    if (type === PT_INTERP || type === PT_DYNAMIC) fail("dynamically linked");
+    if (type === PT_INTERP || (type === PT_DYNAMIC && !options.selfRelocating)) fail("dynamically linked");
     if (type !== PT_LOAD) continue;
     const offset = wide(header + 8);
-    const virtual = wide(header + 16);
+    const virtual = view.getBigUint64(header + 16, true);
     const address = wide(header + 24);
     const inFile = wide(header + 32);
     const size = wide(header + 40);
@@ -71,7 +97,10 @@ export function parseElf(bytes: Uint8Array, name: string): ElfImage {
     if (offset + inFile > bytes.length) fail(`truncated: segment ${i} lies beyond the end of the file`);
     if (!Number.isSafeInteger(address + size)) fail(`segment ${i} lies beyond every address`);
     if (size === 0) continue;
-    if (virtualEntry >= virtual && virtualEntry < virtual + size) entry = address + (virtualEntry - virtual);
+    if (virtualEntry >= virtual && virtualEntry < virtual + BigInt(size)) {
+      entry = address + Number(virtualEntry - virtual);
+    }
+    if (virtual < lowest) lowest = virtual;
     segments.push({ address, data: bytes.subarray(offset, offset + inFile), size });
   }
   if (segments.length === 0) fail("has nothing to load");
@@ -83,11 +112,24 @@ export function parseElf(bytes: Uint8Array, name: string): ElfImage {
       fail(`segments overlap at 0x${segments[i].address.toString(16)}`);
     }
   }
-  return { entry: entry!, segments };
+  return { entry: entry!, segments, virtual: lowest };
 }
 
 /** Zeros are stored in pieces of this size, in bytes. */
 const ZEROS = new Uint8Array(0x1_0000);
+
+/** Puts segments into memory, zeros included. */
+export function storeSegments(
+  segments: readonly ElfSegment[],
+  store: (address: number, bytes: Uint8Array) => void,
+): void {
+  for (const { address, data, size } of segments) {
+    store(address, data);
+    for (let at = data.length; at < size; at += ZEROS.length) {
+      store(address + at, ZEROS.subarray(0, Math.min(ZEROS.length, size - at)));
+    }
+  }
+}
 
 /**
  * Loads a program.
@@ -112,12 +154,7 @@ export function loadElf(
       );
     }
   }
-  for (const { address, data, size } of image.segments) {
-    store(address, data);
-    for (let at = data.length; at < size; at += ZEROS.length) {
-      store(address + at, ZEROS.subarray(0, Math.min(ZEROS.length, size - at)));
-    }
-  }
+  storeSegments(image.segments, store);
   return image.entry;
 }
 

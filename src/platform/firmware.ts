@@ -17,7 +17,7 @@ import {
 import type { Core } from "../core/core.js";
 import type { Machine, Supervisor } from "./machine.js";
 import { redirect } from "./redirect.js";
-import { answerEcall, type SbiContext } from "./sbi.js";
+import { answerEcall, HartStatus, type SbiContext, type SbiHarts } from "./sbi.js";
 import { exceptionName } from "./trap-names.js";
 
 /** SSIP, STIP, SEIP and their VS counterparts, SGEIP. */
@@ -28,6 +28,8 @@ const MEDELEG = 0xf0_b509n;
 const COUNTERS = 7n;
 const MENVCFG_STCE = 1n << 63n;
 const MENVCFG_ADUE = 1n << 61n;
+/** CBIE = 3 (invalidates), CBCFE, CBZE. */
+const MENVCFG_CBO = 0xf0n;
 /** One naturally aligned power-of-two region over all addresses: read, write, execute. */
 const PMP_ALL_ADDRESSES = (1n << 54n) - 1n;
 const PMP_NAPOT_RWX = 0x1fn;
@@ -37,24 +39,55 @@ const A0 = 10;
 const A1 = 11;
 const ECALL_LENGTH = 4n;
 
-/** Leaves the hart in S-mode at `entry` as firmware does: a0 = hart id, a1 = device tree, no translation. */
-export function enterSupervisor(core: Core, start: { entry: number; deviceTree: number; hart?: number }): void {
+/** Leaves the selected hart in S-mode at `entry` as firmware does: a0 = hart id, a1 = device tree, no translation. */
+export function enterSupervisor(core: Core, start: { entry: number | bigint; deviceTree: number | bigint }): void {
   core.setCsr(Csr.mideleg, MIDELEG);
   core.setCsr(Csr.medeleg, MEDELEG);
   core.setCsr(Csr.mcounteren, COUNTERS);
-  core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_ADUE);
+  core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_ADUE | MENVCFG_CBO);
   core.setCsr(Csr.stimecmp, 0xffff_ffff_ffff_ffffn);
   core.setCsr(Csr.pmpaddr0, PMP_ALL_ADDRESSES);
   core.setCsr(Csr.pmpcfg0, PMP_NAPOT_RWX);
   core.setCsr(Csr.satp, 0n);
   core.setCsr(Csr.mstatus, core.csr(Csr.mstatus) & ~MSTATUS_SIE);
-  core.setX(A0, BigInt(start.hart ?? 0));
+  core.setX(A0, BigInt(core.selected));
   core.setX(A1, BigInt(start.deviceTree));
   core.pc = BigInt(start.entry);
   core.u32[HART_MODE >>> 2] = Mode.S;
   core.u32[HART_VIRT >>> 2] = 0;
   core.u32[HART_HOST >>> 2] = Host.M;
   core.exports.flushTranslations();
+}
+
+/** The board's harts for their firmware. */
+function boardHarts(machine: Machine): SbiHarts {
+  const { core, harts } = machine;
+  /** Does `what` with hart `id` selected. */
+  const as = (id: number, what: () => void) => {
+    const caller = core.selected;
+    core.select(id);
+    what();
+    core.select(caller);
+  };
+  const statuses = { running: HartStatus.STARTED, stopped: HartStatus.STOPPED, waiting: HartStatus.STARTED } as const;
+  return {
+    count: harts.length,
+    interrupt: (id) => harts[id].state.setCsr(Csr.mip, harts[id].state.csr(Csr.mip) | SSIP),
+    fenceI: () => core.exports.fenceI(),
+    fence: (id) => as(id, () => core.exports.flushTranslations()),
+    status: (id) => statuses[harts[id].status],
+    start: (id, entry, opaque) => {
+      as(id, () => enterSupervisor(core, { entry, deviceTree: opaque }));
+      harts[id].status = "running";
+    },
+    stop: () => {
+      harts[core.selected].status = "stopped";
+      return true;
+    },
+    suspend: () => {
+      harts[core.selected].status = "waiting";
+    },
+  };
 }
 
 /** Supervisor of native mode. */
@@ -67,7 +100,7 @@ export class Firmware implements Supervisor {
     const { core } = machine;
     this.context = {
       console: machine.console,
-      hart: 0,
+      harts: boardHarts(machine),
       setTimer: (ticks) => core.setCsr(Csr.stimecmp, ticks),
       shutdown: (failed) => machine.stop({ kind: "finished", code: failed ? 1 : 0 }),
       reboot: () => machine.stop({ kind: "reset" }),
@@ -77,7 +110,6 @@ export class Firmware implements Supervisor {
         core.store(address, bytes);
         return true;
       },
-      interruptSelf: () => core.setCsr(Csr.mip, core.csr(Csr.mip) | SSIP),
       regionOfInterest: (id, begin) => machine.regionOfInterest(id, begin),
     };
   }

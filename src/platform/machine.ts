@@ -1,4 +1,4 @@
-// The board: hart and hub (Wasm), bus, interrupt controllers, serial line, PCIe root, and the loop that runs them.
+// The board: harts and hub (Wasm), bus, interrupt controllers, serial line, PCIe root, and the loop that runs them.
 import { Interrupt } from "../../assembly/isa/cause.js";
 import { Exit } from "../../assembly/isa/exit.js";
 import {
@@ -7,10 +7,14 @@ import {
   EXIT_SIZE,
   EXIT_VALUE,
   EXIT_WRITE,
+  HART_CYCLES,
   HART_MTIMECMP,
+  HARTS_MAX,
   TIME_DIVIDER,
+  TIME_LIMIT,
 } from "../../assembly/layout.js";
-import type { Core } from "../core/core.js";
+import { type Core, setLine } from "../core/core.js";
+import type { HartState } from "../core/hart.js";
 import { Aclint } from "../devices/aclint.js";
 import { Finisher } from "../devices/finisher.js";
 import { Plic } from "../devices/plic.js";
@@ -21,10 +25,30 @@ import { Console } from "./console.js";
 import { applyCosts, Costs } from "./costs.js";
 import { EventQueue } from "./events.js";
 import { HubDmaPort, IommuRegisters } from "./hub.js";
-import { ACLINT, ECAM, FINISHER, IOMMU, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC, UART } from "./memory-map.js";
+import {
+  ACLINT,
+  ECAM,
+  FINISHER,
+  IOMMU,
+  PCIE_FIRST_IRQ,
+  PCIE_HIGH_WINDOW,
+  PCIE_IO,
+  PCIE_WINDOW,
+  PLIC,
+  UART,
+} from "./memory-map.js";
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
-import { Access, type Clock, type DmaPort, type IrqLine, type MmioDevice } from "./ports.js";
-import { earliestTimer, wakes } from "./timers.js";
+import {
+  Access,
+  type Clock,
+  type DmaPort,
+  type IrqLine,
+  type MessageVectors,
+  type MmioDevice,
+  type MsiPort,
+  type PcieDevice,
+} from "./ports.js";
+import { earliestTimer, interrupted } from "./timers.js";
 
 /** Plays the modes that HART_HOST gives to the host: the firmware, or the VMM. */
 export interface Supervisor {
@@ -39,14 +63,32 @@ export type StopReason =
   | { kind: "finished"; code: number }
   | { kind: "reset" }
   | { kind: "deadline" }
+  /** Somebody called `pause`. */
+  | { kind: "paused" }
+  /** Nobody runs before cycle `until`, which lies beyond `idleLimit`. */
+  | { kind: "idle"; until: number }
+  /** Nobody runs, and only the world outside can change that. */
   | { kind: "deadlock" }
   | { kind: "guest-error"; message: string; address?: number };
 
 export interface MachineConfig {
   core: Core;
+  /** 1 to HARTS_MAX; hart 0 runs from the start, the others when somebody starts them. */
+  harts?: number;
   costs?: Costs;
   console?: Console;
 }
+
+/** A hart as the machine schedules it. */
+export interface Hart {
+  readonly id: number;
+  readonly state: HartState;
+  /** Waiting: in WFI. */
+  status: "stopped" | "running" | "waiting";
+}
+
+/** Cycles that each of several running harts gets in a round, 10 µs by default; `time` stands still within a round. */
+const ROUND = 15_000;
 
 /** What a device on the board gets. */
 export interface DevicePorts {
@@ -55,14 +97,26 @@ export interface DevicePorts {
   clock: Clock;
 }
 
+/** What a device behind PCIe gets: `messages` where its function has MSI-X. */
+export interface PcieDevicePorts extends DevicePorts {
+  messages: MessageVectors | undefined;
+}
+
 /** EXIT_PENDING: the next run raises an access fault. */
 const REFUSED = 2;
-const PLIC_CONTEXTS = 2;
-/** The board's interrupt line into the hart, by PLIC context. */
+/** The interrupt lines into each hart, in the order of its PLIC contexts. */
 const EXTERNAL = [Interrupt.MachineExternal, Interrupt.SupervisorExternal] as const;
+
+/** I/O space: no function has an I/O BAR. */
+const NO_PORTS: MmioDevice = {
+  read: (_offset, size) => 2 ** (8 * size) - 1,
+  write: () => Access.Ok,
+  reset() {},
+};
 
 export class Machine {
   readonly core: Core;
+  readonly harts: readonly Hart[];
   readonly costs: Costs;
   readonly console: Console;
   readonly events: EventQueue;
@@ -78,6 +132,11 @@ export class Machine {
   /** Called when the guest marks the begin or end of a region of interest. */
   regionOfInterest: (id: number, begin: boolean) => void = () => {};
 
+  /** Runs the selected hart to a cycle or an exit, as `core.run`; a debugger or a trace puts its own way here. */
+  execute: (until: number) => Exit;
+  /** The cycle up to which time may pass while nobody runs. */
+  idleLimit = Infinity;
+
   /** Accesses of the hart to devices, refused ones included. */
   mmioAccesses = 0;
   /** WFIs that no supervisor took. */
@@ -89,10 +148,18 @@ export class Machine {
   constructor(config: MachineConfig) {
     const { core } = config;
     this.core = core;
+    this.execute = (until) => core.run(until);
+    const count = config.harts ?? 1;
+    if (!(count >= 1 && count <= HARTS_MAX)) throw new RangeError(`${count} harts`);
+    this.harts = Array.from({ length: count }, (_, id) => ({
+      id,
+      state: core.hart(id),
+      status: id === 0 ? "running" : "stopped",
+    }));
     this.costs = config.costs ?? new Costs();
     this.console = config.console ?? new Console();
     this.events = new EventQueue(() => core.cycles, this.costs.frequency);
-    this.account = new Account(() => core.cycles);
+    this.account = new Account(() => this.harts.reduce((sum, { state }) => sum + state.number(HART_CYCLES), 0));
     const { costs } = this;
     applyCosts(core, costs);
     const write = costs.cycles("mmio-write");
@@ -103,18 +170,18 @@ export class Machine {
 
     this.plic = new Plic({
       sources: PLIC.sources,
-      contexts: PLIC_CONTEXTS,
+      contexts: count * EXTERNAL.length,
       output: (context, level) => this.externalInterrupt(context, level),
     });
     this.aclint = new Aclint({
-      software: { set: (level) => core.setLine(Interrupt.MachineSoftware, level) },
-      compare: {
-        read: (half) => core.u32[(HART_MTIMECMP >>> 2) + half],
-        write: (half, value) => {
-          core.u32[(HART_MTIMECMP >>> 2) + half] = value;
+      harts: this.harts.map(({ state }) => ({
+        software: { set: (level) => setLine(state, Interrupt.MachineSoftware, level) },
+        compare: {
+          read: (half) => state.word(HART_MTIMECMP + 4 * half),
+          write: (half, value) => state.setWord(HART_MTIMECMP + 4 * half, value),
         },
-      },
-      ticks: () => Math.floor(core.cycles / core.u32[TIME_DIVIDER >>> 2]),
+      })),
+      ticks: () => Math.floor(Math.min(core.cycles, this.timeLimit) / core.u32[TIME_DIVIDER >>> 2]),
     });
     this.uart = new Uart16550({
       irq: this.plic.line(UART.irq),
@@ -123,7 +190,8 @@ export class Machine {
       inputClock: UART.clock,
     });
     this.pcie = new PcieRoot({
-      window: PCIE_WINDOW,
+      windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
+      messages: (deviceId) => this.msiPort(deviceId),
       intx: (line) => this.plic.line(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.placeBar(fn, bar, address),
     });
@@ -145,6 +213,7 @@ export class Machine {
       this.bus.map(place.start, place.size, device);
     }
     this.bus.map(ECAM.start, ECAM.size, this.pcie, "pcie");
+    this.bus.map(PCIE_IO.start, PCIE_IO.size, NO_PORTS, "pcie");
   }
 
   // ---- devices
@@ -153,29 +222,31 @@ export class Machine {
 
   /**
    * Puts a device in a PCIe slot. The IOMMU knows it by its BDF; its DMA is refused until software makes it bus master.
-   * @param build makes the device from its ports; `bars` maps BAR index → what answers there (default: BAR 0, the device)
+   * @param build makes the device from its ports; it answers in every BAR but that of MSI-X
    */
-  attachPcie<D extends MmioDevice>(
+  attachPcie<D extends PcieDevice>(
     config: PcieFunctionConfig,
-    build: (ports: DevicePorts) => D,
-    bars: (device: D) => Record<number, MmioDevice> = (device) => ({ 0: device }),
+    build: (ports: PcieDevicePorts) => D,
   ): { fn: PcieFunction; device: D } {
     const fn = this.pcie.add(config);
-    const device = build({ irq: fn.irq, dma: fn.master(this.dmaPort(fn.bdf)), clock: this.events });
-    const answering = bars(device);
+    const dma = fn.master(this.dmaPort(fn.bdf));
+    const device = build({ irq: fn.irq, dma, clock: this.events, messages: fn.msix });
+    for (const capability of device.capabilities ?? []) fn.add(capability);
+    const answering = (bar: number): MmioDevice => (bar === config.msix?.bar ? fn.msix! : device);
     const regions = fn.bars.map(
-      (bar) => [bar.index, this.bus.movable(bar.size, answering[bar.index] ?? device, "pcie")] as const,
+      ({ index, size }) => [index, this.bus.movable(size, answering(index), "pcie")] as const,
     );
     this.bars.set(fn, new Map(regions));
     return { fn, device };
   }
 
-  /** Puts a device on the bus at a fixed place, with a PLIC source and a device_id for its DMA. */
+  /** Puts a device on the bus at a fixed place, with a PLIC source and, if it does DMA, a device_id. */
   attachMmio<D extends MmioDevice>(
-    place: { start: number; size: number; irq: number; deviceId: number; reach?: Reach },
+    place: { start: number; size: number; irq: number; deviceId?: number; reach?: Reach },
     build: (ports: DevicePorts) => D,
   ): D {
-    const device = build({ irq: this.plic.line(place.irq), dma: this.dmaPort(place.deviceId), clock: this.events });
+    const dma = this.dmaPort(place.deviceId ?? 0);
+    const device = build({ irq: this.plic.line(place.irq), dma, clock: this.events });
     this.bus.map(place.start, place.size, device, place.reach);
     return device;
   }
@@ -185,42 +256,31 @@ export class Machine {
     return new HubDmaPort(this.core, deviceId, () => this.iommu.poll());
   }
 
+  /** Messages of a device, under its device_id. */
+  msiPort(_deviceId: number): MsiPort {
+    return { send: () => false };
+  }
+
   private placeBar(fn: PcieFunction, bar: number, address: number | undefined): void {
     const region = this.bars.get(fn)?.get(bar);
     if (region) this.bus.move(region, address);
   }
 
   private externalInterrupt(context: number, level: boolean): void {
-    const bit = EXTERNAL[context];
-    if (!level) this.core.setLine(bit, false);
+    const { state } = this.harts[Math.floor(context / EXTERNAL.length)];
+    const bit = EXTERNAL[context % EXTERNAL.length];
+    if (!level) setLine(state, bit, false);
     else {
-      this.events.after(this.costs.cycles("interrupt-delivery"), () =>
-        this.core.setLine(bit, this.plic.pending(context)),
-      );
+      this.events.after(this.costs.cycles("interrupt-delivery"), () => setLine(state, bit, this.plic.pending(context)));
     }
   }
 
   // ---- time
 
-  /** Lets the clock advance by `cycles`, booked under `place`. */
+  /** Lets the selected hart's clock advance by `cycles`, booked under `place`. */
   charge(place: Place, cycles: number): void {
     this.core.cycles += cycles;
     this.account.add(place, cycles);
-  }
-
-  /**
-   * Lets time pass, idle, until the next event or until cycle `wake`, whichever is first, and runs the events due.
-   * @returns false when nothing will ever happen
-   */
-  idle(wake = earliestTimer(this.core)): boolean {
-    const { core, events } = this;
-    const next = Math.min(wake, events.next());
-    if (next === Infinity) return false;
-    const until = Math.min(next, this.limit);
-    const now = core.cycles;
-    if (until > now) this.charge("idle", until - now);
-    events.runDue(core.cycles);
-    return true;
   }
 
   // ---- accesses to devices by physical address
@@ -252,28 +312,99 @@ export class Machine {
 
   // ---- running
 
-  private limit = Infinity;
-  private waiting = false;
+  /** Where the round under way began, with several harts. */
+  private round = 0;
+  private pausing = false;
+  private timeLimit = Infinity;
+  private readonly able: Hart[] = [];
 
   /** Makes `run` return. The first reason counts. */
   stop(reason: StopReason = { kind: "finished", code: 0 }): void {
     this.stopped ??= reason;
   }
 
-  /** Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`. */
-  run(until = Infinity): StopReason {
-    const { core, events } = this;
-    this.limit = until;
+  /** Makes `run` return soon; the next one goes on as if nothing had been. */
+  pause(): void {
+    this.pausing = true;
+  }
+
+  /**
+   * Runs until the software finishes, nothing can happen any more, or the clock reaches cycle `until`.
+   * @param pause cycle from which on `run` may return as well, as soon as that changes nothing of what happens later
+   */
+  run(until = Infinity, pause = Infinity): StopReason {
+    const { events, able } = this;
     while (!this.stopped) {
-      const now = core.cycles;
-      if (now >= until) return { kind: "deadline" };
+      const now = this.harts.length === 1 ? this.core.cycles : this.round;
+      if (this.pausing) {
+        this.pausing = false;
+        return { kind: "paused" };
+      }
+      if (now >= until || now >= pause) return { kind: "deadline" };
       events.runDue(now);
       if (this.stopped) break;
-      if (this.waiting) this.wait();
-      else this.leave(core.run(Math.min(events.next(), until, Number.MAX_SAFE_INTEGER)));
+      const next = Math.min(this.gather(now), events.next());
+      const end = Math.min(next, until);
+      if (able.length === 0 && next === Infinity) return { kind: "deadlock" };
+      if (able.length === 0 && now >= this.idleLimit) return { kind: "idle", until: next };
+      if (able.length === 0) this.idle(Math.min(end, this.idleLimit));
+      else if (able.length === 1) this.alone(able[0], now, Math.min(end, pause));
+      else this.together(now, Math.min(end, now + ROUND));
     }
     this.uart.drain();
     return this.stopped;
+  }
+
+  /** Finds the harts that can run now; returns the cycle at which a timer wakes another. */
+  private gather(now: number): number {
+    const { able } = this;
+    let wake = Infinity;
+    able.length = 0;
+    for (const hart of this.harts) {
+      if (hart.status === "waiting") {
+        const timer = earliestTimer(hart.state);
+        if (timer <= now || interrupted(hart.state)) hart.status = "running";
+        else wake = Math.min(wake, timer);
+      }
+      if (hart.status === "running") able.push(hart);
+    }
+    return wake;
+  }
+
+  /** Nobody runs: time passes. */
+  private idle(until: number): void {
+    this.charge("idle", Math.max(0, until - this.core.cycles));
+    this.round = until;
+  }
+
+  /** One hart runs by itself, and its cycles are the clock. */
+  private alone(hart: Hart, now: number, until: number): void {
+    this.select(hart, now, Infinity);
+    this.leave(this.execute(Math.min(until, Number.MAX_SAFE_INTEGER)));
+    this.round = Math.max(now, this.core.cycles);
+  }
+
+  /** Each hart that can runs from `now` to `until`, in the order of their numbers. */
+  private together(now: number, until: number): void {
+    for (const hart of this.able) {
+      this.select(hart, now, now);
+      while (!this.stopped && hart.status === "running" && this.core.cycles < until) {
+        this.leave(this.execute(until));
+        if (this.pausing) return;
+      }
+    }
+    this.round = until;
+  }
+
+  /** Makes `hart` the selected one; what it slept through is idle time. `time` stands still at `timeLimit`. */
+  private select(hart: Hart, now: number, timeLimit: number): void {
+    const { core } = this;
+    core.select(hart.id);
+    if (core.cycles < now) this.charge("idle", now - core.cycles);
+    if (timeLimit !== this.timeLimit) {
+      this.timeLimit = timeLimit;
+      core.setNumber(TIME_LIMIT, Math.min(timeLimit, Number.MAX_SAFE_INTEGER));
+    }
   }
 
   /** Deals with the exit that ended a stretch of execution. */
@@ -288,24 +419,12 @@ export class Machine {
         if (this.supervisor?.takesWaits) this.supervisor.handle(exit);
         else {
           this.waits++;
-          this.wait();
+          this.harts[this.core.selected].status = "waiting";
         }
         return;
       default:
         if (this.supervisor) this.supervisor.handle(exit);
         else this.stop({ kind: "guest-error", message: `exit ${exit}, and nobody plays that mode` });
-    }
-  }
-
-  /** WFI: time passes until an enabled interrupt is pending. A wait that `limit` cuts short goes on in the next `run`. */
-  private wait(): void {
-    this.waiting = true;
-    while (!this.stopped && this.core.cycles < this.limit) {
-      if (!this.idle()) this.stop({ kind: "deadlock" });
-      if (wakes(this.core)) {
-        this.waiting = false;
-        return;
-      }
     }
   }
 

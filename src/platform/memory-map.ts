@@ -3,14 +3,24 @@
 export { RAM_START } from "../../assembly/layout.js";
 
 export const FINISHER = { start: 0x10_0000, size: 0x1000 } as const;
+export const RTC = { start: 0x10_1000, size: 0x1000, irq: 11 } as const;
 export const ACLINT = { start: 0x0200_0000, size: 0x1_0000 } as const;
 export const IOMMU = { start: 0x0301_0000, size: 0x1000, firstIrq: 36, wires: 4 } as const;
 export const PLIC = { start: 0x0c00_0000, size: 0x60_0000, sources: 96 } as const;
+/** Domains of the APLIC, in the PLIC's place, with as many sources. */
+export const APLIC_M = { start: 0x0c00_0000, size: 0x8000 } as const;
+export const APLIC_S = { start: 0x0d00_0000, size: 0x8000 } as const;
+/** Interrupt files, a page each: M-mode's and S-mode's by hart; `ids` identities. */
+export const IMSIC_M = { start: 0x2400_0000, ids: 255 } as const;
+export const IMSIC_S = { start: 0x2800_0000, ids: 255 } as const;
 export const UART = { start: 0x1000_0000, size: 0x100, irq: 10, clock: 3_686_400 } as const;
-export const VIRTIO_MMIO = { start: 0x1000_1000, size: 0x1000, firstIrq: 1 } as const;
+export const VIRTIO_MMIO = { start: 0x1000_1000, size: 0x1000, firstIrq: 1, slots: 8 } as const;
 export const ECAM = { start: 0x3000_0000, size: 0x1000_0000 } as const;
-/** Where memory BARs may lie. */
+/** Where memory BARs may lie: below 4 GiB, and 64-bit prefetchable ones. */
 export const PCIE_WINDOW = { start: 0x4000_0000, size: 0x4000_0000 } as const;
+export const PCIE_HIGH_WINDOW = { start: 0x4_0000_0000, size: 0x4_0000_0000 } as const;
+/** I/O ports of PCIe, from port 0; no device has any. */
+export const PCIE_IO = { start: 0x0300_0000, size: 0x1_0000 } as const;
 /** INTA of slot 0; the others follow by the swizzle. */
 export const PCIE_FIRST_IRQ = 32;
 

@@ -1,6 +1,16 @@
-// PCI Local Bus Specification 3.0, "Configuration Space"; PCI Express Base Specification, "PCI Express Enhanced
-// Configuration Access Mechanism (ECAM)". One bus, type 0 functions, 64-bit memory BARs, INTx.
-import { Access, type DmaPort, type DmaResult, type IrqLine, type MmioDevice } from "./ports.js";
+// PCI Local Bus Specification 3.0, "Configuration Space", "Capabilities List"; PCI Express Base Specification, "PCI
+// Express Enhanced Configuration Access Mechanism (ECAM)", "PCI Express Capability Structure". One bus, type 0
+// functions, memory BARs, INTx and MSI-X. Extended configuration space is there and empty.
+import { Msix, type MsixConfig } from "./msix.js";
+import {
+  Access,
+  type DmaPort,
+  type DmaResult,
+  type IrqLine,
+  type MmioDevice,
+  type MsiPort,
+  type PcieCapability,
+} from "./ports.js";
 
 const enum Reg {
   VENDOR = 0x00,
@@ -14,6 +24,7 @@ const enum Reg {
   BARS_END = 0x28,
   SUBSYSTEM_VENDOR = 0x2c,
   SUBSYSTEM = 0x2e,
+  CAPABILITIES = 0x34,
   INTERRUPT_LINE = 0x3c,
   INTERRUPT_PIN = 0x3d,
 }
@@ -26,9 +37,34 @@ export const enum Command {
 }
 const WRITABLE_COMMAND = Command.MEMORY | Command.MASTER | Command.PARITY | Command.SERR | Command.INTX_DISABLE;
 const STATUS_INTERRUPT = 0x08;
+const STATUS_CAPABILITIES = 0x10;
 const BAR_MEMORY_64 = 0x4;
+const BAR_PREFETCHABLE = 0x8;
 const CONFIG_SIZE = 256;
+const FIRST_CAPABILITY = 0x40;
+/** Id and next pointer. */
+const CAPABILITY_HEADER = 2;
 const PINS = 4;
+
+/** PCI Express capability of a Root Complex Integrated Endpoint: version 2, no link, no optional feature. */
+function expressCapability(): PcieCapability {
+  const ID = 0x10;
+  const BYTES = 0x3c - CAPABILITY_HEADER;
+  const body = new Uint8Array(BYTES);
+  const view = new DataView(body.buffer);
+  const VERSION_2 = 2;
+  const INTEGRATED_ENDPOINT = 9 << 4;
+  const ROLE_BASED_ERRORS = 1 << 15;
+  /** Relaxed ordering, no snoop, read requests of 512 bytes; what is written beyond that has no effect. */
+  const CONTROL = 0x2810;
+  const CONTROL_WRITABLE = 0x7fff;
+  view.setUint16(0, VERSION_2 | INTEGRATED_ENDPOINT, true);
+  view.setUint32(2, ROLE_BASED_ERRORS, true);
+  view.setUint16(6, CONTROL, true);
+  const writable = new Uint8Array(BYTES);
+  new DataView(writable.buffer).setUint16(6, CONTROL_WRITABLE, true);
+  return { id: ID, body, writable };
+}
 
 /** What the configuration space says of a function. */
 export interface PcieIdentity {
@@ -41,10 +77,12 @@ export interface PcieIdentity {
   subsystem?: number;
 }
 
-/** A 64-bit memory BAR; `index` is that of its low half (0, 2, 4), `size` a power of two from 16 bytes. */
+/** A memory BAR; `size` is a power of two from 16 bytes. A 64-bit one, as it is if left out, takes `index` + 1 as well. */
 export interface PcieBar {
   index: number;
   size: number;
+  width?: 32 | 64;
+  prefetchable?: boolean;
 }
 
 export interface PcieFunctionConfig {
@@ -54,6 +92,9 @@ export interface PcieFunctionConfig {
   bars?: readonly PcieBar[];
   /** 1 INTA … 4 INTD; 0 none. */
   pin?: number;
+  /** Whether it has a PCI Express capability. */
+  express?: boolean;
+  msix?: MsixConfig;
 }
 
 export interface PciePorts {
@@ -62,7 +103,16 @@ export interface PciePorts {
   /** A BAR is now visible at `address`, or nowhere. */
   onMap(fn: PcieFunction, bar: number, address: number | undefined): void;
   /** Addresses that the bridge forwards. */
-  window: { start: number; size: number };
+  windows: readonly { start: number; size: number }[];
+  /** Where the messages of a function go, by device id; left out, nowhere. */
+  messages?(deviceId: number): MsiPort;
+}
+
+/** A capability in its place. */
+interface PlacedCapability {
+  at: number;
+  end: number;
+  capability: PcieCapability;
 }
 
 /** One function: its configuration space, its interrupt, its right to master the bus. */
@@ -70,9 +120,11 @@ export class PcieFunction {
   private readonly config = new Uint8Array(CONFIG_SIZE);
   private readonly view = new DataView(this.config.buffer);
   private readonly placed = new Map<number, number>();
+  private readonly capabilities: PlacedCapability[] = [];
   private asserted = false;
   /** INTx of this function. */
   readonly irq: IrqLine = { set: (level) => this.setInterrupt(level) };
+  readonly msix: Msix | undefined;
 
   constructor(
     readonly slot: number,
@@ -80,9 +132,17 @@ export class PcieFunction {
     private readonly root: { intx(fn: PcieFunction, level: boolean): void; ports: PciePorts },
   ) {
     for (const bar of this.bars) {
-      const fits = bar.index % 2 === 0 && bar.index <= 4 && bar.size >= 16 && bar.size <= 0x8000_0000;
+      const last = bar.width === 32 ? 5 : 4;
+      const fits = bar.index >= 0 && bar.index <= last && bar.size >= 16 && bar.size <= 0x8000_0000;
       if (!fits || !Number.isInteger(Math.log2(bar.size)))
         throw new RangeError(`BAR ${bar.index} of ${bar.size} bytes`);
+    }
+    const { express, msix } = settings;
+    if (express) this.add(expressCapability());
+    if (msix) {
+      const messages: MsiPort = root.ports.messages?.(this.bdf) ?? { send: () => false };
+      this.msix = new Msix(msix, { messages, busMaster: () => this.busMaster, switched: () => this.signal() });
+      this.add(this.msix.capability);
     }
     this.reset();
   }
@@ -109,6 +169,15 @@ export class PcieFunction {
     return this.placed.get(index);
   }
 
+  /** Appends a capability to the list. */
+  add(capability: PcieCapability): void {
+    const at = Math.ceil((this.capabilities.at(-1)?.end ?? FIRST_CAPABILITY) / 4) * 4;
+    const end = at + CAPABILITY_HEADER + capability.body.length;
+    if (end > CONFIG_SIZE) throw new RangeError(`capability ${capability.id}: no room`);
+    this.capabilities.push({ at, end, capability });
+    this.reset();
+  }
+
   /** A DMA port that refuses while the function isn't a bus master. */
   master(port: DmaPort): DmaPort {
     const refused: DmaResult = { ok: false, cause: 0, bytes: 0, cycles: 0 };
@@ -123,6 +192,8 @@ export class PcieFunction {
   /** A configuration read of 1, 2 or 4 bytes, naturally aligned. */
   read(register: number, size: number): number {
     if (register >= CONFIG_SIZE) return 0;
+    const placed = this.capabilityAt(register);
+    placed?.capability.onRead?.(...this.within(placed, register, size));
     let value = 0;
     for (let i = size - 1; i >= 0; i--) value = value * 256 + this.config[register + i];
     return value;
@@ -130,9 +201,24 @@ export class PcieFunction {
 
   /** A configuration write of 1, 2 or 4 bytes, naturally aligned. */
   write(register: number, size: number, value: number): void {
+    if (register >= CONFIG_SIZE) return;
     for (let i = 0; i < size; i++) this.writeByte(register + i, (value >>> (8 * i)) & 0xff);
+    const placed = this.capabilityAt(register);
+    placed?.capability.onWrite?.(...this.within(placed, register, size));
     this.place();
     this.signal();
+    this.msix?.sendWaiting();
+  }
+
+  private capabilityAt(register: number): PlacedCapability | undefined {
+    return this.capabilities.find(({ at, end }) => register < end && register + 4 > at);
+  }
+
+  /** The body of a capability, and the part of it that an access touches. */
+  private within({ at, end }: PlacedCapability, register: number, size: number): [Uint8Array, number, number] {
+    const start = at + CAPABILITY_HEADER;
+    const clamp = (byte: number) => Math.min(Math.max(byte, start), end) - start;
+    return [this.config.subarray(start, end), clamp(register), clamp(register + size)];
   }
 
   reset(): void {
@@ -145,9 +231,26 @@ export class PcieFunction {
     view.setUint16(Reg.SUBSYSTEM_VENDOR, identity.subsystemVendor ?? 0, true);
     view.setUint16(Reg.SUBSYSTEM, identity.subsystem ?? 0, true);
     view.setUint8(Reg.INTERRUPT_PIN, this.pin);
-    for (const bar of this.bars) view.setUint32(Reg.BAR + 4 * bar.index, BAR_MEMORY_64, true);
+    for (const { index, width, prefetchable } of this.bars) {
+      const kind = (width === 32 ? 0 : BAR_MEMORY_64) | (prefetchable ? BAR_PREFETCHABLE : 0);
+      view.setUint32(Reg.BAR + 4 * index, kind, true);
+    }
+    this.chain();
+    this.msix?.reset();
     this.place();
     this.signal();
+  }
+
+  /** Writes the capability list. */
+  private chain(): void {
+    let pointer: number = Reg.CAPABILITIES;
+    for (const { at, capability } of this.capabilities) {
+      this.config[Reg.STATUS] |= STATUS_CAPABILITIES;
+      this.config[pointer] = at;
+      this.config[at] = capability.id;
+      this.config.set(capability.body, at + CAPABILITY_HEADER);
+      pointer = at + 1;
+    }
   }
 
   private writeByte(register: number, value: number): void {
@@ -160,20 +263,27 @@ export class PcieFunction {
     if (register === Reg.COMMAND) return WRITABLE_COMMAND & 0xff;
     if (register === Reg.COMMAND + 1) return WRITABLE_COMMAND >>> 8;
     if (register === Reg.CACHE_LINE || register === Reg.INTERRUPT_LINE) return 0xff;
+    if (register >= FIRST_CAPABILITY) return this.writableOfCapability(register);
     if (register < Reg.BAR || register >= Reg.BARS_END) return 0;
     const half = (register - Reg.BAR) >>> 2;
-    if (this.bars.some((b) => b.index + 1 === half)) return 0xff;
+    if (this.bars.some((b) => b.width !== 32 && b.index + 1 === half)) return 0xff;
     const bar = this.bars.find((b) => b.index === half);
     return bar ? (-bar.size >>> (8 * (register & 3))) & 0xff : 0;
   }
 
+  private writableOfCapability(register: number): number {
+    const placed = this.capabilities.find(({ at, end }) => register >= at && register < end);
+    return placed?.capability.writable?.[register - placed.at - CAPABILITY_HEADER] ?? 0;
+  }
+
   /** Makes the BARs visible where memory decode and their addresses say. */
   private place(): void {
-    const { window, onMap } = this.root.ports;
-    for (const { index, size } of this.bars) {
+    const { windows, onMap } = this.root.ports;
+    for (const { index, size, width } of this.bars) {
       const lo = (this.view.getUint32(Reg.BAR + 4 * index, true) & -size) >>> 0;
-      const wanted = this.view.getUint32(Reg.BAR + 4 * index + 4, true) * 0x1_0000_0000 + lo;
-      const forwarded = wanted >= window.start && wanted + size <= window.start + window.size;
+      const hi = width === 32 ? 0 : this.view.getUint32(Reg.BAR + 4 * index + 4, true);
+      const wanted = hi * 0x1_0000_0000 + lo;
+      const forwarded = windows.some(({ start, size: room }) => wanted >= start && wanted + size <= start + room);
       const address = forwarded && this.command & Command.MEMORY ? wanted : undefined;
       if (address === this.placed.get(index)) continue;
       if (address === undefined) this.placed.delete(index);
@@ -188,9 +298,10 @@ export class PcieFunction {
   }
 
   private signal(): void {
+    const level = this.asserted && !this.msix?.enabled;
     const status = this.config[Reg.STATUS];
-    this.config[Reg.STATUS] = this.asserted ? status | STATUS_INTERRUPT : status & ~STATUS_INTERRUPT;
-    this.root.intx(this, this.asserted && !(this.command & Command.INTX_DISABLE));
+    this.config[Reg.STATUS] = level ? status | STATUS_INTERRUPT : status & ~STATUS_INTERRUPT;
+    this.root.intx(this, level && !(this.command & Command.INTX_DISABLE));
   }
 }
 

@@ -59,6 +59,40 @@ export interface MmioDevice {
   reset(): void;
 }
 
+/** Where a device's message-signalled interrupts go. */
+export interface MsiPort {
+  /** A memory write of 4 bytes by the device; false when the IOMMU or nobody took it. */
+  send(lo: number, hi: number, data: number): boolean;
+}
+
+/** The message-signalled interrupts of a device, which software chooses over its line. */
+export interface MessageVectors {
+  /** Vectors are 0…count - 1. */
+  readonly count: number;
+  /** Whether software has chosen messages: the line is dead then. */
+  readonly enabled: boolean;
+  /** Sends the vector's message, or keeps it pending while the vector is masked. Nothing while not enabled. */
+  raise(vector: number): void;
+}
+
+/** A capability in PCI configuration space. */
+export interface PcieCapability {
+  readonly id: number;
+  /** Its bytes after reset, from behind the header (id and next pointer) on. */
+  readonly body: Uint8Array;
+  /** Bits of them that software may write; left out, none. */
+  readonly writable?: Uint8Array;
+  /** Brings the bytes up to date before [from, to) of them are read. */
+  onRead?(body: Uint8Array, from: number, to: number): void;
+  /** [from, to) of the bytes have been written. */
+  onWrite?(body: Uint8Array, from: number, to: number): void;
+}
+
+/** A device behind PCIe: its registers are its first BAR, and it may have capabilities of its own. */
+export interface PcieDevice extends MmioDevice {
+  readonly capabilities?: readonly PcieCapability[];
+}
+
 /** Takes the characters that a serial line or the debug console sends. */
 export interface ConsoleSink {
   /** One byte, 0…255. */

@@ -48,11 +48,43 @@ const YADO_VERSION = 1;
 /** Most bytes that one debug console call moves. */
 const CONSOLE_CHUNK = 4096;
 
+/** The harts that a provider of the SBI has, by their hart ids 0…count - 1. */
+export interface SbiHarts {
+  readonly count: number;
+  /** Raises the supervisor software interrupt. */
+  interrupt(hart: number): void;
+  /** Makes the hart see instructions as they are in memory. */
+  fenceI(hart: number): void;
+  /** Drops the hart's translations of both stages. */
+  fence(hart: number): void;
+  status(hart: number): HartStatus;
+  /** Starts a stopped hart in S-mode at `start`, with a0 = hart, a1 = `opaque`. */
+  start(hart: number, start: bigint, opaque: bigint): void;
+  /** Stops the calling hart; false where that can't be done. */
+  stop(): boolean;
+  /** The calling hart waits for an interrupt. */
+  suspend(): void;
+}
+
+/** A provider with the calling hart alone. */
+export function singleHart(interrupt: () => void): SbiHarts {
+  const nothing = () => {};
+  return {
+    count: 1,
+    interrupt,
+    fenceI: nothing,
+    fence: nothing,
+    status: () => HartStatus.STARTED,
+    start: nothing,
+    stop: () => false,
+    suspend: nothing,
+  };
+}
+
 /** What the provider of the SBI gives its functions. Addresses are physical as the caller knows them. */
 export interface SbiContext {
   readonly console: ConsolePort;
-  /** Hart that calls; there is one. */
-  readonly hart: number;
+  readonly harts: SbiHarts;
   /** Programs the supervisor's timer, in ticks of `time`. */
   setTimer(ticks: bigint): void;
   /** Ends the caller's machine. */
@@ -62,8 +94,6 @@ export interface SbiContext {
   load(address: number, length: number): Uint8Array | undefined;
   /** Writes the caller's RAM; false when not all of it is. */
   store(address: number, bytes: Uint8Array): boolean;
-  /** Raises the supervisor software interrupt of the calling hart. */
-  interruptSelf(): void;
   /** Bus address for DMA to the caller's memory; undefined where the service isn't offered. */
   translate?(address: number, length: number): bigint | undefined;
   regionOfInterest(id: number, begin: boolean): void;
@@ -100,26 +130,58 @@ const time: readonly SbiFunction[] = [
 /** `hart_mask_base` that means all harts. */
 const ALL_HARTS = 0xffff_ffff_ffff_ffffn;
 
-/** Whether a hart mask names only harts that exist; there is hart 0. */
-function validHarts(mask: bigint, first: bigint): boolean {
-  return first === ALL_HARTS || mask === 0n || (first === 0n && mask === 1n);
+/** The harts that a mask names, or undefined when it names one that isn't there. */
+function hartsOf(ctx: SbiContext, mask: bigint, base: bigint): number[] | undefined {
+  const { count } = ctx.harts;
+  if (base === ALL_HARTS) return Array.from({ length: count }, (_, hart) => hart);
+  const named = mask << (base > 64n ? 64n : base);
+  if (named >> BigInt(count) !== 0n) return undefined;
+  return Array.from({ length: count }, (_, hart) => hart).filter((hart) => (named >> BigInt(hart)) & 1n);
 }
 
-const ipi: readonly SbiFunction[] = [
-  (ctx, [mask, first]) => {
-    if (!validHarts(mask, first)) return failed(SbiError.INVALID_PARAM);
-    if (mask !== 0n || first === ALL_HARTS) ctx.interruptSelf();
+/** A function whose first arguments are a hart mask: does `what` to each hart of it. */
+function toHarts(what: (harts: SbiHarts, hart: number) => void): SbiFunction {
+  return (ctx, [mask, base]) => {
+    const harts = hartsOf(ctx, mask, base);
+    if (!harts) return failed(SbiError.INVALID_PARAM);
+    for (const hart of harts) what(ctx.harts, hart);
     return ok();
-  },
-];
+  };
+}
 
-/** With one hart, whoever asks for a remote fence has no one else to tell; it executes its own. */
-const fence: SbiFunction = (_, [mask, first]) => (validHarts(mask, first) ? ok() : failed(SbiError.INVALID_PARAM));
+const ipi: readonly SbiFunction[] = [toHarts((harts, hart) => harts.interrupt(hart))];
+
+const fenceI = toHarts((harts, hart) => harts.fenceI(hart));
+/** Fences of an address range, an ASID, a VMID: more than was asked for is always allowed. */
+const fence = toHarts((harts, hart) => harts.fence(hart));
+
+/** hart_state of the Hart State Management Extension, as far as harts have them here. */
+export const enum HartStatus {
+  STARTED = 0,
+  STOPPED = 1,
+  SUSPENDED = 4,
+}
+const SUSPEND_NON_RETENTIVE = 0x8000_0000;
 
 const hsm: readonly SbiFunction[] = [
-  (ctx, [hart]) => failed(hart === BigInt(ctx.hart) ? SbiError.ALREADY_AVAILABLE : SbiError.INVALID_PARAM),
-  () => failed(SbiError.FAILED),
-  (ctx, [hart]) => (hart === BigInt(ctx.hart) ? ok(0) : failed(SbiError.INVALID_PARAM)),
+  (ctx, [hart, start, opaque]) => {
+    if (hart >= BigInt(ctx.harts.count)) return failed(SbiError.INVALID_PARAM);
+    if (ctx.harts.status(Number(hart)) !== HartStatus.STOPPED) return failed(SbiError.ALREADY_AVAILABLE);
+    if (!ctx.load(Number(start), 2)) return failed(SbiError.INVALID_ADDRESS);
+    ctx.harts.start(Number(hart), start, opaque);
+    return ok();
+  },
+  (ctx) => (ctx.harts.stop() ? ok() : failed(SbiError.FAILED)),
+  (ctx, [hart]) =>
+    hart < BigInt(ctx.harts.count) ? ok(ctx.harts.status(Number(hart))) : failed(SbiError.INVALID_PARAM),
+  (ctx, [type]) => {
+    const kind = low32(type);
+    if (kind === 0) {
+      ctx.harts.suspend();
+      return ok();
+    }
+    return failed(kind === SUSPEND_NON_RETENTIVE ? SbiError.NOT_SUPPORTED : SbiError.INVALID_PARAM);
+  },
 ];
 
 const srst: readonly SbiFunction[] = [
@@ -185,7 +247,7 @@ const extensions = new Map<number, readonly SbiFunction[]>([
   [Eid.BASE, base],
   [Eid.TIME, time],
   [Eid.IPI, ipi],
-  [Eid.RFENCE, [fence, fence, fence]],
+  [Eid.RFENCE, [fenceI, fence, fence, fence, fence, fence, fence]],
   [Eid.HSM, hsm],
   [Eid.SRST, srst],
   [Eid.DBCN, dbcn],

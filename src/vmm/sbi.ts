@@ -1,7 +1,7 @@
 // A guest's SBI: the platform's functions over the guest's own memory, timer and console. RISC-V SBI 2.0.
 import { Interrupt } from "../../assembly/isa/cause.js";
 import { Csr } from "../../assembly/isa/csr.js";
-import type { SbiContext } from "../platform/sbi.js";
+import { type SbiContext, singleHart } from "../platform/sbi.js";
 import type { VirtualMachine } from "./vm.js";
 
 /** More than any function of the SBI looks at. */
@@ -12,7 +12,7 @@ export function guestSbi(guest: VirtualMachine, onRegion: (id: number, begin: bo
   const { memory, vcpu, costs } = guest;
   const context: SbiContext = {
     console: guest.console,
-    hart: 0,
+    harts: singleHart(() => void vcpu.setPending(Interrupt.VirtualSupervisorSoftware, true)),
     setTimer: (ticks) => vcpu.setCsr(Csr.vstimecmp, BigInt.asUintN(64, ticks)),
     shutdown: (failed) => guest.stopWith({ kind: "shutdown", code: failed ? 1 : 0 }),
     reboot: () => guest.stopWith({ kind: "shutdown", code: 0 }),
@@ -22,7 +22,6 @@ export function guestSbi(guest: VirtualMachine, onRegion: (id: number, begin: bo
       return memory.read(address, bytes) ? bytes : undefined;
     },
     store: (address, bytes) => memory.write(address, bytes),
-    interruptSelf: () => void vcpu.setPending(Interrupt.VirtualSupervisorSoftware, true),
     regionOfInterest: onRegion,
   };
   if (!guest.translates) return context;

@@ -50,6 +50,8 @@ const XLEN64 = 2n << 32n;
 /** henvcfg: the guest has stimecmp, and its walks set A and D bits, as under the firmware. */
 const STCE = 1n << 63n;
 const ADUE = 1n << 61n;
+/** CBIE, CBCFE, CBZE. */
+const CBO = 0xf0n;
 
 /** "ready" may run, "waiting" executed WFI, "stopped" never runs again. */
 export type VcpuState = "ready" | "waiting" | "stopped";
@@ -83,7 +85,7 @@ export class Vcpu {
     this.pc = BigInt(start.entry);
     this.csrs.set(Csr.vsstatus, XLEN64);
     this.csrs.set(Csr.hstatus, XLEN64);
-    this.csrs.set(Csr.henvcfg, STCE | ADUE);
+    this.csrs.set(Csr.henvcfg, STCE | ADUE | CBO);
     this.csrs.set(Csr.hcounteren, 7n);
     this.csrs.set(Csr.vstimecmp, (1n << 64n) - 1n);
     this.csrs.set(Csr.hgatp, start.hgatp);

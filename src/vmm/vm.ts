@@ -97,7 +97,7 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.pcie = new PcieRoot({
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.bars.get(fn)?.(bar, address),
-      window: PCIE_WINDOW,
+      windows: [PCIE_WINDOW],
     });
     this.map(PLIC.start, PLIC.size, this.plicPort(), "plic");
     this.map(ECAM.start, ECAM.size, this.configPort(), "pcie-config");

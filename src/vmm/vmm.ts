@@ -37,6 +37,8 @@ const SUPERVISOR_INTERRUPTS =
   bit(Interrupt.SupervisorSoftware) | bit(Interrupt.SupervisorTimer) | bit(Interrupt.SupervisorExternal);
 const STCE = 1n << 63n;
 const ADUE = 1n << 61n;
+/** CBIE, CBCFE, CBZE. */
+const CBO = 0xf0n;
 const MSTATUS_FS_DIRTY = 3n << 13n;
 const NEVER = (1n << 64n) - 1n;
 
@@ -93,7 +95,7 @@ export class Vmm implements Supervisor, VmmServices {
     core.setCsr(Csr.hedeleg, HEDELEG);
     core.setCsr(Csr.hideleg, HIDELEG);
     core.setCsr(Csr.mcounteren, 7n);
-    core.setCsr(Csr.menvcfg, STCE | ADUE);
+    core.setCsr(Csr.menvcfg, STCE | ADUE | CBO);
     core.setCsr(Csr.mstatus, core.csr(Csr.mstatus) | MSTATUS_FS_DIRTY);
     core.setCsr(Csr.stimecmp, NEVER);
     core.setCsr(Csr.mie, bit(Interrupt.SupervisorTimer) | bit(Interrupt.SupervisorExternal));

@@ -8,13 +8,17 @@ test("ACLINT: MSIP drives the line, mtimecmp is read back, mtime follows the clo
   const software: boolean[] = [];
   const compare = [0xffff_ffff, 0xffff_ffff];
   const aclint = new Aclint({
-    software: { set: (level) => software.push(level) },
-    compare: {
-      read: (half) => compare[half],
-      write: (half, value) => {
-        compare[half] = value;
+    harts: [
+      {
+        software: { set: (level) => software.push(level) },
+        compare: {
+          read: (half) => compare[half],
+          write: (half, value) => {
+            compare[half] = value;
+          },
+        },
       },
-    },
+    ],
     ticks: () => 0x3_0000_0007,
   });
   aclint.write(0, 4, 0xffff_ffff);

@@ -119,7 +119,8 @@ test("overrun: the FIFO keeps its 16, a bare RBR is overwritten; LSR tells once,
 });
 
 test("typed input comes in one character time after another", () => {
-  const { uart, read, terminal, pass } = line();
+  const { uart, read, write, terminal, pass } = line();
+  write(IER, 1);
   terminal.type("hi");
   uart.poll();
   expect(read(LSR) & DATA_READY).toBe(0);
@@ -127,6 +128,24 @@ test("typed input comes in one character time after another", () => {
   expect(read(RBR)).toBe(0x68);
   pass(CHARACTER);
   expect(read(RBR)).toBe(0x69);
+});
+
+test("typed input waits until software enables its interrupt or keeps looking, and for room: nothing is lost", () => {
+  const { uart, read, write, terminal, pass } = line();
+  terminal.type("abcdefghijklmnopqrstuvwxyz");
+  uart.poll();
+  pass(30 * CHARACTER);
+  write(IIR, 7);
+  expect(read(LSR) & DATA_READY).toBe(0);
+  write(IER, 1);
+  for (let i = 0; i < 30; i++) pass(CHARACTER);
+  write(IER, 0);
+  const got = [];
+  for (let i = 0; i < 1000; i++) {
+    if (read(LSR) & DATA_READY) got.push(read(RBR));
+    else pass(CHARACTER);
+  }
+  expect(String.fromCharCode(...got)).toBe("abcdefghijklmnopqrstuvwxyz");
 });
 
 test("loopback: output comes back as input, modem outputs as modem inputs, nothing leaves", () => {

@@ -1,7 +1,7 @@
 // Devicetree Specification 0.4
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { boardTree, isaString } from "../../src/platform/devicetree.js";
+import { boardTree, DEFAULT_EXTENSIONS, isaString } from "../../src/platform/devicetree.js";
 import { writeFdt } from "../../src/platform/fdt.js";
 
 const dtc = spawnSync("dtc", ["--version"]).status === 0;
@@ -32,8 +32,9 @@ test.skipIf(!dtc)("dtc reads the board's tree (skipped without dtc)", () => {
   for (const text of [
     'bootargs = "workload=checksum driver=nvme"',
     'stdout-path = "/soc/serial@10000000"',
-    'riscv,isa = "rv64imac_zicsr_zifencei_sstc"',
-    'riscv,isa-extensions = "i\\0m\\0a\\0c\\0zicsr\\0zifencei\\0sstc"',
+    `riscv,isa = "${isaString(DEFAULT_EXTENSIONS)}"`,
+    `riscv,isa-extensions = "${DEFAULT_EXTENSIONS.join("\\0")}"`,
+    "riscv,cboz-block-size = <0x40>",
     "timebase-frequency = <0x989680>",
     "reg = <0x00 0x80000000 0x00 0x4000000>",
     "iommu-map = <0x00 0x04 0x00 0x10000>",

@@ -1,7 +1,10 @@
 // PCI Local Bus Specification 3.0, "Configuration Space"
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { msixBarSize } from "../../src/platform/msix.js";
 import { type PcieFunctionConfig, PcieRoot } from "../../src/platform/pcie.js";
 import type { DmaPort } from "../../src/platform/ports.js";
+import { EXPRESS, MSIX, PciFunction } from "../support/pci-driver.js";
 
 const NVME: PcieFunctionConfig = {
   slot: 1,
@@ -17,7 +20,7 @@ function bus() {
   const lines = [false, false, false, false];
   const mapped: (number | undefined)[] = [];
   const root = new PcieRoot({
-    window: { start: 0x4000_0000, size: 0x4000_0000 },
+    windows: [{ start: 0x4000_0000, size: 0x4000_0000 }],
     intx: (line) => ({
       set: (level) => {
         lines[line] = level;
@@ -129,3 +132,166 @@ test("only defined bits of the command register hold; reset clears them and hide
   expect(fn.busMaster).toBe(false);
   expect(mapped.at(-1)).toBeUndefined();
 });
+
+// ---- capabilities and MSI-X
+
+const MESSAGES = { vectors: 3, bar: 4 };
+const WITH_MSIX = {
+  identity: NVME.identity,
+  bars: [
+    { index: 0, size: 0x4000 },
+    { index: 4, size: msixBarSize(3) },
+  ],
+  pin: 1,
+  express: true,
+  msix: MESSAGES,
+};
+const [ENABLE, FUNCTION_MASK] = [0x8000, 0x4000];
+const ENTRY = { lo: 0x2800_0000, hi: 2, data: 9 };
+
+function messages() {
+  const line = { level: false };
+  const irq = {
+    set: (level: boolean) => {
+      line.level = level;
+    },
+  };
+  const pci = new PciFunction(WITH_MSIX, irq);
+  pci.entry(1, ENTRY);
+  const pending = () => pci.fn.msix?.read(pci.read(pci.capabilities(MSIX)[0] + 8) & ~7, 4);
+  return { pci, line, pending, raise: (vector: number) => pci.fn.msix?.raise(vector) };
+}
+
+test("the status register announces the capability list, whose pointers are aligned and end ('Capabilities List')", () => {
+  const { pci } = messages();
+  const [express] = pci.capabilities(EXPRESS);
+  const [msix] = pci.capabilities(MSIX);
+  expect(pci.read(0x06, 2) & 0x10).toBe(0x10);
+  expect([express % 4, msix % 4]).toEqual([0, 0]);
+  expect(bus().read(0x06, 2) & 0x10).toBe(0);
+});
+
+test("version 2 of a root complex integrated endpoint ('PCI Express Capabilities Register')", () => {
+  const { pci } = messages();
+  const [express] = pci.capabilities(EXPRESS);
+  expect(pci.read(express + 2, 2)).toBe(0x0092);
+  pci.write(express + 8, 0xffff, 2);
+  expect(pci.read(express + 8, 2)).toBe(0x7fff);
+});
+
+test("extended configuration space is empty, and stays so", () => {
+  const { pci } = messages();
+  pci.write(0x100, 0xffff_ffff);
+  pci.write(0xffc, 0xffff_ffff);
+  expect([pci.read(0x100), pci.read(0xffc)]).toEqual([0, 0]);
+});
+
+test("table size, table and pending bits as the capability says ('MSI-X Capability Structure')", () => {
+  const { pci } = messages();
+  const [msix] = pci.capabilities(MSIX);
+  expect(pci.read(msix + 2, 2)).toBe(2);
+  expect([pci.read(msix + 4), pci.read(msix + 8)]).toEqual([4, 0x804]);
+  pci.write(msix, 0xffff_ffff);
+  expect(pci.read(msix + 2, 2)).toBe(0xc002);
+});
+
+test("entries come out of reset masked; reserved bits of theirs read 0 ('MSI-X Table Structure')", () => {
+  const { pci } = messages();
+  expect(pci.fn.msix?.read(0x2c, 4)).toBe(1);
+  pci.entry(2, { lo: 0xffff_ffff, hi: 0xffff_ffff, data: 0xffff_ffff });
+  pci.fn.msix?.write(0x2c, 4, 0xffff_ffff);
+  expect([0x20, 0x24, 0x28, 0x2c].map((at) => pci.fn.msix?.read(at, 4))).toEqual([
+    0xffff_fffc, 0xffff_ffff, 0xffff_ffff, 1,
+  ]);
+});
+
+test("a vector sends its message once enabled; the pin is dead then ('Enabling Operation')", () => {
+  const { pci, line, raise } = messages();
+  pci.fn.irq.set(true);
+  raise(1);
+  expect([line.level, pci.sent.length]).toEqual([true, 0]);
+  pci.messageControl(ENABLE);
+  raise(1);
+  expect([line.level, pci.sent]).toEqual([false, [ENTRY]]);
+  pci.messageControl(0);
+  expect(line.level).toBe(true);
+});
+
+test("what is raised under a mask is pending, and goes out once when the mask falls ('Masking')", () => {
+  const { pci, pending, raise } = messages();
+  pci.messageControl(ENABLE | FUNCTION_MASK);
+  raise(1);
+  raise(1);
+  expect([pending(), pci.sent.length]).toEqual([2, 0]);
+  pci.entry(1, ENTRY, true);
+  pci.messageControl(ENABLE);
+  expect([pending(), pci.sent.length]).toEqual([2, 0]);
+  pci.entry(1, ENTRY);
+  expect([pending(), pci.sent]).toEqual([0, [ENTRY]]);
+});
+
+test("a function that isn't bus master keeps its message until it is", () => {
+  const { pci, pending, raise } = messages();
+  pci.messageControl(ENABLE);
+  pci.write(COMMAND, MEMORY, 2);
+  raise(1);
+  expect([pending(), pci.sent.length]).toEqual([2, 0]);
+  pci.write(COMMAND, MEMORY | MASTER, 2);
+  expect([pending(), pci.sent.length]).toEqual([0, 1]);
+});
+
+test("pending bits can't be written, and reset drops them", () => {
+  const { pci, pending, raise } = messages();
+  pci.messageControl(ENABLE | FUNCTION_MASK);
+  pci.fn.msix?.write(0x800, 4, 0xffff_ffff);
+  expect(pending()).toBe(0);
+  raise(0);
+  pci.root.reset();
+  expect([pending(), pci.fn.msix?.enabled]).toEqual([0, false]);
+});
+
+test("a 32-bit BAR has one half, and says what it is ('Address Maps')", () => {
+  const bars = [{ index: 1, size: 0x1000, width: 32, prefetchable: true } as const];
+  const pci = new PciFunction({ identity: NVME.identity, bars }, { set: () => {} });
+  [0x10, 0x14, 0x18].forEach((bar) => {
+    pci.write(bar, 0xffff_ffff);
+  });
+  expect([0x10, 0x14, 0x18].map((bar) => pci.read(bar))).toEqual([0, 0xffff_f008, 0]);
+  pci.write(0x14, 0x4000_2000);
+  pci.write(COMMAND, MEMORY, 2);
+  expect(pci.fn.barAddress(1)).toBe(0x4000_2000);
+});
+
+test("a 64-bit BAR may lie in the window above 4 GiB", () => {
+  const { pci } = messages();
+  pci.write(BAR0, 0x8000_0000);
+  pci.write(BAR1, 5);
+  pci.write(COMMAND, MEMORY, 2);
+  expect(pci.mapped).toContainEqual({ bar: 0, address: 0x5_8000_0000 });
+});
+
+test("any traffic in configuration space and MSI-X table is survived", () => {
+  const access = fc.record({
+    config: fc.boolean(),
+    at: fc.oneof(fc.nat(0x3f), fc.nat(0x400)).map((dword) => dword * 4),
+    value: fc.oneof(fc.nat(64), fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(0xc000_0000, 0x8000_0000)),
+    action: fc.constantFrom("read", "write", "write", "raise"),
+  });
+  fc.assert(
+    fc.property(fc.array(access, { maxLength: 80 }), (accesses) => {
+      const { pci, raise } = messages();
+      const identity = pci.read(0);
+      for (const { config, at, value, action } of accesses) {
+        const target = config ? pci : { read: pci.fn.msix!.read.bind(pci.fn.msix), write: msixWrite(pci) };
+        if (action === "raise") raise(value);
+        else if (action === "write") target.write(at, value);
+        else expect(target.read(at, 4)).toBeGreaterThanOrEqual(0);
+      }
+      expect(pci.read(0)).toBe(identity);
+      expect(pci.capabilities(MSIX).length).toBe(1);
+    }),
+    { numRuns: 300, seed: 1 },
+  );
+});
+
+const msixWrite = (pci: PciFunction) => (at: number, value: number) => pci.fn.msix!.write(at, 4, value);

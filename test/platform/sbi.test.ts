@@ -1,7 +1,15 @@
 // RISC-V Supervisor Binary Interface Specification 2.0
 import { expect, test } from "vitest";
 import { Console } from "../../src/platform/console.js";
-import { answerEcall, Eid, legacySbiCall, type SbiContext, SbiError, sbiCall } from "../../src/platform/sbi.js";
+import {
+  answerEcall,
+  Eid,
+  legacySbiCall,
+  type SbiContext,
+  SbiError,
+  sbiCall,
+  singleHart,
+} from "../../src/platform/sbi.js";
 
 const RAM = 0x8000_0000;
 const SIZE = 0x2000;
@@ -14,7 +22,7 @@ function environment() {
   const inside = (address: number, length: number) => address >= RAM && address + length <= RAM + SIZE;
   const ctx: SbiContext = {
     console,
-    hart: 0,
+    harts: singleHart(() => log.push("ipi")),
     setTimer: (ticks) => log.push(`timer ${ticks}`),
     shutdown: (failed) => log.push(failed ? "shutdown failed" : "shutdown"),
     reboot: () => log.push("reboot"),
@@ -23,7 +31,6 @@ function environment() {
       if (inside(at, bytes.length)) memory.set(bytes, at - RAM);
       return inside(at, bytes.length);
     },
-    interruptSelf: () => log.push("ipi"),
     regionOfInterest: (id, begin) => log.push(`${begin ? "begin" : "end"} ${id}`),
   };
   const call = (eid: number, fid: number, ...args: (number | bigint)[]) =>

@@ -13,7 +13,7 @@ function hart(csrs: [Csr, bigint][], mtimecmp = 0) {
   const core = fakeCore([]);
   for (const [csr, value] of csrs) core.setCsr(csr, value);
   core.setNumber(HART_MTIMECMP, mtimecmp);
-  return core;
+  return core.hart(0);
 }
 
 test("a timer counts only when its interrupt is enabled", () => {
@@ -36,12 +36,12 @@ test("stimecmp counts with menvcfg.STCE, and not when it is infinitely far", () 
 });
 
 test("vstimecmp counts in the guest's time, to the tick", () => {
-  const core = hart([
+  const guest = hart([
     [Csr.mie, enable(Interrupt.VirtualSupervisorTimer)],
     [Csr.menvcfg, STCE],
     [Csr.henvcfg, STCE],
     [Csr.vstimecmp, 5n],
     [Csr.htimedelta, BigInt.asUintN(64, -1001n)],
   ]);
-  expect(earliestTimer(core)).toBe(1006 * 150);
+  expect(earliestTimer(guest)).toBe(1006 * 150);
 });

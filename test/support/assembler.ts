@@ -1,4 +1,4 @@
-// An RV64IMAC + Zicsr + Zifencei + H encoder: RISC-V Unprivileged and Privileged Architecture, "RV32/64G Instruction Set Listings",
+// An encoder of RV64IMABC, Zicsr, Zifencei, H, Svinval, Zicond, Zicbo*, Zawrs and Zacas: RISC-V Unprivileged and Privileged Architecture, "RV32/64G Instruction Set Listings",
 // "RVC Instruction Set Listings". A function an instruction, operands in the order of assembly language; results are u32 or u16.
 
 // ---- registers by their ABI names
@@ -113,6 +113,50 @@ export const divuw = rType(0x3b, 5, 1);
 export const remw = rType(0x3b, 6, 1);
 export const remuw = rType(0x3b, 7, 1);
 
+// ---- Zba, Zbb, Zbc, Zbkb, Zbkx, Zbs, Zicond
+const unary = (opcode: number, funct3: number, immediate: number) => (rd: number, rs1: number) =>
+  iType(opcode, funct3)(rd, rs1, immediate);
+export const [sh1add, sh2add, sh3add] = [rType(0x33, 2, 0x10), rType(0x33, 4, 0x10), rType(0x33, 6, 0x10)];
+export const [sh1addUw, sh2addUw, sh3addUw] = [rType(0x3b, 2, 0x10), rType(0x3b, 4, 0x10), rType(0x3b, 6, 0x10)];
+export const addUw = rType(0x3b, 0, 0x04);
+export const slliUw = shift(0x1b, 1, 0x080);
+export const [andn, orn, xnor] = [rType(0x33, 7, 0x20), rType(0x33, 6, 0x20), rType(0x33, 4, 0x20)];
+export const [clz, ctz, cpop] = [unary(0x13, 1, 0x600), unary(0x13, 1, 0x601), unary(0x13, 1, 0x602)];
+export const [clzw, ctzw, cpopw] = [unary(0x1b, 1, 0x600), unary(0x1b, 1, 0x601), unary(0x1b, 1, 0x602)];
+export const [sextB, sextH, zextH] = [unary(0x13, 1, 0x604), unary(0x13, 1, 0x605), unary(0x3b, 4, 0x080)];
+export const [min, minu, max, maxu] = [4, 5, 6, 7].map((funct3) => rType(0x33, funct3, 0x05));
+export const [clmul, clmulr, clmulh] = [1, 2, 3].map((funct3) => rType(0x33, funct3, 0x05));
+export const [rol, ror, rori] = [rType(0x33, 1, 0x30), rType(0x33, 5, 0x30), shift(0x13, 5, 0x600)];
+export const [rolw, rorw, roriw] = [rType(0x3b, 1, 0x30), rType(0x3b, 5, 0x30), shift(0x1b, 5, 0x600)];
+export const [orcB, rev8] = [unary(0x13, 5, 0x287), unary(0x13, 5, 0x6b8)];
+export const [pack, packh, packw, brev8] = [
+  rType(0x33, 4, 4),
+  rType(0x33, 7, 4),
+  rType(0x3b, 4, 4),
+  unary(0x13, 5, 0x687),
+];
+export const [xperm4, xperm8] = [rType(0x33, 2, 0x14), rType(0x33, 4, 0x14)];
+export const [bclr, bext, binv, bset] = [
+  rType(0x33, 1, 0x24),
+  rType(0x33, 5, 0x24),
+  rType(0x33, 1, 0x34),
+  rType(0x33, 1, 0x14),
+];
+export const [bclri, bexti, binvi, bseti] = [
+  shift(0x13, 1, 0x480),
+  shift(0x13, 5, 0x480),
+  shift(0x13, 1, 0x680),
+  shift(0x13, 1, 0x280),
+];
+export const [czeroEqz, czeroNez] = [rType(0x33, 5, 7), rType(0x33, 7, 7)];
+
+// ---- Zicbom, Zicboz, Zicbop, Zawrs
+const cbo = (operation: number) => (rs1: number) => iType(0x0f, 2)(0, rs1, operation);
+export const [cboInval, cboClean, cboFlush, cboZero] = [cbo(0), cbo(1), cbo(2), cbo(4)];
+export const prefetch = (kind: "i" | "r" | "w", offset: number, rs1: number) =>
+  ori(0, rs1, offset | "ir.w".indexOf(kind));
+export const [wrsNto, wrsSto] = [0x00d0_0073, 0x01d0_0073];
+
 // ---- RV64A; rd, rs2, rs1 as in amoadd.w rd, rs2, (rs1)
 const amo = (funct5: number, funct3: number) => (rd: number, rs2: number, rs1: number) =>
   rType(0x2f, funct3, funct5 << 2)(rd, rs1, rs2);
@@ -128,6 +172,7 @@ export const [amominW, amominD] = [amo(0x10, 2), amo(0x10, 3)];
 export const [amomaxW, amomaxD] = [amo(0x14, 2), amo(0x14, 3)];
 export const [amominuW, amominuD] = [amo(0x18, 2), amo(0x18, 3)];
 export const [amomaxuW, amomaxuD] = [amo(0x1c, 2), amo(0x1c, 3)];
+export const [amocasW, amocasD, amocasQ] = [amo(0x05, 2), amo(0x05, 3), amo(0x05, 4)];
 
 // ---- Zicsr and privileged
 export const csrrw = (rd: number, csr: number, rs1: number) => iType(0x73, 1)(rd, rs1, csr);
@@ -142,6 +187,10 @@ export const sret = 0x1020_0073;
 export const mret = 0x3020_0073;
 export const wfi = 0x1050_0073;
 export const sfenceVma = (rs1: number, rs2: number) => rType(0x73, 0, 0x09)(0, rs1, rs2);
+export const sinvalVma = (rs1: number, rs2: number) => rType(0x73, 0, 0x0b)(0, rs1, rs2);
+export const hinvalVvma = (rs1: number, rs2: number) => rType(0x73, 0, 0x13)(0, rs1, rs2);
+export const hinvalGvma = (rs1: number, rs2: number) => rType(0x73, 0, 0x33)(0, rs1, rs2);
+export const [sfenceWInval, sfenceInvalIr] = [0x1800_0073, 0x1810_0073];
 export const hfenceVvma = (rs1: number, rs2: number) => rType(0x73, 0, 0x11)(0, rs1, rs2);
 export const hfenceGvma = (rs1: number, rs2: number) => rType(0x73, 0, 0x31)(0, rs1, rs2);
 

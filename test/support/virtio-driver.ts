@@ -1,23 +1,65 @@
-// The driver's side of a virtio device on the MMIO transport, for tests and benches: split rings in a FakeMemory.
+// The driver's side of a virtio device on either transport, for tests and benches: split rings in a FakeMemory.
 import type { MmioDevice } from "../../src/platform/ports.js";
 import type { World } from "./world.js";
 
-const Reg = {
-  DeviceFeatures: 0x10,
-  DeviceFeaturesSel: 0x14,
-  DriverFeatures: 0x20,
-  DriverFeaturesSel: 0x24,
-  QueueSel: 0x30,
-  QueueSize: 0x38,
-  QueueReady: 0x44,
-  QueueNotify: 0x50,
-  InterruptStatus: 0x60,
-  InterruptACK: 0x64,
-  Status: 0x70,
-  QueueDesc: 0x80,
-  QueueDriver: 0x90,
-  QueueDevice: 0xa0,
+/** Where a transport has a register, and how wide it is. */
+export interface Place {
+  at: number;
+  size?: number;
+}
+export interface Registers {
+  DeviceFeatures: Place;
+  DeviceFeaturesSel: Place;
+  DriverFeatures: Place;
+  DriverFeaturesSel: Place;
+  QueueSel: Place;
+  QueueSize: Place;
+  QueueReady: Place;
+  InterruptStatus: Place;
+  Status: Place;
+  QueueDesc: Place;
+  QueueDriver: Place;
+  QueueDevice: Place;
+  /** Where a queue is notified. */
+  notify(queue: number): Place;
+  /** Where an interrupt is acknowledged, unless reading its status does that. */
+  InterruptACK?: Place;
+}
+
+/** "Virtio Over MMIO", "MMIO Device Register Layout". */
+const MMIO: Registers = {
+  DeviceFeatures: { at: 0x10 },
+  DeviceFeaturesSel: { at: 0x14 },
+  DriverFeatures: { at: 0x20 },
+  DriverFeaturesSel: { at: 0x24 },
+  QueueSel: { at: 0x30 },
+  QueueSize: { at: 0x38 },
+  QueueReady: { at: 0x44 },
+  InterruptStatus: { at: 0x60 },
+  InterruptACK: { at: 0x64 },
+  Status: { at: 0x70 },
+  QueueDesc: { at: 0x80 },
+  QueueDriver: { at: 0x90 },
+  QueueDevice: { at: 0xa0 },
+  notify: () => ({ at: 0x50 }),
 };
+
+/** "Virtio Over PCI Bus": the structures where the capabilities say that they begin in the BAR. */
+export const pciRegisters = (common: number, isr: number, notify: number, multiplier: number): Registers => ({
+  DeviceFeaturesSel: { at: common },
+  DeviceFeatures: { at: common + 0x04 },
+  DriverFeaturesSel: { at: common + 0x08 },
+  DriverFeatures: { at: common + 0x0c },
+  Status: { at: common + 0x14, size: 1 },
+  QueueSel: { at: common + 0x16, size: 2 },
+  QueueSize: { at: common + 0x18, size: 2 },
+  QueueReady: { at: common + 0x1c, size: 2 },
+  QueueDesc: { at: common + 0x20 },
+  QueueDriver: { at: common + 0x28 },
+  QueueDevice: { at: common + 0x30 },
+  InterruptStatus: { at: isr, size: 1 },
+  notify: (queue) => ({ at: notify + queue * multiplier, size: 2 }),
+});
 
 export const INDIRECT_DESC = 1 << 28;
 export const EVENT_IDX = 1 << 29;
@@ -48,7 +90,18 @@ export class VirtioDriver {
   constructor(
     readonly device: MmioDevice,
     readonly world: World,
+    readonly registers = MMIO,
   ) {}
+
+  get({ at, size = 4 }: Place): number {
+    return this.device.read(at, size);
+  }
+  set({ at, size = 4 }: Place, value: number): void {
+    this.device.write(at, size, value);
+  }
+  set64({ at }: Place, value: number): void {
+    this.write64(at, value);
+  }
 
   read(offset: number): number {
     return this.device.read(offset, 4);
@@ -63,23 +116,23 @@ export class VirtioDriver {
 
   offered(): [low: number, high: number] {
     const word = (select: number) => {
-      this.write(Reg.DeviceFeaturesSel, select);
-      return this.read(Reg.DeviceFeatures);
+      this.set(this.registers.DeviceFeaturesSel, select);
+      return this.get(this.registers.DeviceFeatures);
     };
     return [word(0), word(1)];
   }
 
   /** Reset to FEATURES_OK; whether the device accepted the features. */
   negotiate(low: number, high = 1): boolean {
-    this.write(Reg.Status, 0);
-    this.write(Reg.Status, 1);
-    this.write(Reg.Status, 3);
+    this.set(this.registers.Status, 0);
+    this.set(this.registers.Status, 1);
+    this.set(this.registers.Status, 3);
     [low, high].forEach((word, select) => {
-      this.write(Reg.DriverFeaturesSel, select);
-      this.write(Reg.DriverFeatures, word);
+      this.set(this.registers.DriverFeaturesSel, select);
+      this.set(this.registers.DriverFeatures, word);
     });
-    this.write(Reg.Status, 11);
-    return (this.read(Reg.Status) & 8) !== 0;
+    this.set(this.registers.Status, 11);
+    return (this.get(this.registers.Status) & 8) !== 0;
   }
 
   /** Sets up queue `index`; whether it became ready. */
@@ -89,23 +142,23 @@ export class VirtioDriver {
     const available = memory.allocate(6 + 2 * size);
     const used = memory.allocate(6 + 8 * size);
     this.rings[index] = { size, descriptors, available, used, free: 0, next: 0, seen: 0 };
-    this.write(Reg.QueueSel, index);
-    this.write(Reg.QueueSize, size);
-    this.write64(Reg.QueueDesc, descriptors);
-    this.write64(Reg.QueueDriver, available);
-    this.write64(Reg.QueueDevice, used);
-    this.write(Reg.QueueReady, 1);
-    return this.read(Reg.QueueReady) === 1;
+    this.set(this.registers.QueueSel, index);
+    this.set(this.registers.QueueSize, size);
+    this.set64(this.registers.QueueDesc, descriptors);
+    this.set64(this.registers.QueueDriver, available);
+    this.set64(this.registers.QueueDevice, used);
+    this.set(this.registers.QueueReady, 1);
+    return this.get(this.registers.QueueReady) === 1;
   }
 
   /** Everything up to DRIVER_OK, with one queue. */
   start(low = INDIRECT_DESC, size = 16): void {
     if (!this.negotiate(low) || !this.setUp(0, size)) throw new Error("the device refuses");
-    this.write(Reg.Status, 15);
+    this.set(this.registers.Status, 15);
   }
 
   get status(): number {
-    return this.read(Reg.Status);
+    return this.get(this.registers.Status);
   }
 
   private at(address: number): number {
@@ -167,7 +220,7 @@ export class VirtioDriver {
   }
 
   notify(index: number): void {
-    this.write(Reg.QueueNotify, index);
+    this.set(this.registers.notify(index), index);
   }
 
   /** VIRTQ_AVAIL_F_NO_INTERRUPT. */
@@ -201,8 +254,8 @@ export class VirtioDriver {
 
   /** InterruptStatus, acknowledged. */
   acknowledge(): number {
-    const status = this.read(Reg.InterruptStatus);
-    this.write(Reg.InterruptACK, status);
+    const status = this.get(this.registers.InterruptStatus);
+    if (this.registers.InterruptACK) this.set(this.registers.InterruptACK, status);
     return status;
   }
 

@@ -6,11 +6,12 @@ import {
   type Clock,
   type DmaPort,
   type IrqLine,
+  type MessageVectors,
   type MmioDevice,
 } from "../../platform/ports.js";
 import { checkTemperature } from "./admin.js";
 import { Engine, type NvmeCounters } from "./engine.js";
-import { type Interrupts, PinInterrupt } from "./interrupts.js";
+import { type Interrupts, MsixInterrupts, PinInterrupt } from "./interrupts.js";
 import { DEFAULT_CONFIG, type NvmeConfig } from "./parameters.js";
 import * as reg from "./registers.js";
 import { Reg } from "./registers.js";
@@ -20,6 +21,8 @@ export interface NvmePorts {
   dma: DmaPort;
   clock: Clock;
   backend: BlockBackend;
+  /** MSI-X, where the controller's function has it. */
+  messages?: MessageVectors | undefined;
 }
 
 /** Registers that hold what was written, or what the controller reports. */
@@ -37,15 +40,14 @@ const resetRegisters = (): Registers => ({ cc: 0, csts: 0, aqa: 0, asq: { lo: 0,
 export class NvmeController implements MmioDevice {
   readonly config: NvmeConfig;
   private readonly engine: Engine;
+  private readonly interrupts: Interrupts;
   private s = resetRegisters();
 
-  /** @param interrupts how completions reach the host: the pin, unless another way is given */
-  constructor(
-    ports: NvmePorts,
-    config: Partial<NvmeConfig> = {},
-    private readonly interrupts: Interrupts = new PinInterrupt(ports.irq),
-  ) {
+  constructor(ports: NvmePorts, config: Partial<NvmeConfig> = {}) {
+    const { irq, messages } = ports;
     this.config = { ...DEFAULT_CONFIG, ...config };
+    const interrupts = messages ? new MsixInterrupts(irq, messages) : new PinInterrupt(irq);
+    this.interrupts = interrupts;
     const fatal = () => this.fail();
     this.engine = new Engine({ ...ports, interrupts, fatal }, this.config);
   }

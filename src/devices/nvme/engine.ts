@@ -102,7 +102,7 @@ export class Engine implements Internals {
     readonly config: NvmeConfig,
   ) {
     this.interrupts = ports.interrupts;
-    this.features = new Features(config, ports.interrupts.vectors);
+    this.features = new Features(config, () => ports.interrupts.vectors);
     this.log = new LogPages(config.firmwareRevision, config.temperature, config.writeProtected);
     this.blocks = Math.floor(ports.backend.size / config.blockSize);
     this.dma = new GatedDma(ports.dma);
@@ -362,7 +362,7 @@ export class Engine implements Internals {
     const coalescing = this.features.value(FeatureId.InterruptCoalescing);
     const threshold = (coalescing & 0xff) + 1;
     const time = (coalescing >>> 8) & 0xff;
-    const off = (this.features.value(FeatureId.InterruptVectorConfiguration) & PER_VECTOR_OFF) !== 0;
+    const off = (this.features.vectorConfiguration(cq.vector) & PER_VECTOR_OFF) !== 0;
     const untold = distance(cq.announced, cq.written, cq.size);
     if (cq.id === 0 || off || time === 0 || untold >= threshold) {
       this.announceNow(cq);
@@ -380,6 +380,7 @@ export class Engine implements Internals {
     cq.announcements++;
     cq.aggregating = false;
     this.signal(cq.vector);
+    if (cq.interruptsEnabled) this.interrupts.announce(cq.vector);
   }
 
   signal(vector: number): void {

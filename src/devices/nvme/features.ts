@@ -40,7 +40,7 @@ const DULBE = 1 << 16;
 const IV = 0xffff;
 const CD = 1 << 16;
 
-function table(config: NvmeConfig, vectors: number): Map<number, Feature> {
+function table(config: NvmeConfig, vectors: () => number): Map<number, Feature> {
   const queues = config.ioQueues - 1;
   const features = new Map<number, Feature>([
     [FeatureId.Arbitration, { initial: ARBITRATION_BURST, mask: 0xffff_ff07 }],
@@ -52,7 +52,7 @@ function table(config: NvmeConfig, vectors: number): Map<number, Feature> {
     ],
     [FeatureId.NumberOfQueues, { initial: queues | (queues << 16), mask: 0, legal: isQueueCount }],
     [FeatureId.InterruptCoalescing, { initial: 0, mask: 0xffff }],
-    [FeatureId.InterruptVectorConfiguration, { initial: 0, mask: CD, legal: (value) => (value & IV) < vectors }],
+    [FeatureId.InterruptVectorConfiguration, { initial: 0, mask: CD | IV, legal: (value) => (value & IV) < vectors() }],
     [FeatureId.WriteAtomicityNormal, { initial: 0, mask: 1 }],
     [FeatureId.AsynchronousEventConfiguration, { initial: 0, mask: 0xff }],
   ]);
@@ -77,8 +77,11 @@ export class Features {
   private readonly table: Map<number, Feature>;
   private readonly current = new Map<number, number>();
   private under = 0;
+  /** Interrupt vector configuration of each vector that has been set. */
+  private readonly byVector = new Map<number, number>();
 
-  constructor(config: NvmeConfig, vectors: number) {
+  /** @param vectors interrupt vectors that there are at the time */
+  constructor(config: NvmeConfig, vectors: () => number) {
     this.table = table(config, vectors);
     this.reset();
   }
@@ -86,6 +89,12 @@ export class Features {
   reset(): void {
     for (const [id, { initial }] of this.table) this.current.set(id, initial);
     this.under = 0;
+    this.byVector.clear();
+  }
+
+  /** Interrupt vector configuration: CD of a vector, and its number. */
+  vectorConfiguration(vector: number): number {
+    return this.byVector.get(vector) ?? vector;
   }
 
   value(id: FeatureId): number {
@@ -108,6 +117,10 @@ export class Features {
     const byInput = id === FeatureId.TemperatureThreshold || id === FeatureId.InterruptVectorConfiguration;
     if (byInput && !feature.legal?.(cdw11)) return { status: Status.InvalidFieldInCommand, result: 0 };
     const under = id === FeatureId.TemperatureThreshold && isUnder(cdw11);
+    if (id === FeatureId.InterruptVectorConfiguration) {
+      const vector = cdw11 & IV;
+      return { status: Status.Success, result: select === Select.Current ? this.vectorConfiguration(vector) : vector };
+    }
     const value = select === Select.Current ? (under ? this.under : this.value(id)) : under ? 0 : feature.initial;
     return { status: Status.Success, result: value };
   }
@@ -125,6 +138,10 @@ export class Features {
     if (feature.legal && !feature.legal(cdw11)) return Status.InvalidFieldInCommand;
     if (id === FeatureId.NumberOfQueues) return Status.Success;
     const value = (cdw11 & feature.mask) >>> 0;
+    if (id === FeatureId.InterruptVectorConfiguration) {
+      this.byVector.set(cdw11 & IV, value);
+      return Status.Success;
+    }
     if (id === FeatureId.TemperatureThreshold && isUnder(cdw11)) this.under = value;
     else this.current.set(id, value);
     return Status.Success;

@@ -1,8 +1,8 @@
-// NVM Express Base Specification 1.4, "Interrupts", "Pin Based, Single MSI, and Multiple MSI Behavior": vectors that are
-// pending, and how they reach the host.
-import type { IrqLine } from "../../platform/ports.js";
+// NVM Express Base Specification 1.4, "Interrupts", "Pin Based, Single MSI, and Multiple MSI Behavior", "MSI-X Based
+// Behavior": vectors that are pending, and how they reach the host.
+import type { IrqLine, MessageVectors } from "../../platform/ports.js";
 
-/** Where completions announce themselves. MSI-X would be another implementation, with a mask in its own table. */
+/** Where completions announce themselves. */
 export interface Interrupts {
   /** Interrupt vectors that a completion queue may name: 0…vectors - 1. */
   readonly vectors: number;
@@ -12,6 +12,8 @@ export interface Interrupts {
   clearMask(bits: number): void;
   /** Whether a vector has completions that the host hasn't taken. */
   pending(vector: number, on: boolean): void;
+  /** A vector has completions of which the host hasn't been told. */
+  announce(vector: number): void;
   /** Nothing pending, nothing masked. */
   reset(): void;
   /** Times that the host was interrupted. */
@@ -38,10 +40,13 @@ export class PinInterrupt implements Interrupts {
     this.drive();
   }
 
-  pending(_vector: number, on: boolean): void {
+  pending(vector: number, on: boolean): void {
+    if (vector !== 0) return;
     this.waiting = on;
     this.drive();
   }
+
+  announce(): void {}
 
   reset(): void {
     this.mask = 0;
@@ -55,5 +60,48 @@ export class PinInterrupt implements Interrupts {
     this.level = level;
     if (level) this.raised++;
     this.line.set(level);
+  }
+}
+
+/** MSI-X once the host has enabled it, with the masks of its table alone; the pin until then. */
+export class MsixInterrupts implements Interrupts {
+  private readonly pin: PinInterrupt;
+  private messagesRaised = 0;
+
+  constructor(
+    line: IrqLine,
+    private readonly messages: MessageVectors,
+  ) {
+    this.pin = new PinInterrupt(line);
+  }
+
+  get vectors(): number {
+    return this.messages.enabled ? this.messages.count : 1;
+  }
+  get mask(): number {
+    return this.pin.mask;
+  }
+  get raised(): number {
+    return this.pin.raised + this.messagesRaised;
+  }
+
+  setMask(bits: number): void {
+    this.pin.setMask(bits);
+  }
+  clearMask(bits: number): void {
+    this.pin.clearMask(bits);
+  }
+  pending(vector: number, on: boolean): void {
+    this.pin.pending(vector, on);
+  }
+
+  announce(vector: number): void {
+    if (!this.messages.enabled) return;
+    this.messagesRaised++;
+    this.messages.raise(vector);
+  }
+
+  reset(): void {
+    this.pin.reset();
   }
 }

@@ -1,6 +1,6 @@
 // Virtual I/O Device (VIRTIO) Version 1.2, "Block Device".
-import type { BlockBackend, BlockStatus, DmaPort, IrqLine } from "../../platform/ports.js";
-import { type DeviceLink, type VirtioDevice, type VirtioHooks, VirtioMmio } from "./mmio.js";
+import type { BlockBackend, BlockStatus, DmaPort } from "../../platform/ports.js";
+import type { DeviceLink, VirtioDevice } from "./device.js";
 import { BrokenRing, type Chain, gather, scatter, slice, type Virtqueue } from "./queue.js";
 
 const DEVICE_ID = 2;
@@ -224,19 +224,4 @@ type Finish = (status: RequestStatus, written: number) => void;
 
 function statusOf(status: BlockStatus): RequestStatus {
   return status.kind === "ok" ? RequestStatus.OK : RequestStatus.IOERR;
-}
-
-export interface VirtioBlockPorts {
-  irq: IrqLine;
-  dma: DmaPort;
-  backend: BlockBackend;
-}
-
-/** A virtio block device on the MMIO transport. */
-export function virtioBlock(
-  ports: VirtioBlockPorts,
-  config: Partial<VirtioBlkConfig> = {},
-  hooks: VirtioHooks = {},
-): VirtioMmio {
-  return new VirtioMmio(ports, new VirtioBlk(ports.backend, config), hooks);
 }

@@ -11,7 +11,7 @@ import { waitForInterrupt } from "./wait-for-interrupt.js";
 export type { ExitGuest, ExitHandler, RegisterAccess } from "./handler.js";
 export { ExitRecord } from "./record.js";
 
-/** The machine's own business: time and physical registers. */
+/** The machine's own business: time, physical registers, and the debugger. */
 const notOurs: ExitHandler = (_guest, exit) => exit.again();
 
 export const onExit = {
@@ -26,4 +26,5 @@ export const onExit = {
   [Exit.VirtualInstruction]: virtualInstruction,
   [Exit.Interrupt]: interrupt,
   [Exit.Exception]: exception,
+  [Exit.Breakpoint]: notOurs,
 } satisfies Record<Exit, ExitHandler>;

@@ -14,9 +14,14 @@ import {
   ebreak,
   hfenceGvma,
   hfenceVvma,
+  hinvalGvma,
+  hinvalVvma,
   hlvD,
   hsvD,
+  sfenceInvalIr,
   sfenceVma,
+  sfenceWInval,
+  sinvalVma,
   zero,
 } from "../../support/assembler.js";
 import { BUILDS, bare, type ModeName } from "../../support/hart.js";
@@ -85,6 +90,7 @@ test.each(BUILDS)("counters: mcounteren, then hcounteren, then scounteren (%s)",
     expect(read(n, 7n & ~bit, 7n, 7n)).toBe("ok i i i i");
   }
   expect(read(0xc03, 7n, 7n, 7n)).toBe("ok i i i i");
+  expect(read(0xc1f, 1n << 31n, 1n << 31n, 0n)).toBe("ok ok i ok v");
 });
 
 test.each(BUILDS)("satp and hgatp: TVM and VTVM (%s)", (build) => {
@@ -104,6 +110,14 @@ test.each(BUILDS)("fences and guest accesses by mode, TVM, VTVM and HU (%s)", (b
   expect(everywhere(build, hfenceVvma(zero, zero), tvm)).toBe("ok ok i v v");
   expect(everywhere(build, hfenceGvma(zero, zero))).toBe("ok ok i v v");
   expect(everywhere(build, hfenceGvma(zero, zero), tvm)).toBe("ok i i v v");
+  // "Svinval": as the fences that they are parts of; those that only order are free of TVM and VTVM
+  expect(everywhere(build, sinvalVma(zero, zero), tvm)).toBe("ok i i ok v");
+  expect(everywhere(build, sinvalVma(zero, zero), vtvm)).toBe("ok ok i v v");
+  expect(everywhere(build, hinvalVvma(zero, zero), tvm)).toBe("ok ok i v v");
+  expect(everywhere(build, hinvalGvma(zero, zero), tvm)).toBe("ok i i v v");
+  for (const ordering of [sfenceWInval, sfenceInvalIr]) {
+    expect(everywhere(build, ordering, { ...tvm, ...vtvm })).toBe("ok ok i ok v");
+  }
   const modes = (csrs: Record<number, bigint>, insn: number) =>
     MODES.map((mode) => {
       const hart = bare([insn, ebreak], { build, mode, csrs, x: { [a1]: 0x8001_0000 } });

@@ -18,6 +18,7 @@ import {
   csrrwi,
   ebreak,
   nop,
+  zero,
 } from "../../support/assembler.js";
 import { BUILDS, bare, type ModeName, ran } from "../../support/hart.js";
 
@@ -62,11 +63,11 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.hideleg, 0x444n],
     [Csr.mie, 0x1eeen],
     [Csr.hvip, 0x444n],
-    [Csr.mcounteren, 7n],
-    [Csr.hcounteren, 7n],
-    [Csr.scounteren, 7n],
-    [Csr.menvcfg, STCE | PBMTE | ADUE | 1n],
-    [Csr.senvcfg, 1n],
+    [Csr.mcounteren, 0xffff_ffffn],
+    [Csr.hcounteren, 0xffff_ffffn],
+    [Csr.scounteren, 0xffff_ffffn],
+    [Csr.menvcfg, STCE | PBMTE | ADUE | 0xf1n],
+    [Csr.senvcfg, 0xf1n],
     [Csr.hstatus, 0x2_0070_03c0n],
     [Csr.sstatus, 0x2_000c_0122n],
     [Csr.vsstatus, 0x2_000c_0122n],
@@ -79,19 +80,27 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.pmpcfg0, 0x9f9f_9f9f_9f9f_9f9fn],
     [Csr.pmpcfg2, 0x9f9f_9f9f_9f9f_9f9fn],
     [Csr.pmpcfg2 + 2, 0n],
-    [Csr.mcountinhibit, 0n],
+    [Csr.mcountinhibit, 5n],
     [0xb03, 0n],
     [0x323, 0n],
-    [Csr.misa, 0x8000_0000_0014_1185n],
+    [Csr.misa, 0x8000_0000_0014_1187n],
   ];
   expect(fields.map(([n]) => [n, kept(build, n, ONES)])).toEqual(fields);
 });
 
 test.each(BUILDS)("henvcfg has what menvcfg has: a bit that is 0 there is read-only 0 here (%s)", (build) => {
-  expect(kept(build, Csr.henvcfg, ONES)).toBe(1n);
-  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: STCE })).toBe(STCE | 1n);
-  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: ADUE })).toBe(ADUE | 1n);
-  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: PBMTE })).toBe(PBMTE | 1n);
+  expect(kept(build, Csr.henvcfg, ONES)).toBe(0xf1n);
+  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: STCE })).toBe(STCE | 0xf1n);
+  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: ADUE })).toBe(ADUE | 0xf1n);
+  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: PBMTE })).toBe(PBMTE | 0xf1n);
+});
+
+// "CSR controls for CMO instructions"
+test.each(BUILDS)("CBIE holds 0, 1 and 3; a write of 2 keeps it (%s)", (build) => {
+  const cbie = (n: number, old: bigint, value: bigint) => (kept(build, n, value << 4n, { [n]: old << 4n }) >> 4n) & 3n;
+  for (const n of [Csr.menvcfg, Csr.senvcfg, Csr.henvcfg]) {
+    expect([cbie(n, 0n, 1n), cbie(n, 1n, 3n), cbie(n, 3n, 0n), cbie(n, 3n, 2n)]).toEqual([1n, 3n, 0n, 3n]);
+  }
 });
 
 test.each(BUILDS)("mstatus.MPP holds U, S and M; a write of 2 keeps it (%s)", (build) => {
@@ -230,6 +239,35 @@ test.each(BUILDS)("mcycle and minstret count on from what is written to them (%s
   expect(hart.x(4)).toBeGreaterThanOrEqual(1000n);
   expect(hart.x(4)).toBeLessThan(1010n);
   expect([hart.core.instret, hart.core.cycles < 100]).toEqual([6, true]);
+});
+
+// "Machine Counter-Inhibit Register"
+test.each(BUILDS)("mcountinhibit stops mcycle and minstret, which go on from where they stood (%s)", (build) => {
+  const program = [
+    csrrwi(zero, Csr.mcountinhibit, 5),
+    csrr(a0, Csr.minstret),
+    csrr(4, Csr.mcycle),
+    nop,
+    csrr(a2, Csr.minstret),
+    csrr(5, Csr.cycle),
+    csrrw(zero, Csr.minstret, a1),
+    csrr(a3, Csr.instret),
+    csrrwi(zero, Csr.mcountinhibit, 0),
+    csrr(6, Csr.minstret),
+    csrr(7, Csr.minstret),
+    ebreak,
+  ];
+  const hart = ran(program, { build, x: { [a1]: 1000 } });
+  expect([a0, a2, a3, 6, 7].map((i) => hart.x(i))).toEqual([1n, 1n, 1000n, 1000n, 1001n]);
+  expect(hart.x(5)).toBe(hart.x(4));
+  expect(hart.core.instret).toBe(11);
+});
+
+// "Hypervisor Time Delta Register"
+test.each(BUILDS)("time is shifted by htimedelta where V = 1 (%s)", (build) => {
+  const counteren = { [Csr.mcounteren]: 7n, [Csr.hcounteren]: 7n, [Csr.scounteren]: 7n };
+  const inMode = (mode: ModeName) => view(build, mode, Csr.time, { ...counteren, [Csr.htimedelta]: 1000n });
+  expect((["M", "S", "U", "VS", "VU"] as const).map(inMode)).toEqual([0n, 0n, 0n, 1000n, 1000n]);
 });
 
 test.each(BUILDS)("time is cycles divided by the divider (%s)", (build) => {

@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { Cost } from "../../../assembly/isa/cost.js";
 import { Csr } from "../../../assembly/isa/csr.js";
-import { Exit } from "../../../assembly/isa/exit.js";
-import { COUNTERS } from "../../../assembly/layout.js";
+import { Exit, Host } from "../../../assembly/isa/exit.js";
+import { COUNTERS, HART_HOST } from "../../../assembly/layout.js";
 import type { CoreBuild } from "../../../src/core/instance.js";
 import * as asm from "../../support/assembler.js";
 import { a0, a1, a2, a3, add, addi, bne, ecall, jalr, ld, sd, slli, srli, xor, zero } from "../../support/assembler.js";
@@ -95,4 +95,22 @@ test("both builds compute the same", () => {
     return { x, pc, instret, csrs, ram: Buffer.from(hart.core.ram).toString("base64") };
   });
   expect(flat).toEqual(timed);
+});
+
+test.each(BUILDS)("one instruction at a time, a program computes the same (%s)", (build) => {
+  const state = ({ x, pc, instret, csrs }: ReturnType<typeof snapshot>) => ({ x, pc, instret, csrs });
+  const whole = wandering(build);
+  whole.run();
+  const stepped = wandering(build);
+  let steps = 0;
+  while (stepped.core.exports.step() === Exit.Deadline) expect(stepped.core.instret).toBe(++steps);
+  expect(state(snapshot(stepped))).toEqual(state(snapshot(whole)));
+});
+
+test.each(BUILDS)("EBREAK leaves to a debugger, and is not taken as a trap (%s)", (build) => {
+  const hart = bare([addi(a0, a0, 1), asm.ebreak, ecall], { build, host: Host.M | Host.Debug });
+  expect([hart.run(), hart.pc, hart.x(a0)]).toEqual([Exit.Breakpoint, CODE + 4, 1n]);
+  hart.word(HART_HOST, Host.M);
+  hart.run();
+  expect(hart.exit.cause).toBe(3n);
 });
