@@ -1,10 +1,10 @@
-// Counts the tests of a report of vitest's JSON reporter. Its last line is "N passed, N failed, N skipped"; the exit
+// Counts the tests of reports of vitest's JSON reporter. Its last line is "N passed, N failed, N skipped"; the exit
 // status is 1 when one failed, when a file did not load, or when none ran.
 import { existsSync, readFileSync } from "node:fs";
 
-const [report] = process.argv.slice(2);
+const reports = process.argv.slice(2).filter((report) => existsSync(report));
 const count = { passed: 0, failed: 0, skipped: 0 };
-for (const file of existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).testResults : []) {
+for (const file of reports.flatMap((report) => JSON.parse(readFileSync(report, "utf8")).testResults)) {
   const of = (status) => file.assertionResults.filter((result) => result.status === status).length;
   const failed = of("failed");
   count.passed += of("passed");

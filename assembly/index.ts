@@ -2,7 +2,6 @@
 import { imsicConfigure, resetFiles, storeToFile } from "./aia/files";
 import { touchedRam } from "./bus/written";
 import { hubReset } from "./hub/index";
-import { interruptPending } from "./hart/interrupts";
 import { resetHart } from "./hart/reset";
 import { dropFilters } from "./mmu/filter";
 import { summarizePmp } from "./mmu/pmp";
@@ -33,11 +32,6 @@ export function aiaConfigure(harts: u32, guests: u32): u32 {
 /** Stores 4 bytes to an IMSIC's page. Returns 1, or 0 where there is none. */
 export function imsicWrite(lo: u32, hi: u32, data: u32): u32 {
   return storeToFile((<u64>hi << 32) | lo, data) ? 1 : 0;
-}
-
-/** Whether an interrupt ends WFI of the selected hart. */
-export function wakes(): u32 {
-  return interruptPending() ? 1 : 0;
 }
 
 /** The host or a device wrote [address, address + length) of this memory. */

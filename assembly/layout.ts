@@ -145,6 +145,8 @@ export const HARTS = TIMING_END;
 export const HARTS_END = HARTS + HARTS_MAX * HART_SLOT;
 /** Interrupt files of the IMSICs: assembly/aia. */
 export const AIA = HARTS_END;
+/** u64 a hart: interrupts that its files signal. Bits as in mip (MEIP, SEIP); hgeip is the high half. */
+export const AIA_SIGNALS = AIA + 0x40;
 export const AIA_END = AIA + 0x4_0000;
 export const HUB = AIA_END;
 export const HUB_END = HUB + 0x8_0000;

@@ -1,8 +1,8 @@
-// Runs the benches: node bench/run.mjs [hart|hub|exit|compare …] [--quick] [--json DIRECTORY]
+// Runs the benches: node bench/run.mjs [hart|hub|exit|compare|linux …] [--quick] [--json DIRECTORY]
 import { parseArgs } from "node:util";
 import { writeJson } from "./support.mjs";
 
-const ALL = ["hart", "hub", "exit", "compare"];
+const ALL = ["hart", "hub", "exit", "compare", "linux"];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, json: { type: "string" } },

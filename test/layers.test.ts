@@ -37,6 +37,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["metrics", /^src\/metrics\//],
   ["scenario", /^src\/scenario\//],
   ["snapshot", /^src\/snapshot\//],
+  ["session", /^src\/session\//],
   ["cli", /^src\/cli\//],
   ["web", /^src\/web\//],
 ];
@@ -107,6 +108,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: ["portable", "ports", "errors", "core", "devices", "backends"],
   vmm: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   metrics: ["portable", "ports", "errors", "core", "platform", "terms"],
+  session: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   snapshot: ["portable", "ports", "errors", "core", "platform", "vmm"],
   scenario: [
     ...[
@@ -125,7 +127,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   index: [
     ...["portable", "ports", "errors", "core", "platform", "devices", "backends", "vmm", "metrics", "terms"],
-    ...["snapshot", "scenario"],
+    ...["snapshot", "scenario", "session"],
   ],
   cli: ["index"],
   web: ["index"],

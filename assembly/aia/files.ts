@@ -1,7 +1,7 @@
 // RISC-V Advanced Interrupt Architecture 1.0, "Incoming MSI Controller (IMSIC)": the interrupt files of all harts.
 import { Interrupt } from "../isa/cause";
 import { FileRegister, IMSIC_GUESTS_MAX, IMSIC_IDENTITIES, IMSIC_M, IMSIC_PAGE, IMSIC_S, PageRegister } from "../isa/imsic";
-import { AIA, AIA_END, HARTS_MAX, HART_SELECTED } from "../layout";
+import { AIA, AIA_END, AIA_SIGNALS, HARTS_MAX, HART_SELECTED } from "../layout";
 
 // ---- configuration; survives a reset
 /** u32 harts that have an IMSIC, from hart 0 on; u32 guest interrupt files of each (GEILEN). */
@@ -10,8 +10,6 @@ const GUESTS: u32 = HARTS + 4;
 /** u32 log2 of the pages from one hart's supervisor-level file to the next. */
 const STRIDE_SHIFT: u32 = GUESTS + 4;
 
-/** u64 a hart: interrupts that its files signal. Bits as in mip (MEIP, SEIP), and hgeip above them, from HGEIP_SHIFT on. */
-const SIGNALS: u32 = AIA + 0x40;
 const HGEIP_SHIFT: u64 = 32;
 
 /** An interrupt file. */
@@ -49,7 +47,7 @@ export function imsicConfigure(harts: u32, guests: u32): u32 {
 
 /** Everything zero: no file delivers. */
 export function resetFiles(): void {
-  memory.fill(SIGNALS, 0, AIA_END - SIGNALS);
+  memory.fill(AIA_SIGNALS, 0, AIA_END - AIA_SIGNALS);
 }
 
 /** Whether the harts have IMSICs. */
@@ -65,7 +63,7 @@ export function geilen(): u32 {
 // @ts-ignore: decorator
 @inline
 export function signals(): u64 {
-  return load<u64>(SIGNALS + (load<u32>(HART_SELECTED) << 3));
+  return load<u64>(AIA_SIGNALS + (load<u32>(HART_SELECTED) << 3));
 }
 // @ts-ignore: decorator
 @inline
@@ -178,7 +176,7 @@ function refresh(file: u32): void {
     index == M_FILE ? 1 << Interrupt.MachineExternal
     : index == S_FILE ? 1 << Interrupt.SupervisorExternal
     : (<u64>1) << (HGEIP_SHIFT + index - S_FILE);
-  const at = SIGNALS + (number / ROOM_FOR) * 8;
+  const at = AIA_SIGNALS + (number / ROOM_FOR) * 8;
   const others = load<u64>(at) & ~bit;
   store<u64>(at, top && load<u32>(file, File.Delivery) ? others | bit : others);
 }

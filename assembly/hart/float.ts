@@ -160,3 +160,46 @@ export function quick<T>(what: i32, dp: u32): bool {
   if (!load<u8>(F_QUICK + load<u16>(dp, 8)) || !areBoxed<T>(rs1, rs2)) return false;
   return setOrdinary<T>(dp, native<T>(what, load<T>(rs1), load<T>(rs2)));
 }
+
+/** a × b + c rounded to nearest, or NaN where this way can't tell. */
+function fusedDouble(a: f64, b: f64, c: f64): f64 {
+  const p = a * b;
+  // below 2^-916 the error of the product may be too small to be a number
+  if (!(abs<f64>(p) >= 1e-270)) return NaN;
+  // Dekker: p + e is the product; overflow on the way makes e NaN
+  const sa = a * 134217729;
+  const ah = sa - (sa - a);
+  const al = a - ah;
+  const sb = b * 134217729;
+  const bh = sb - (sb - b);
+  const bl = b - bh;
+  const e = ah * bh - p + ah * bl + al * bh + al * bl;
+  // Knuth: s + t is p + c
+  const s = p + c;
+  const d = s - p;
+  const t = p - (s - d) + (c - d);
+  // what the sum of the errors loses is below 2^-51 of the last place, for t is 0 where much of s is cancelled. So the sum is rounded
+  // well unless what is then left over, w, is as close as that to half of the last place (Ziv's test).
+  const v = e + t;
+  const r = s + v;
+  const w = s - r + v;
+  return r + w * (1 + 1.0 / 0x100_0000_0000) == r ? r : NaN;
+}
+/** The same: the product is exact in binary64. Rounding the sum twice errs only where the first result lies half-way for the second. */
+// @ts-ignore: decorator
+@inline
+function fusedSingle(a: f32, b: f32, c: f32): f32 {
+  const sum = <f64>a * <f64>b + <f64>c;
+  return (reinterpret<u64>(sum) & 0x1fff_ffff) == 0x1000_0000 ? f32.NaN : <f32>sum;
+}
+/** FMADD and its likes, as `quick`. */
+export function quickFused<T>(what: i32, dp: u32): bool {
+  const rs1 = <u32>load<u16>(dp, 4);
+  const rs2 = <u32>load<u16>(dp, 6);
+  const rs3 = <u32>load<u16>(dp, 10);
+  if (!load<u8>(F_QUICK + load<u16>(dp, 8)) || !areBoxed<T>(rs1, rs2) || !areBoxed<T>(rs3, rs3)) return false;
+  const a = what == Op.FnmsubS || what == Op.FnmaddS ? <T>-load<T>(rs1) : load<T>(rs1);
+  const c = what == Op.FmsubS || what == Op.FnmaddS ? <T>-load<T>(rs3) : load<T>(rs3);
+  const b = load<T>(rs2);
+  return setOrdinary<T>(dp, sizeof<T>() == 4 ? <T>fusedSingle(<f32>a, <f32>b, <f32>c) : <T>fusedDouble(<f64>a, <f64>b, <f64>c));
+}

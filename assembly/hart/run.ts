@@ -24,7 +24,7 @@ import { accessFault, useContext } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { fetchLine } from "../timing/caches";
 import { SCRATCH_BLOCK, encodingAt, fetchBlock, fetchOne, generation, knownBlock, nearBlock, pageAddress } from "./code";
-import { BOX, float, floatAllowed, floatReady, quick } from "./float";
+import { BOX, float, floatAllowed, floatReady, quick, quickFused } from "./float";
 import { interruptToTake, nextTimer } from "./interrupts";
 import { Load, Pending, finishLoad, slowLoad, slowStore } from "./memory";
 import { Leave, clearPenalty, dirtyFloat, insnLength, leave, penalty, setInsn, setLeave } from "./state";
@@ -381,11 +381,19 @@ function execute(budget: i32): void {
       case Op.FsubD: if (!quick<f64>(Op.FsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
       case Op.FmulD: if (!quick<f64>(Op.FmulS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
       case Op.FdivD: if (!quick<f64>(Op.FdivS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FsqrtS: case Op.FmaddS: case Op.FmsubS: case Op.FnmsubS: case Op.FnmaddS: case Op.FsgnjS: case Op.FsgnjnS:
+      case Op.FmaddS: if (!quickFused<f32>(Op.FmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmsubS: if (!quickFused<f32>(Op.FmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmsubS: if (!quickFused<f32>(Op.FnmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmaddS: if (!quickFused<f32>(Op.FnmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmaddD: if (!quickFused<f64>(Op.FmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FmsubD: if (!quickFused<f64>(Op.FmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmsubD: if (!quickFused<f64>(Op.FnmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FnmaddD: if (!quickFused<f64>(Op.FnmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
+      case Op.FsqrtS: case Op.FsgnjS: case Op.FsgnjnS:
       case Op.FsgnjxS: case Op.FminS: case Op.FmaxS: case Op.FleS: case Op.FltS: case Op.FeqS: case Op.FclassS:
       case Op.FcvtWS: case Op.FcvtWuS: case Op.FcvtLS: case Op.FcvtLuS: case Op.FcvtSW: case Op.FcvtSWu: case Op.FcvtSL:
-      case Op.FcvtSLu: case Op.FmvXW: case Op.FmvWX: case Op.FcvtSD: case Op.FsqrtD: case Op.FmaddD: case Op.FmsubD:
-      case Op.FnmsubD: case Op.FnmaddD: case Op.FsgnjD: case Op.FsgnjnD: case Op.FsgnjxD: case Op.FminD: case Op.FmaxD:
+      case Op.FcvtSLu: case Op.FmvXW: case Op.FmvWX: case Op.FcvtSD: case Op.FsqrtD: case Op.FmsubD:
+      case Op.FsgnjD: case Op.FsgnjnD: case Op.FsgnjxD: case Op.FminD: case Op.FmaxD:
       case Op.FleD: case Op.FltD: case Op.FeqD: case Op.FclassD: case Op.FcvtWD: case Op.FcvtWuD: case Op.FcvtLD:
       case Op.FcvtLuD: case Op.FcvtDW: case Op.FcvtDWu: case Op.FcvtDL: case Op.FcvtDLu: case Op.FmvXD: case Op.FmvDX:
       case Op.FcvtDS:

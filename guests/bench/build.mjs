@@ -15,7 +15,7 @@ const FRAME = ["start.S", "main.c", "board.c"];
 /** Program → its sources. */
 const PROGRAMS = {
   ...Object.fromEntries(
-    ["sieve", "crc32", "quicksort", "matmul", "memcpy", "chase", "fib", "bytecode", "empty"].map((name) => [
+    ["sieve", "crc32", "quicksort", "matmul", "memcpy", "chase", "fib", "bytecode", "empty", "float"].map((name) => [
       name,
       [...FRAME, `${name}.c`],
     ]),
@@ -26,6 +26,8 @@ const FLAGS = `-std=gnu11 -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=med
   -fno-tree-loop-distribute-patterns -fno-common -fno-ident -fno-pic -fno-asynchronous-unwind-tables -mno-relax
   -msmall-data-limit=0 -Wall -Wextra -Werror -Wno-main -nostdlib -static -Wl,--build-id=none -Wl,--no-relax
   -Wl,--gc-sections -Wl,--fatal-warnings -T bench.ld`.split(/\s+/);
+/** Programs that need more than the others: flags that come after FLAGS. */
+const MORE = { float: ["-march=rv64imafdc_zicsr_zifencei"] };
 /** What a runner pokes stays in the symbol table. */
 const KEPT = ["repetitions", "ecalls", "accesses"];
 
@@ -40,8 +42,8 @@ function toolchain() {
   }
 }
 
-function build(sources, elf) {
-  run("gcc", [...FLAGS, "-o", elf, ...sources]);
+function build(name, sources, elf) {
+  run("gcc", [...FLAGS, ...(MORE[name] ?? []), "-o", elf, ...sources]);
   run("strip", ["--strip-all", ...KEPT.flatMap((symbol) => ["-K", symbol]), elf]);
   return readFileSync(elf);
 }
@@ -60,7 +62,7 @@ function main(check) {
   const scratch = mkdtempSync(join(tmpdir(), "yado-bench-"));
   try {
     for (const [name, sources] of Object.entries(PROGRAMS)) {
-      const bytes = build(sources, join(scratch, `${name}.elf`));
+      const bytes = build(name, sources, join(scratch, `${name}.elf`));
       const elf = join(HERE, `${name}.elf`);
       if (!check) writeFileSync(elf, bytes);
       else if (!bytes.equals(readFileSync(elf))) {

@@ -79,8 +79,9 @@ const reason = (error: unknown) => (error instanceof Error ? error.message : Str
  * Opens a raw image of a multiple of 512 bytes.
  *
  * @param path as the user gave it; messages name it
+ * @param readOnly whether writes are refused
  */
-export function openImage(path: string): DiskImage {
+export function openImage(path: string, readOnly = false): DiskImage {
   let file: number;
   let real: string;
   try {
@@ -101,7 +102,7 @@ export function openImage(path: string): DiskImage {
     closeSync(file);
     throw new UserError(problem, path, `Name a raw disk image of whole ${SECTOR_BYTES}-byte sectors.`);
   }
-  return new DiskImage(new FileSource(path, real, file, status.size));
+  return new DiskImage(new FileSource(path, real, file, status.size), readOnly);
 }
 
 /** SHA-256 of the contents, overlay included, in lower-case hexadecimal. */

@@ -94,6 +94,18 @@ export function readGuest(path: string, place: string): Uint8Array {
   }
 }
 
+/** A file as it is, of at most `most` bytes. */
+export function readBytes(path: string, place: string, most: number): Uint8Array {
+  const file = readable(path, place);
+  try {
+    const { size } = fstatSync(file);
+    if (size > most) throw new UserError(`${path} has ${size} bytes`, place, `At most ${most} bytes can be used`);
+    return new Uint8Array(readFileSync(file));
+  } finally {
+    closeSync(file);
+  }
+}
+
 export function readText(path: string, place: string): string {
   const file = readable(path, place);
   try {

@@ -5,7 +5,7 @@ import { attackCommand } from "./attack.js";
 import { compareCommand } from "./compare.js";
 import { version } from "./files.js";
 import { isRunner, serveRuns } from "./pool.js";
-import { runCommand } from "./run.js";
+import { runCommand, spelled } from "./run.js";
 import { schemaCommand } from "./schema.js";
 import { Status } from "./session.js";
 import { complain, tolerateUnwritable } from "./terminal.js";
@@ -15,6 +15,7 @@ Examples:
   yado compare                                        what a disk costs a guest under each attach mode
   yado compare --disk disk.img --json out.json        the same on your own disk
   yado run --scenario scenarios/shared-disk.yaml      several guests at once
+  yado run --kernel Image --initrd initrd.gz          a machine with your own kernel
   yado attack                                         a hostile guest under each attach mode`;
 
 function command(): Command {
@@ -35,7 +36,7 @@ function command(): Command {
 /** Runs the command line; returns the exit code for what went wrong, or undefined. */
 async function main(args: readonly string[]): Promise<number | undefined> {
   try {
-    await command().parseAsync(args, { from: "user" });
+    await command().parseAsync(spelled(args), { from: "user" });
     return undefined;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? undefined : Status.Usage;

@@ -1,5 +1,5 @@
 // The state of one hart, whether it is selected or not.
-import { CSRS, HART_SELECTED, HART_SLOT, HARTS, TIME_DIVIDER, X_REGS } from "../../assembly/layout.js";
+import { AIA_SIGNALS, CSRS, HART_SELECTED, HART_SLOT, HARTS, TIME_DIVIDER, X_REGS } from "../../assembly/layout.js";
 
 const TWO32 = 0x1_0000_0000;
 
@@ -55,5 +55,11 @@ export class HartState {
   /** The low half of a CSR. */
   csrLow(n: number): number {
     return this.core.u32[this.place(CSRS + n * 8) >>> 2];
+  }
+
+  /** What its interrupt files signal: MEIP and SEIP as in mip, and hgeip. */
+  get signals(): [mip: number, hgeip: number] {
+    const i = (AIA_SIGNALS >>> 2) + this.id * 2;
+    return [this.core.u32[i], this.core.u32[i + 1]];
   }
 }

@@ -36,8 +36,6 @@ export interface CoreExports {
   aiaConfigure(harts: number, guests: number): number;
   /** Stores 4 bytes to an IMSIC's page (physical address). Returns 1, or 0 where there is none. */
   imsicWrite(lo: number, hi: number, data: number): number;
-  /** 1 when an interrupt ends a WFI of the selected hart. */
-  wakes(): number;
   /** Shapes the IOTLB and empties it: entries, ways (0: fully associative), enum Replacement, seed. Returns 1, or 0 for no such shape. */
   hubConfigure(entries: number, ways: number, policy: number, seed: number): number;
 }

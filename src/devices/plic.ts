@@ -19,13 +19,15 @@ const CLAIM = 4;
 const PRIORITY_MASK = 7;
 
 export interface PlicState {
+  /** By source. */
   priority: number[];
-  /** By source: level of the wire, pending bit, claimed and not yet completed. */
+  /** By source: level of the wire, claimed and not yet completed. */
   level: boolean[];
-  pending: boolean[];
   claimed: boolean[];
-  /** By context. */
-  enable: boolean[][];
+  /** Bit s % 32 of word s / 32 is that of source s. */
+  pending: Uint32Array;
+  /** By context: words as of `pending`. */
+  enable: Uint32Array[];
   threshold: number[];
 }
 
@@ -39,12 +41,13 @@ export interface PlicPorts {
 
 function resetState(sources: number, contexts: number): PlicState {
   const bySource = <T>(value: T) => new Array<T>(sources + 1).fill(value);
+  const bits = () => new Uint32Array(Math.ceil((sources + 1) / 32));
   return {
     priority: bySource(0),
     level: bySource(false),
-    pending: bySource(false),
     claimed: bySource(false),
-    enable: Array.from({ length: contexts }, () => bySource(false)),
+    pending: bits(),
+    enable: Array.from({ length: contexts }, bits),
     threshold: new Array<number>(contexts).fill(0),
   };
 }
@@ -76,7 +79,7 @@ export class Plic implements MmioDevice {
   claim(context: number): number {
     const source = this.best(context, 0);
     if (source === 0) return 0;
-    this.s.pending[source] = false;
+    this.s.pending[source >>> 5] &= ~(1 << (source & 31));
     this.s.claimed[source] = true;
     this.notify();
     return source;
@@ -84,7 +87,8 @@ export class Plic implements MmioDevice {
 
   /** Interrupt completion; ignored unless the source is enabled for the context. */
   complete(context: number, source: number): void {
-    if (!this.s.enable[context][source]) return;
+    const enabled = (this.s.enable[context][source >>> 5] >>> (source & 31)) & 1;
+    if (source > this.ports.sources || !enabled) return;
     this.s.claimed[source] = false;
     this.forward(source);
     this.notify();
@@ -106,9 +110,9 @@ export class Plic implements MmioDevice {
     }
     if (offset >= Reg.ENABLE) {
       const context = this.contextAt(offset - Reg.ENABLE, ENABLE_STRIDE);
-      return context < 0 ? 0 : bits(this.s.enable[context], offset % ENABLE_STRIDE);
+      return context < 0 ? 0 : (this.s.enable[context][(offset % ENABLE_STRIDE) >>> 2] ?? 0);
     }
-    if (offset >= Reg.PENDING) return bits(this.s.pending, offset - Reg.PENDING);
+    if (offset >= Reg.PENDING) return this.s.pending[(offset - Reg.PENDING) >>> 2] ?? 0;
     return this.s.priority[offset >>> 2] ?? 0;
   }
 
@@ -121,7 +125,7 @@ export class Plic implements MmioDevice {
       if (context >= 0 && register === CLAIM) this.complete(context, value);
     } else if (offset >= Reg.ENABLE) {
       const context = this.contextAt(offset - Reg.ENABLE, ENABLE_STRIDE);
-      if (context >= 0) this.setEnables(context, (offset % ENABLE_STRIDE) * 8, value);
+      if (context >= 0) this.setEnables(context, (offset % ENABLE_STRIDE) >>> 2, value);
     } else if (offset < Reg.PENDING) {
       const source = offset >>> 2;
       if (source >= 1 && source <= this.ports.sources) this.s.priority[source] = value & PRIORITY_MASK;
@@ -151,7 +155,7 @@ export class Plic implements MmioDevice {
 
   /** The gateway lets one request through, and the next only after completion. A request isn't taken back. */
   private forward(source: number): void {
-    if (this.s.level[source] && !this.s.claimed[source]) this.s.pending[source] = true;
+    if (this.s.level[source] && !this.s.claimed[source]) this.s.pending[source >>> 5] |= 1 << (source & 31);
   }
 
   /** The pending, enabled source of highest priority above `threshold`, the lowest number among equals. */
@@ -160,8 +164,10 @@ export class Plic implements MmioDevice {
     const enable = this.s.enable[context];
     let best = 0;
     let highest = threshold;
-    for (let source = 1; source <= this.ports.sources; source++) {
-      if (pending[source] && enable[source] && priority[source] > highest) {
+    for (let word = 0; word < pending.length; word++) {
+      for (let left = pending[word] & enable[word]; left !== 0; left &= left - 1) {
+        const source = word * 32 + 31 - Math.clz32(left & -left);
+        if (priority[source] <= highest) continue;
         best = source;
         highest = priority[source];
       }
@@ -178,22 +184,16 @@ export class Plic implements MmioDevice {
     }
   }
 
-  private setEnables(context: number, first: number, value: number): void {
-    for (let bit = 0; bit < 32; bit++) {
-      const source = first + bit;
-      if (source >= 1 && source <= this.ports.sources) this.s.enable[context][source] = ((value >>> bit) & 1) === 1;
-    }
+  /** Source 0 and those beyond the last can't be enabled. */
+  private setEnables(context: number, word: number, value: number): void {
+    const sources = this.ports.sources + 1 - word * 32;
+    if (sources <= 0) return;
+    const there = sources >= 32 ? 0xffff_ffff : 2 ** sources - 1;
+    this.s.enable[context][word] = value & there & (word === 0 ? ~1 : ~0);
   }
 
   private contextAt(offset: number, stride: number): number {
     const context = Math.floor(offset / stride);
     return context < this.ports.contexts ? context : -1;
   }
-}
-
-/** 32 flags from byte `offset` of a bit array. */
-function bits(flags: boolean[], offset: number): number {
-  let word = 0;
-  for (let bit = 0; bit < 32; bit++) if (flags[offset * 8 + bit]) word |= 1 << bit;
-  return word >>> 0;
 }

@@ -2,6 +2,7 @@
 //
 // Disks of `nvme` and `virtio` take PCIe slots 1, 2, … in the order in which they are given, whatever their kind; disks
 // of `virtio-mmio` take the virtio-mmio slots 0, 1, … . Slots that aren't taken are there, and empty.
+import { IMSIC_GUESTS_MAX } from "../../assembly/isa/imsic.js";
 import { Medium, type MediumContents } from "../backends/medium.js";
 import type { Core } from "../core/core.js";
 import { GoldfishRtc } from "../devices/goldfish-rtc.js";
@@ -36,6 +37,8 @@ export interface BoardConfig {
   costs?: Costs;
   disks?: readonly BoardDisk[];
   aia?: AiaMode;
+  /** Guest interrupt files of each hart with aplic-imsic; as many as there can be if left out. */
+  guests?: number;
   /** Time at cycle 0, in seconds since 1970. */
   rtcStart?: number;
   /** Whether the IOMMU is shown, closed. Left out, it lets every device through and nobody is told of it. */
@@ -47,6 +50,11 @@ export interface TreeExtras {
   bootargs?: string;
   /** Physical addresses of an initial RAM disk. */
   initrd?: { start: number; end: number };
+  /** Whether M-mode is firmware's own: what serves it alone is disabled, as OpenSBI's firmware leaves it. */
+  supervisorOnly?: boolean;
+  /** Extensions and largest virtual memory of the harts, where they aren't the board's. */
+  extensions?: readonly string[];
+  mmu?: "sv39" | "sv48" | "sv57";
 }
 
 export interface Board {
@@ -96,7 +104,8 @@ function virtioFunction(deviceId: number, queues: number): Omit<PcieFunctionConf
 /** Builds the board. UserError when there are more disks than places. */
 export function buildBoard(config: BoardConfig): Board {
   const { core, console, costs, disks = [], harts = 1, aia = "none" } = config;
-  const machine = new Machine({ core, harts, console, costs });
+  const guests = config.guests ?? IMSIC_GUESTS_MAX;
+  const machine = new Machine({ core, harts, console, costs, aia, guests, serialClock: 0 });
   machine.attachMmio(RTC, ({ irq, clock }) => new GoldfishRtc({ irq, clock }, config.rtcStart ?? DEFAULT_RTC_START));
   const numbered = disks.map((disk, index) => ({ ...disk, index }));
   const inMmio = numbered.filter((disk) => disk.interface === "virtio-mmio");
@@ -118,6 +127,7 @@ export function buildBoard(config: BoardConfig): Board {
     iommu: config.iommu ?? false,
     harts,
     aia,
+    guests,
     rtc: true,
     pcie: true,
     everyWindow: true,

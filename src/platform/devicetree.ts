@@ -19,6 +19,7 @@ import {
   RTC,
   TIMEBASE,
   UART,
+  imsicStride,
   virtioSlot,
 } from "./memory-map.js";
 
@@ -36,6 +37,10 @@ export interface BoardTreeConfig {
   /** Largest virtual memory of the hart. */
   mmu?: "sv39" | "sv48" | "sv57";
   aia?: AiaMode;
+  /** Guest interrupt files of each hart, with aplic-imsic. */
+  guests?: number;
+  /** Whether M-mode is firmware's own: what serves it alone is disabled, as OpenSBI's firmware leaves it. */
+  supervisorOnly?: boolean;
   /** virtio-mmio slots to show. */
   virtio?: number;
   pcie?: boolean;
@@ -214,10 +219,18 @@ function aplic(config: BoardTreeConfig, place: { start: number; size: number }, 
   });
 }
 
+/** Properties of what only M-mode may use. */
+const machineOnly = ({ supervisorOnly }: BoardTreeConfig): Record<string, Property> =>
+  supervisorOnly ? { status: "disabled" } : {};
+
 function imsic(config: BoardTreeConfig, start: number, irq: Irq, phandle: number): TreeNode {
+  const guests = irq === Irq.S_EXTERNAL ? (config.guests ?? 0) : 0;
+  const stride = imsicStride(guests);
   return leaf({
     compatible: "riscv,imsics",
-    reg: reg({ start, size: 0x1000 * (config.harts ?? 1) }),
+    reg: reg({ start, size: 0x1000 * stride * (config.harts ?? 1) }),
+    ...(guests ? { "riscv,guest-index-bits": Math.log2(stride) } : {}),
+    ...(irq === Irq.M_EXTERNAL ? machineOnly(config) : {}),
     "interrupt-controller": true,
     "#interrupt-cells": 0,
     "msi-controller": true,
@@ -237,6 +250,7 @@ function interruptControllers(config: BoardTreeConfig): Record<string, TreeNode>
     "riscv,delegate": [Phandle.WIRED, 1, PLIC.sources],
     "riscv,delegation": [Phandle.WIRED, 1, PLIC.sources],
     phandle: Phandle.APLIC_M,
+    ...machineOnly(config),
   };
   const nodes: Record<string, TreeNode> = {
     [at("aplic", APLIC_M)]: leaf({ ...machine.properties, ...delegation }),

@@ -18,6 +18,7 @@ import type { Core } from "../core/core.js";
 import type { Machine, Supervisor } from "./machine.js";
 import { redirect } from "./redirect.js";
 import { answerEcall, HartStatus, type SbiContext, type SbiHarts } from "./sbi.js";
+import { openState } from "./stateen.js";
 import { exceptionName } from "./trap-names.js";
 
 /** SSIP, STIP, SEIP and their VS counterparts, SGEIP. */
@@ -45,6 +46,7 @@ export function enterSupervisor(core: Core, start: { entry: number | bigint; dev
   core.setCsr(Csr.medeleg, MEDELEG);
   core.setCsr(Csr.mcounteren, COUNTERS);
   core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_ADUE | MENVCFG_CBO);
+  openState(core);
   core.setCsr(Csr.stimecmp, 0xffff_ffff_ffff_ffffn);
   core.setCsr(Csr.pmpaddr0, PMP_ALL_ADDRESSES);
   core.setCsr(Csr.pmpcfg0, PMP_NAPOT_RWX);
@@ -98,6 +100,7 @@ export class Firmware implements Supervisor {
 
   constructor(private readonly machine: Machine) {
     const { core } = machine;
+    machine.aplic?.delegateAll();
     this.context = {
       console: machine.console,
       harts: boardHarts(machine),

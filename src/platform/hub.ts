@@ -1,6 +1,14 @@
 // The hub seen from devices (DMA ports) and from software (the IOMMU's registers).
 import { DMA_BYTES, DMA_CAUSE, DMA_CYCLES, DMA_INTERRUPT, STAGING, STAGING_SIZE } from "../../assembly/layout.js";
-import { Access, type DmaPort, type DmaResult, type IrqLine, type MmioDevice } from "./ports.js";
+import {
+  Access,
+  type Clock,
+  type DmaPort,
+  type DmaResult,
+  type IrqLine,
+  type MmioDevice,
+  type MsiPort,
+} from "./ports.js";
 
 /** The part of Core that the hub's TypeScript side uses. */
 export interface HubCore {
@@ -9,6 +17,8 @@ export interface HubCore {
   readonly exports: {
     dmaRead(device: number, iovaLo: number, iovaHi: number, staging: number, length: number): number;
     dmaWrite(device: number, iovaLo: number, iovaHi: number, staging: number, length: number): number;
+    msiRoute(device: number, iovaLo: number, iovaHi: number): number;
+    msiDeliver(destination: number, data: number): void;
     iommuRead(offset: number): number;
     iommuWrite(offset: number, value: number): void;
   };
@@ -52,6 +62,27 @@ export class HubDmaPort implements DmaPort {
     result.cycles = u32[DMA_CYCLES >>> 2];
     if (u32[DMA_INTERRUPT >>> 2] !== 0) this.interrupted();
     return result;
+  }
+}
+
+/** Messages of one device through the hub: translated at once, delivered `latency` cycles later. */
+export class HubMsiPort implements MsiPort {
+  /** @param interrupted called when a message left the IOMMU with an interrupt to look at */
+  constructor(
+    private readonly core: HubCore,
+    readonly device: number,
+    private readonly clock: Clock,
+    private readonly latency: number,
+    private readonly interrupted: () => void,
+  ) {}
+
+  send(lo: number, hi: number, data: number): boolean {
+    const { exports, u32 } = this.core;
+    const destination = exports.msiRoute(this.device, lo, hi) >>> 0;
+    if (u32[DMA_INTERRUPT >>> 2] !== 0) this.interrupted();
+    if (destination === 0) return false;
+    this.clock.after(this.latency, () => exports.msiDeliver(destination, data));
+    return true;
   }
 }
 

@@ -1,6 +1,7 @@
 // The board: harts and hub (Wasm), bus, interrupt controllers, serial line, PCIe root, and the loop that runs them.
 import { Interrupt } from "../../assembly/isa/cause.js";
 import { Exit } from "../../assembly/isa/exit.js";
+import { IMSIC_GUESTS_MAX, IMSIC_PAGE } from "../../assembly/isa/imsic.js";
 import {
   EXIT_ADDRESS,
   EXIT_PENDING,
@@ -16,19 +17,26 @@ import {
 import { type Core, setLine } from "../core/core.js";
 import type { HartState } from "../core/hart.js";
 import { Aclint } from "../devices/aclint.js";
+import { Aplic } from "../devices/aplic.js";
 import { Finisher } from "../devices/finisher.js";
+import { ImsicPages } from "../devices/imsic.js";
 import { Plic } from "../devices/plic.js";
 import { Uart16550 } from "../devices/uart16550.js";
 import { Account, type Place } from "./accounting.js";
 import { Bus, type Reach } from "./bus.js";
 import { Console } from "./console.js";
 import { applyCosts, Costs } from "./costs.js";
+import type { AiaMode } from "./devicetree.js";
 import { EventQueue } from "./events.js";
-import { HubDmaPort, IommuRegisters } from "./hub.js";
+import { HubDmaPort, HubMsiPort, IommuRegisters } from "./hub.js";
 import {
   ACLINT,
+  APLIC_M,
+  APLIC_S,
   ECAM,
   FINISHER,
+  IMSIC_M,
+  IMSIC_S,
   IOMMU,
   PCIE_FIRST_IRQ,
   PCIE_HIGH_WINDOW,
@@ -36,12 +44,14 @@ import {
   PCIE_WINDOW,
   PLIC,
   UART,
+  imsicStride,
 } from "./memory-map.js";
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
 import {
   Access,
   type Clock,
   type DmaPort,
+  type InterruptController,
   type IrqLine,
   type MessageVectors,
   type MmioDevice,
@@ -77,6 +87,12 @@ export interface MachineConfig {
   harts?: number;
   costs?: Costs;
   console?: Console;
+  /** Where wired interrupts and messages go: PLIC (as left out); APLIC alone; APLIC in front of IMSICs. */
+  aia?: AiaMode;
+  /** Guest interrupt files of each IMSIC, up to IMSIC_GUESTS_MAX, which is also the default. */
+  guests?: number;
+  /** Input clock of the serial line in Hz; 0: characters take no time. Default: as the device tree says. */
+  serialClock?: number;
 }
 
 /** A hart as the machine schedules it. */
@@ -121,7 +137,11 @@ export class Machine {
   readonly console: Console;
   readonly events: EventQueue;
   readonly bus = new Bus();
+  /** Without lines and not to be seen where there is an APLIC. */
   readonly plic: Plic;
+  readonly aplic: Aplic | undefined;
+  /** What the lines of devices lead to. */
+  readonly wired: InterruptController;
   readonly aclint: Aclint;
   readonly uart: Uart16550;
   readonly pcie: PcieRoot;
@@ -173,6 +193,8 @@ export class Machine {
       contexts: count * EXTERNAL.length,
       output: (context, level) => this.externalInterrupt(context, level),
     });
+    this.aplic = this.buildAplic(config);
+    this.wired = this.aplic ?? this.plic;
     this.aclint = new Aclint({
       harts: this.harts.map(({ state }) => ({
         software: { set: (level) => setLine(state, Interrupt.MachineSoftware, level) },
@@ -184,20 +206,20 @@ export class Machine {
       ticks: () => Math.floor(Math.min(core.cycles, this.timeLimit) / core.u32[TIME_DIVIDER >>> 2]),
     });
     this.uart = new Uart16550({
-      irq: this.plic.line(UART.irq),
+      irq: this.wired.line(UART.irq),
       clock: this.events,
       console: this.console,
-      inputClock: UART.clock,
+      inputClock: config.serialClock ?? UART.clock,
     });
     this.pcie = new PcieRoot({
       windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
       messages: (deviceId) => this.msiPort(deviceId),
-      intx: (line) => this.plic.line(PCIE_FIRST_IRQ + line),
+      intx: (line) => this.wired.line(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.placeBar(fn, bar, address),
     });
     this.iommu = new IommuRegisters(
       core,
-      Array.from({ length: IOMMU.wires }, (_, wire) => this.plic.line(IOMMU.firstIrq + wire)),
+      Array.from({ length: IOMMU.wires }, (_, wire) => this.wired.line(IOMMU.firstIrq + wire)),
     );
     const finisher = new Finisher({
       finish: (code) => this.stop({ kind: "finished", code }),
@@ -207,7 +229,7 @@ export class Machine {
       [FINISHER, finisher],
       [ACLINT, this.aclint],
       [IOMMU, this.iommu],
-      [PLIC, this.plic],
+      ...(this.aplic ? aplicPlaces(this.aplic) : [[PLIC, this.plic] as const]),
       [UART, this.uart],
     ] as const) {
       this.bus.map(place.start, place.size, device);
@@ -246,7 +268,7 @@ export class Machine {
     build: (ports: DevicePorts) => D,
   ): D {
     const dma = this.dmaPort(place.deviceId ?? 0);
-    const device = build({ irq: this.plic.line(place.irq), dma, clock: this.events });
+    const device = build({ irq: this.wired.line(place.irq), dma, clock: this.events });
     this.bus.map(place.start, place.size, device, place.reach);
     return device;
   }
@@ -256,9 +278,10 @@ export class Machine {
     return new HubDmaPort(this.core, deviceId, () => this.iommu.poll());
   }
 
-  /** Messages of a device, under its device_id. */
-  msiPort(_deviceId: number): MsiPort {
-    return { send: () => false };
+  /** Messages through the hub under a device_id. */
+  msiPort(deviceId: number): MsiPort {
+    const latency = this.costs.cycles("interrupt-delivery");
+    return new HubMsiPort(this.core, deviceId, this.events, latency, () => this.iommu.poll());
   }
 
   private placeBar(fn: PcieFunction, bar: number, address: number | undefined): void {
@@ -267,12 +290,47 @@ export class Machine {
   }
 
   private externalInterrupt(context: number, level: boolean): void {
-    const { state } = this.harts[Math.floor(context / EXTERNAL.length)];
-    const bit = EXTERNAL[context % EXTERNAL.length];
+    const hart = Math.floor(context / EXTERNAL.length);
+    this.wire(hart, EXTERNAL[context % EXTERNAL.length], level, () => this.plic.pending(context));
+  }
+
+  /** An external interrupt of a hart changes; a rise takes its time, and counts if it still `holds` then. */
+  private wire(hart: number, bit: Interrupt, level: boolean, holds: () => boolean): void {
+    const { state } = this.harts[hart];
     if (!level) setLine(state, bit, false);
-    else {
-      this.events.after(this.costs.cycles("interrupt-delivery"), () => setLine(state, bit, this.plic.pending(context)));
+    else this.events.after(this.costs.cycles("interrupt-delivery"), () => setLine(state, bit, holds()));
+  }
+
+  private buildAplic({ aia = "none", guests = IMSIC_GUESTS_MAX }: MachineConfig): Aplic | undefined {
+    const { core, harts } = this;
+    if (aia === "none") return undefined;
+    const withImsics = aia === "aplic-imsic";
+    if (!(guests >= 0 && guests <= IMSIC_GUESTS_MAX)) throw new RangeError(`${guests} guest interrupt files`);
+    core.exports.aiaConfigure(withImsics ? harts.length : 0, guests);
+    const ports = { sources: PLIC.sources, harts: harts.length };
+    if (!withImsics) {
+      const bit = { machine: Interrupt.MachineExternal, supervisor: Interrupt.SupervisorExternal } as const;
+      const aplic: Aplic = new Aplic({
+        ...ports,
+        output: (level, hart, raised) => this.wire(hart, bit[level], raised, () => aplic[level].raised(hart)),
+      });
+      return aplic;
     }
+    const stride = imsicStride(guests);
+    const pages = { machine: [IMSIC_M.start, 1], supervisor: [IMSIC_S.start, stride] } as const;
+    for (const [start, step] of Object.values(pages)) {
+      const store = (offset: number, value: number) => core.exports.imsicWrite(start + offset, 0, value);
+      this.bus.map(start, harts.length * step * IMSIC_PAGE, new ImsicPages(store));
+    }
+    return new Aplic({
+      ...ports,
+      message: ({ level, hart, guest, identity }) => {
+        const [start, step] = pages[level];
+        const page = start + (hart * step + guest) * IMSIC_PAGE;
+        const store = () => core.exports.imsicWrite(page, 0, identity);
+        if (hart < harts.length && guest <= guests) this.events.after(this.costs.cycles("interrupt-delivery"), store);
+      },
+    });
   }
 
   // ---- time
@@ -323,6 +381,11 @@ export class Machine {
     this.stopped ??= reason;
   }
 
+  /** The clock, in cycles, that everything but a hart in the middle of its round goes by. */
+  get now(): number {
+    return this.harts.length === 1 ? this.core.cycles : this.round;
+  }
+
   /** Makes `run` return soon; the next one goes on as if nothing had been. */
   pause(): void {
     this.pausing = true;
@@ -335,7 +398,7 @@ export class Machine {
   run(until = Infinity, pause = Infinity): StopReason {
     const { events, able } = this;
     while (!this.stopped) {
-      const now = this.harts.length === 1 ? this.core.cycles : this.round;
+      const { now } = this;
       if (this.pausing) {
         this.pausing = false;
         return { kind: "paused" };
@@ -445,4 +508,8 @@ export class Machine {
       u32[value + 1] = bus.hi;
     }
   }
+}
+
+function aplicPlaces(aplic: Aplic) {
+  return [[APLIC_M, aplic.machine] as const, [APLIC_S, aplic.supervisor] as const];
 }

@@ -1,5 +1,7 @@
 // The board: QEMU's `virt` machine, addresses and interrupt numbers as its device tree states them, with the IOMMU
 // where QEMU puts its platform IOMMU.
+import { IMSIC_IDENTITIES, IMSIC_M as M_FILES, IMSIC_S as S_FILES } from "../../assembly/isa/imsic.js";
+
 export { RAM_START } from "../../assembly/layout.js";
 
 export const FINISHER = { start: 0x10_0000, size: 0x1000 } as const;
@@ -11,8 +13,10 @@ export const PLIC = { start: 0x0c00_0000, size: 0x60_0000, sources: 96 } as cons
 export const APLIC_M = { start: 0x0c00_0000, size: 0x8000 } as const;
 export const APLIC_S = { start: 0x0d00_0000, size: 0x8000 } as const;
 /** Interrupt files, a page each: M-mode's and S-mode's by hart; `ids` identities. */
-export const IMSIC_M = { start: 0x2400_0000, ids: 255 } as const;
-export const IMSIC_S = { start: 0x2800_0000, ids: 255 } as const;
+export const IMSIC_M = { start: M_FILES, ids: IMSIC_IDENTITIES } as const;
+export const IMSIC_S = { start: S_FILES, ids: IMSIC_IDENTITIES } as const;
+/** Pages from one hart's supervisor-level file to the next, the files of `guests` guests between them. */
+export const imsicStride = (guests: number): number => 1 << (32 - Math.clz32(guests));
 export const UART = { start: 0x1000_0000, size: 0x100, irq: 10, clock: 3_686_400 } as const;
 export const VIRTIO_MMIO = { start: 0x1000_1000, size: 0x1000, firstIrq: 1, slots: 8 } as const;
 export const ECAM = { start: 0x3000_0000, size: 0x1000_0000 } as const;

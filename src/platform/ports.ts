@@ -5,6 +5,12 @@ export interface IrqLine {
   set(level: boolean): void;
 }
 
+/** What device lines lead to. */
+export interface InterruptController {
+  /** The line of a source; RangeError if there is none of that number. */
+  line(source: number): IrqLine;
+}
+
 /** The machine's clock, in cycles. */
 export interface Clock {
   now(): number;

@@ -8,6 +8,7 @@ import type { Core } from "../core/core.js";
 import type { Machine, Supervisor } from "../platform/machine.js";
 import { PLIC } from "../platform/memory-map.js";
 import { Access, type Clock } from "../platform/ports.js";
+import { openGuestState, openState } from "../platform/stateen.js";
 import type { VmmCosts } from "./costs.js";
 import { ExitsInWasm } from "./exits/in-wasm.js";
 import { ExitRecord, onExit } from "./exits/index.js";
@@ -96,6 +97,8 @@ export class Vmm implements Supervisor, VmmServices {
     core.setCsr(Csr.hideleg, HIDELEG);
     core.setCsr(Csr.mcounteren, 7n);
     core.setCsr(Csr.menvcfg, STCE | ADUE | CBO);
+    openState(core);
+    openGuestState(core);
     core.setCsr(Csr.mstatus, core.csr(Csr.mstatus) | MSTATUS_FS_DIRTY);
     core.setCsr(Csr.stimecmp, NEVER);
     core.setCsr(Csr.mie, bit(Interrupt.SupervisorTimer) | bit(Interrupt.SupervisorExternal));

@@ -1,4 +1,5 @@
-// An encoder of RV64IMABC, Zicsr, Zifencei, H, Svinval, Zicond, Zicbo*, Zawrs and Zacas: RISC-V Unprivileged and Privileged Architecture, "RV32/64G Instruction Set Listings",
+// An encoder of RV64IMAFDCB, Zicsr, Zifencei, H, Svinval, Zicond, Zicbo*, Zawrs and Zacas: RISC-V Unprivileged and Privileged
+// Architecture, "RV32/64G Instruction Set Listings",
 // "RVC Instruction Set Listings". A function an instruction, operands in the order of assembly language; results are u32 or u16.
 
 // ---- registers by their ABI names
@@ -203,6 +204,45 @@ export const [hlvW, hlvWu, hlvxWu] = [hlv(0x34, 0), hlv(0x34, 1), hlv(0x34, 3)];
 export const hlvD = hlv(0x36, 0);
 export const [hsvB, hsvH, hsvW, hsvD] = [hsv(0x31), hsv(0x33), hsv(0x35), hsv(0x37)];
 
+// ---- RV64F and RV64D: a function of the format (0 single, 1 double), then operands; `rm` is dynamic unless told otherwise
+export const DYN = 7;
+const memoryF = (format: number) => format + 2;
+export const fload = (format: number) => (rd: number, offset: number, rs1: number) =>
+  iType(0x07, memoryF(format))(rd, rs1, offset);
+export const fstore = (format: number) => (rs2: number, offset: number, rs1: number) =>
+  (storeType(memoryF(format))(rs2, offset, rs1) | 4) >>> 0;
+export const [flw, fld, fsw, fsd] = [fload(0), fload(1), fstore(0), fstore(1)];
+const fp = (funct5: number, format: number, rm: number) => rType(0x53, rm, (funct5 << 2) | format);
+const binaryF =
+  (funct5: number) =>
+  (format: number) =>
+  (rd: number, rs1: number, rs2: number, rm = DYN) =>
+    fp(funct5, format, rm)(rd, rs1, rs2);
+export const [fadd, fsub, fmul, fdiv] = [binaryF(0), binaryF(1), binaryF(2), binaryF(3)];
+const chosenF = (funct5: number, rm: number) => (format: number) => fp(funct5, format, rm);
+export const [fsgnj, fsgnjn, fsgnjx] = [chosenF(0x04, 0), chosenF(0x04, 1), chosenF(0x04, 2)];
+export const [fmin, fmax] = [chosenF(0x05, 0), chosenF(0x05, 1)];
+export const [fle, flt, feq] = [chosenF(0x14, 0), chosenF(0x14, 1), chosenF(0x14, 2)];
+const unaryF =
+  (funct5: number, rs2: number) =>
+  (format: number) =>
+  (rd: number, rs1: number, rm = DYN) =>
+    fp(funct5, format, rm)(rd, rs1, rs2);
+export const fsqrt = unaryF(0x0b, 0);
+/** To an integer: W, WU, L, LU; from one. */
+export const [fcvtW, fcvtWu, fcvtL, fcvtLu] = [0, 1, 2, 3].map((type) => unaryF(0x18, type));
+export const [fcvtFromW, fcvtFromWu, fcvtFromL, fcvtFromLu] = [0, 1, 2, 3].map((type) => unaryF(0x1a, type));
+export const [fcvtSD, fcvtDS] = [unaryF(0x08, 1)(0), unaryF(0x08, 0)(1)];
+const movedF = (funct5: number, rm: number) => (format: number) => (rd: number, rs1: number) =>
+  fp(funct5, format, rm)(rd, rs1, 0);
+export const [fmvToX, fclass, fmvFromX] = [movedF(0x1c, 0), movedF(0x1c, 1), movedF(0x1e, 0)];
+const fusedF =
+  (opcode: number) =>
+  (format: number) =>
+  (rd: number, rs1: number, rs2: number, rs3: number, rm = DYN) =>
+    rType(opcode, rm, (rs3 << 2) | format)(rd, rs1, rs2);
+export const [fmadd, fmsub, fnmsub, fnmadd] = [fusedF(0x43), fusedF(0x47), fusedF(0x4b), fusedF(0x4f)];
+
 // ---- RV64C: registers r8…r15 of the three-bit fields are given by number
 const low3 = (register: number) => register - 8;
 const imm6 = (value: number) => (bits(value, 5, 5) << 12) | (bits(value, 4, 0) << 2);
@@ -232,6 +272,8 @@ export const c = {
     (bits(value, 2, 2) << 6) |
     (bits(value, 3, 3) << 5) |
     (low3(rd) << 2),
+  fld: cl(1, double),
+  fsd: cl(5, double),
   lw: cl(2, word),
   ld: cl(3, double),
   sw: cl(6, word),
@@ -276,6 +318,10 @@ export const c = {
     (2 << 13) | (bits(offset, 5, 5) << 12) | (rd << 7) | (bits(offset, 4, 2) << 4) | (bits(offset, 7, 6) << 2) | 2,
   ldsp: (rd: number, offset: number) =>
     (3 << 13) | (bits(offset, 5, 5) << 12) | (rd << 7) | (bits(offset, 4, 3) << 5) | (bits(offset, 8, 6) << 2) | 2,
+  fldsp: (rd: number, offset: number) =>
+    (1 << 13) | (bits(offset, 5, 5) << 12) | (rd << 7) | (bits(offset, 4, 3) << 5) | (bits(offset, 8, 6) << 2) | 2,
+  fsdsp: (rs2: number, offset: number) =>
+    (5 << 13) | (bits(offset, 5, 3) << 10) | (bits(offset, 8, 6) << 7) | (rs2 << 2) | 2,
   jr: (rs1: number) => (8 << 12) | (rs1 << 7) | 2,
   mv: (rd: number, rs2: number) => (8 << 12) | (rd << 7) | (rs2 << 2) | 2,
   ebreak: 0x9002,

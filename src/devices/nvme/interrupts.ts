@@ -22,13 +22,16 @@ export interface Interrupts {
 
 /** One level-triggered pin: its vector is 0. */
 export class PinInterrupt implements Interrupts {
-  readonly vectors = 1;
   mask = 0;
   raised = 0;
   private waiting = false;
   private level = false;
 
   constructor(private readonly line: IrqLine) {}
+
+  get vectors(): number {
+    return 1;
+  }
 
   setMask(bits: number): void {
     this.mask = (this.mask | bits) >>> 0;
@@ -46,7 +49,7 @@ export class PinInterrupt implements Interrupts {
     this.drive();
   }
 
-  announce(): void {}
+  announce(_vector: number): void {}
 
   reset(): void {
     this.mask = 0;
@@ -58,50 +61,38 @@ export class PinInterrupt implements Interrupts {
     const level = this.waiting && (this.mask & 1) === 0;
     if (level === this.level) return;
     this.level = level;
-    if (level) this.raised++;
+    if (level) this.rose();
     this.line.set(level);
+  }
+
+  protected rose(): void {
+    this.raised++;
   }
 }
 
-/** MSI-X once the host has enabled it, with the masks of its table alone; the pin until then. */
-export class MsixInterrupts implements Interrupts {
-  private readonly pin: PinInterrupt;
-  private messagesRaised = 0;
-
+/**
+ * MSI-X once the host has enabled it, with the masks of its table alone; the pin until then. The function keeps the pin
+ * from the host while MSI-X is enabled.
+ */
+export class MsixInterrupts extends PinInterrupt {
   constructor(
     line: IrqLine,
     private readonly messages: MessageVectors,
   ) {
-    this.pin = new PinInterrupt(line);
+    super(line);
   }
 
-  get vectors(): number {
+  override get vectors(): number {
     return this.messages.enabled ? this.messages.count : 1;
   }
-  get mask(): number {
-    return this.pin.mask;
-  }
-  get raised(): number {
-    return this.pin.raised + this.messagesRaised;
-  }
 
-  setMask(bits: number): void {
-    this.pin.setMask(bits);
-  }
-  clearMask(bits: number): void {
-    this.pin.clearMask(bits);
-  }
-  pending(vector: number, on: boolean): void {
-    this.pin.pending(vector, on);
-  }
-
-  announce(vector: number): void {
+  override announce(vector: number): void {
     if (!this.messages.enabled) return;
-    this.messagesRaised++;
+    this.raised++;
     this.messages.raise(vector);
   }
 
-  reset(): void {
-    this.pin.reset();
+  protected override rose(): void {
+    if (!this.messages.enabled) this.raised++;
   }
 }

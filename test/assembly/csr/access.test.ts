@@ -48,7 +48,7 @@ test.each(BUILDS)("CSRs by the level that their number names (%s)", (build) => {
   for (const n of [Csr.mstatus, Csr.mepc, Csr.mip, Csr.medeleg, Csr.mcycle]) {
     expect([n, read(n), write(n)]).toEqual([n, "ok i i i i", "ok i i i i"]);
   }
-  for (const n of [Csr.sstatus, Csr.sie, Csr.stvec, Csr.scounteren, Csr.senvcfg, Csr.sepc, Csr.sip, Csr.satp]) {
+  for (const n of [Csr.sstatus, Csr.sie, Csr.stvec, Csr.scounteren, Csr.sepc, Csr.sip, Csr.satp]) {
     expect([n, read(n), write(n)]).toEqual([n, "ok ok i ok v", "ok ok i ok v"]);
   }
   for (const n of [Csr.hstatus, Csr.hgatp, Csr.hvip, Csr.vsstatus, Csr.vsatp, Csr.vsip]) {

@@ -1,0 +1,28 @@
+// Families of programs. A program is a function of its seed and family alone.
+import { Csr } from "../../../assembly/isa/csr.js";
+import type { Program } from "../program.js";
+import { Random } from "../random.js";
+import { bits, integer, multiply } from "./integer.js";
+import { atomic, dataAccess } from "./memory.js";
+import { paging } from "./paging.js";
+import { type Family, plain } from "./plain.js";
+import { csr, transition, trap } from "./system.js";
+
+/** hvip.VSTIP and mip.STIP are software's. */
+const NO_TIMERS: [number, bigint][] = [
+  [Csr.menvcfg, 0n],
+  [Csr.henvcfg, 0n],
+];
+
+export const FAMILIES: Record<string, Family> = {
+  i: plain("i", [integer, integer, dataAccess], 150),
+  m: plain("m", [multiply, multiply, integer], 150),
+  a: plain("a", [atomic, atomic, integer, dataAccess], 100),
+  csr: plain("csr", [csr, csr, csr, transition, integer, trap], 60, NO_TIMERS),
+  trap: plain("trap", [trap, trap, csr, transition, dataAccess], 40, NO_TIMERS),
+  page: paging,
+  b: plain("b", [bits, bits, bits, integer], 150),
+};
+
+export const generate = (family: string, seed: number): Program =>
+  FAMILIES[family](seed, new Random(seed * 64 + Object.keys(FAMILIES).indexOf(family)));
