@@ -4,6 +4,7 @@ import type { Program } from "../program.js";
 import { Random } from "../random.js";
 import { compressed } from "./compressed.js";
 import { float, floatWrites } from "./float.js";
+import { guest } from "./guests.js";
 import { bits, integer, multiply } from "./integer.js";
 import { atomic, dataAccess } from "./memory.js";
 import { paging } from "./paging.js";
@@ -26,6 +27,7 @@ export const FAMILIES: Record<string, Family> = {
   trap: plain("trap", [trap, trap, csr, transition, dataAccess], 40, NO_TIMERS),
   f: plain("f", [float, float, float, integer], 120, [[Csr.mstatus, 0x6000n], [Csr.vsstatus, 0x6000n]]),
   page: paging,
+  guest,
   b: plain("b", [bits, bits, bits, integer], 150),
 };
 

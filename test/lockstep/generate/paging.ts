@@ -139,13 +139,13 @@ function modified(random: Random, pages: readonly TestPage[]): Statement {
   return together(goTo("M"), clearAll, load(LOOP, status), set, accessAt(page.va, loadStore(random, LOOP, 0)), clearAll, goTo(random.pick(["S", "U"])));
 }
 /** In M-mode, another entry and a fence of everything. */
-export function remap(random: Random, pages: readonly TestPage[], back: readonly Mode[], frames?: readonly bigint[]): Statement {
+export function remap(random: Random, pages: readonly TestPage[], back: readonly Mode[], entryOf: (page: TestPage) => bigint): Statement {
   const page = random.pick(pages);
   const value = random.pick(FREE);
   return together(
     goTo("M"),
     load(LOOP, page.entry),
-    load(value, BigInt.asIntN(64, randomEntry(random, page, frames))),
+    load(value, BigInt.asIntN(64, entryOf(page))),
     insn(`sd x${value}, 0(x${LOOP})`, asm.sd(value, 0, LOOP)),
     insn("fence all", asm.sfenceVma(0, 0), asm.hfenceVvma(0, 0), asm.hfenceGvma(0, 0)),
     goTo(random.pick(back)),
@@ -186,7 +186,7 @@ export function paging(seed: number, random: Random): Program {
   const statements = Array.from({ length: 30 }, () => {
     switch (random.below(16)) {
       case 0:
-        return remap(random, pages, ["S", "U", "S", "U", "M"]);
+        return remap(random, pages, ["S", "U", "S", "U", "M"], (page) => randomEntry(random, page));
       case 1:
         return modified(random, pages);
       case 2:
