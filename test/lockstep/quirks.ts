@@ -8,7 +8,7 @@ export interface Trap {
   tinst: bigint;
   /** Whether it came from V = 1. */
   virtual: boolean;
-  /** mstatus.SUM or vsstatus.SUM, as its taker sees it. */
+  /** SUM of the status that its taker sees: not vsstatus if that is M or HS. */
   sum: boolean;
 }
 
@@ -38,7 +38,7 @@ const QUIRKS: [name: string, holds: (qemu: Trap, yado: Trap) => boolean][] = [
   ],
   [
     "S-mode executes a page of U-mode that it has loaded from with SUM",
-    (_, yado) => yado.cause === 12 && yado.sum,
+    (qemu, yado) => yado.cause === 12 && qemu.cause !== 12 && (yado.sum || yado.virtual),
   ],
   [
     "mstatus.TSR and TVM hold for VS-mode",

@@ -110,7 +110,7 @@ export function guest(seed: number, random: Random): Program {
       [Csr.hstatus, XL | 0x200n | (random.u64() & 0x100n)],
       [Csr.vsstatus, XL | 0x4_6000n],
       [Csr.medeleg, (random.u64() & 0x40_b5ffn & ~(1n << 9n)) | guestFaults],
-      [Csr.hedeleg, random.u64() & 0xb1ffn],
+      [Csr.hedeleg, random.u64() & 0xb1bbn],
       [Csr.satp, bare ? 0n : host.atp(1)],
       [Csr.vsatp, bare ? 0n : first.atp(2)],
       [Csr.hgatp, second.atp(3)],

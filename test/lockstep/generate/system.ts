@@ -28,7 +28,7 @@ const SOME: [Csr, bigint, bigint][] = [
   [Csr.vsepc, -2n, 0n],
   [Csr.medeleg, 0x40_b5ffn, 0n],
   [Csr.mideleg, 0x222n, 0n],
-  [Csr.hedeleg, 0xb1ffn, 0n],
+  [Csr.hedeleg, 0xb1bbn, 0n],
   [Csr.hideleg, 0x444n, 0n],
   [Csr.mie, 0x666n, 0n],
   [Csr.sie, 0x666n, 0n],
