@@ -1,5 +1,8 @@
 // Everything that the host may call.
 import { imsicConfigure, resetFiles, storeToFile } from "./aia/files";
+import { readCsr, writeCsr } from "./csr/file";
+import { Leave, setLeave } from "./hart/state";
+import { X_SINK } from "./layout";
 import { touchedRam } from "./bus/written";
 import { hubReset } from "./hub/index";
 import { resetHart } from "./hart/reset";
@@ -44,6 +47,18 @@ export function flushTranslations(): void {
   summarizePmp();
   tlbDrop();
   dropFilters();
+}
+
+/** Puts what CSR `n` reads as into X_SINK, which means nothing otherwise. For a debugger. */
+export function peekCsr(n: u32): void {
+  store<u64>(X_SINK, readCsr(n));
+}
+
+/** Writes CSR `n` as an instruction would that may. */
+export function pokeCsr(n: u32, lo: u32, hi: u32): void {
+  writeCsr(n, (<u64>hi << 32) | lo);
+  setLeave(Leave.None);
+  flushTranslations();
 }
 
 /** Where mode `mode`, V = `virt` would read `va`, PMP aside: an address in this memory, or 0. Without any side effect. */

@@ -36,6 +36,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["vmm", /^src\/vmm\//],
   ["metrics", /^src\/metrics\//],
   ["scenario", /^src\/scenario\//],
+  ["conformance", /^src\/conformance\//],
   ["snapshot", /^src\/snapshot\//],
   ["session", /^src\/session\//],
   ["cli", /^src\/cli\//],
@@ -108,6 +109,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: ["portable", "ports", "errors", "core", "devices", "backends"],
   vmm: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   metrics: ["portable", "ports", "errors", "core", "platform", "terms"],
+  conformance: ["portable", "ports", "errors", "core", "platform", "devices"],
   session: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   snapshot: ["portable", "ports", "errors", "core", "platform", "vmm"],
   scenario: [
@@ -127,7 +129,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   index: [
     ...["portable", "ports", "errors", "core", "platform", "devices", "backends", "vmm", "metrics", "terms"],
-    ...["snapshot", "scenario", "session"],
+    ...["snapshot", "scenario", "session", "conformance"],
   ],
   cli: ["index"],
   web: ["index"],

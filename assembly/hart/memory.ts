@@ -13,6 +13,7 @@ import {
   EXIT_TVAL,
   EXIT_VALUE,
   EXIT_WRITE,
+  HTIF_TOHOST,
 } from "../layout";
 import { GRANULE, dataEntry, noteStores } from "../mmu/filter";
 import { Agency, pmpOpen, pmpRights } from "../mmu/pmp";
@@ -101,6 +102,13 @@ function deviceAccess(va: u64, pa: u64, write: u32): void {
   setLeave(Leave.Exit);
 }
 
+/** Whether `physical` is in the same naturally aligned `size` bytes as the address at `place`. */
+// @ts-ignore: decorator
+@inline
+function beside(place: u32, size: u64): bool {
+  return (physical ^ load<u64>(place)) < size;
+}
+
 /** What PMP makes of an access. */
 const enum Protection {
   Forbidden = 0,
@@ -157,7 +165,7 @@ function reach(va: u64, size: u32, write: u32, m: u32, filtered: bool): u32 {
   }
   if (write) willWrite(address);
   let entry: u32 = 0;
-  if (filtered && allowed == Protection.AllowedAround) {
+  if (filtered && allowed == Protection.AllowedAround && !(write && beside(HTIF_TOHOST, 4096))) {
     entry = dataEntry(va, write, pageShift);
     store<u64>(entry, va & ~(((<u64>1) << GRANULE) - 1));
     store<u32>(entry, address - <u32>va, 8);
@@ -220,7 +228,11 @@ export function guestStore(va: u64, size: u32, value: u64, m: u32): void {
 @inline
 function storeAs(va: u64, size: u32, value: u64, m: u32, v: u32, filtered: bool): void {
   if (!crossesPage(va, size)) {
-    const address = translateFor(va, Access.Write, m, v, 0) ? reach(va, size, 1, m, filtered) : 0;
+    let address: u32 = 0;
+    if (translateFor(va, Access.Write, m, v, 0)) {
+      if (beside(HTIF_TOHOST, 8) && !(va & (size - 1))) deviceAccess(va, physical, 1);
+      else address = reach(va, size, 1, m, filtered);
+    }
     if (address) putBytes(address, size, value);
     else describeAccess(1, size, value, 0, 0);
     return;

@@ -135,7 +135,6 @@ test.each(BUILDS)("an illegal 16-bit encoding leaves its 16 bits in mtval (%s)",
     c.ldsp(zero, 8),
     c.jr(zero),
     0x9c41, // reserved: funct2 2 beside C.ADDW
-    0x2000, // C.FLD, without D
     0x8000, // reserved
   ];
   const hart = bare(
