@@ -112,13 +112,8 @@ export function isaString(extensions: readonly string[]): string {
 }
 
 function cpu(config: BoardTreeConfig, hart: number): TreeNode {
-<<<<<<< HEAD
   const interrupts = config.aia === "aplic-imsic" ? AIA_EXTENSIONS : [];
   const extensions = [...(config.extensions ?? DEFAULT_EXTENSIONS), ...interrupts];
-=======
-  const messages = config.aia === "aplic-imsic" ? ["smaia", "ssaia"] : [];
-  const extensions = [...(config.extensions ?? DEFAULT_EXTENSIONS), ...messages];
->>>>>>> board
   const blocks = ["zicbom", "zicbop", "zicboz"].filter((name) => extensions.includes(name));
   const intc = leaf({
     compatible: "riscv,cpu-intc",

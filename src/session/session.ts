@@ -100,10 +100,6 @@ export class Session {
     const board: Board = buildBoard({ core, harts, console, disks, aia, rtcStart });
     const supervisorOnly = config.software.firmware === "built-in";
     boot(board.machine, config.software, (initrd) => {
-<<<<<<< HEAD
-=======
-      const supervisorOnly = config.software.firmware === "built-in";
->>>>>>> board
       this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
       return this.deviceTree;
     });
