@@ -32,7 +32,8 @@ for (const family of families) {
 }
 const version = qemuVersion() ?? fail("qemu-system-riscv64 is not installed (Debian: qemu-system-misc)");
 const end = values.hours === undefined ? Number.POSITIVE_INFINITY : Date.now() + number("hours") * 3_600_000;
-const limit = values.programs !== undefined ? number("programs") : values.hours === undefined ? 1000 : Number.POSITIVE_INFINITY;
+const limit =
+  values.programs !== undefined ? number("programs") : values.hours === undefined ? 1000 : Number.POSITIVE_INFINITY;
 
 const began = Date.now();
 let found = 0;
@@ -58,7 +59,8 @@ for (; ran < limit && Date.now() < end && found < number("keep"); rounds++) {
   }
   seed += count;
   const perSecond = ran / ((Date.now() - began) / 1000);
-  if (rounds % 20 === 0) console.error(`${ran} programs up to seed ${seed - 1}, ${perSecond.toFixed(0)}/s, ${found} differ`);
+  if (rounds % 20 === 0)
+    console.error(`${ran} programs up to seed ${seed - 1}, ${perSecond.toFixed(0)}/s, ${found} differ`);
 }
 console.log(`${ran} programs of ${families.join(", ")} on QEMU ${version}: ${found} differ`);
 for (const [name, times] of quirks) console.log(`  ${times} compared only up to a quirk: ${name}`);

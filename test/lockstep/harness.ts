@@ -90,8 +90,15 @@ function handler(level: Level, offset: number): number[] {
   c.label("skip").emit(asm.csrr(t1, level.epc), ...place(t2, t1));
   c.emit(asm.add(t2, t2, scratch), asm.lui(t0, (at.CODE - at.DESK) >>> 12), asm.add(t2, t2, t0));
   c.emit(asm.lhu(t2, 0, t2), asm.andi(t2, t2, 3), asm.addi(t1, t1, 2), asm.addi(t0, zero, 3));
-  c.branch(asm.bne, t2, t0, "short").emit(asm.addi(t1, t1, 2)).label("short").emit(asm.csrw(level.epc, t1));
-  c.label("leave").emit(...restore).label("left").emit(level.leave).jump("left");
+  c.branch(asm.bne, t2, t0, "short")
+    .emit(asm.addi(t1, t1, 2))
+    .label("short")
+    .emit(asm.csrw(level.epc, t1));
+  c.label("leave")
+    .emit(...restore)
+    .label("left")
+    .emit(level.leave)
+    .jump("left");
   c.label("fetch").emit(asm.csrw(level.epc, resume)).jump("leave");
   c.label("interrupt").emit(asm.addi(t2, zero, 1), asm.sll(t2, t2, t1));
   c.emit(...level.enables.map((enable) => asm.csrrc(zero, enable, t2))).jump("leave");
@@ -99,9 +106,16 @@ function handler(level: Level, offset: number): number[] {
   if (level.taker !== 1) {
     // ask the next level
     c.label("end").emit(...li(a7, (at.REQUEST << 8) | at.END));
-    return c.label("request").emit(...restore, asm.ecall).jump("request").words();
+    return c
+      .label("request")
+      .emit(...restore, asm.ecall)
+      .jump("request")
+      .words();
   }
-  c.label("request").emit(asm.andi(t1, a7, 0xff), asm.addi(t2, zero, at.END)).branch(asm.beq, t1, t2, "end");
+  // hstatus.SPVP may have changed: QEMU keeps what it translated for HLV by the old one
+  c.label("request")
+    .emit(asm.hfenceGvma(0, 0), asm.andi(t1, a7, 0xff), asm.addi(t2, zero, at.END))
+    .branch(asm.beq, t1, t2, "end");
   c.emit(asm.slli(t1, t1, 3), asm.add(t1, t1, scratch), asm.ld(t2, Desk.Alias, t1), asm.ld(t1, Desk.Status, t1));
   c.emit(...place(t0, resume), asm.add(t0, t0, t2), asm.csrw(Csr.mepc, t0));
   c.emit(...li(t0, MPP | MPV), asm.csrrc(zero, Csr.mstatus, t0), asm.csrrs(zero, Csr.mstatus, t1)).jump("leave");
@@ -162,7 +176,10 @@ function driver(): { words: number[]; epilogue: number } {
   c.emit(...descriptor(), asm.ld(a0, 0, s0), asm.ld(a2, 8, s0), ...li(a1, at.WINDOW), ...copy(a0, a1, a2, a3));
   c.emit(...li(s0, at.PROGRESS), asm.ld(s1, 0, s0), asm.addi(s1, s1, 1), asm.sd(s1, 0, s0), asm.ld(a0, 8, s0));
   c.branch(asm.bne, s1, a0, "next");
-  c.emit(...li(t0, FINISHER), ...li(t1, FINISH_PASS)).label("stop").emit(asm.sw(t1, 0, t0)).jump("stop");
+  c.emit(...li(t0, FINISHER), ...li(t1, FINISH_PASS))
+    .label("stop")
+    .emit(asm.sw(t1, 0, t0))
+    .jump("stop");
   c.label("park").emit(asm.wfi).jump("park");
   return { words: c.words(), epilogue };
 }

@@ -22,11 +22,16 @@ export async function minimize(verdict: Verdict, build: CoreBuild): Promise<Verd
     const smaller = await firstWith(candidates, kind(verdict), build);
     if (smaller) best = smaller;
     else if (size === 1) return best;
-    if (size > 1 || !smaller) size = Math.max(1, Math.min(Math.ceil(size / 2), Math.ceil(best.program.statements.length / 2)));
+    if (size > 1 || !smaller)
+      size = Math.max(1, Math.min(Math.ceil(size / 2), Math.ceil(best.program.statements.length / 2)));
   }
 }
 
-async function firstWith(candidates: readonly Program[], wanted: string, build: CoreBuild): Promise<Verdict | undefined> {
+async function firstWith(
+  candidates: readonly Program[],
+  wanted: string,
+  build: CoreBuild,
+): Promise<Verdict | undefined> {
   for (let i = 0; i < candidates.length; i += BATCH) {
     const found = (await runBoth(candidates.slice(i, i + BATCH), build)).find((verdict) => kind(verdict) === wanted);
     if (found) return found;

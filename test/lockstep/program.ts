@@ -42,7 +42,8 @@ export function request(n: number): number[] {
 }
 export const goTo = (mode: Mode): Statement => ({ text: `go to ${mode}-mode`, code: request(MODES.indexOf(mode)) });
 
-export const codeOf = (program: Program) => asm.bytes([...program.statements.flatMap((s) => s.code), ...request(at.END)]);
+export const codeOf = (program: Program) =>
+  asm.bytes([...program.statements.flatMap((s) => s.code), ...request(at.END)]);
 
 const FS = 3 << 13;
 const POOL = at.PROLOGUE + 0x800;
@@ -75,12 +76,14 @@ const presetsOf = (program: Program): [number, bigint][] => [
   ),
 ];
 
+const HANDLERS = asm.bytes(handlers());
+
 /** The window as the program finds it. */
 export function windowOf(program: Program): Uint8Array {
   const window = new Uint8Array(at.TABLES - at.WINDOW + program.tables * at.PAGE);
   const put = (address: number, bytes: Uint8Array) => window.set(bytes, address - at.WINDOW);
   const desk = new BigUint64Array(window.buffer, at.DESK - at.WINDOW, at.PAGE / 8);
-  put(at.HANDLERS, asm.bytes(handlers()));
+  put(at.HANDLERS, HANDLERS);
   desk[Desk.LogPointer / 8] = BigInt(at.LOG);
   desk[Desk.LogLeft / 8] = BigInt(at.LOG_MAX);
   for (const [i, mode] of MODES.entries()) {

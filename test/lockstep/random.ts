@@ -7,7 +7,7 @@ export class Random {
   private counter = 1;
 
   constructor(seed: number) {
-    this.a = seed % 2 ** 32 | 0;
+    this.a = (seed % 2 ** 32) | 0;
     this.b = Math.floor(seed / 2 ** 32) | 0;
     for (let i = 0; i < 12; i++) this.bits();
   }

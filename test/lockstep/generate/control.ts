@@ -49,4 +49,5 @@ function jump(random: Random, make: Maker): Statement {
 }
 
 /** Some control flow around what `make` makes; that must not use x30. */
-export const control = (random: Random, make: Maker): Statement => random.pick([branch, branch, loop, jump])(random, make);
+export const control = (random: Random, make: Maker): Statement =>
+  random.pick([branch, branch, loop, jump])(random, make);

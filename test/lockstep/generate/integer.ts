@@ -120,7 +120,14 @@ function register(random: Random, rows: typeof I_REGISTER): Statement {
     ((funct7 << 25) | (rs2 << 20) | (rs1 << 15) | (funct3 << 12) | (rd << 7) | opcode) >>> 0,
   );
 }
-function immediate(name: string, opcode: number, funct3: number, imm12: number, random: Random, operand?: number): Statement {
+function immediate(
+  name: string,
+  opcode: number,
+  funct3: number,
+  imm12: number,
+  random: Random,
+  operand?: number,
+): Statement {
   const [rd, rs1] = [random.pick(FREE), source(random)];
   return insn(
     `${name} x${rd}, x${rs1}${operand === undefined ? "" : `, ${operand}`}`,

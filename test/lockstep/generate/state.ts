@@ -16,12 +16,23 @@ export const together = (...parts: readonly Statement[]): Statement => ({
   text: parts.map((part) => part.text).join("; "),
   code: parts.flatMap((part) => part.code),
 });
-export const hex = (value: bigint | number) =>
-  value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+export const hex = (value: bigint | number) => (value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
 export const load = (rd: number, value: bigint | number): Statement =>
   insn(`li x${rd}, ${hex(value)}`, ...li(rd, value));
 
-const CORNERS = [0n, 1n, 2n, -1n, -2n, 1n << 63n, (1n << 63n) - 1n, 1n << 31n, -(1n << 31n), (1n << 31n) - 1n, 0xffff_ffffn];
+const CORNERS = [
+  0n,
+  1n,
+  2n,
+  -1n,
+  -2n,
+  1n << 63n,
+  (1n << 63n) - 1n,
+  1n << 31n,
+  -(1n << 31n),
+  (1n << 31n) - 1n,
+  0xffff_ffffn,
+];
 
 /** A number of any size, often at an edge. */
 export function value(random: Random): bigint {

@@ -9,14 +9,7 @@ import { FREE, hex, insn, load, together, value } from "./state.js";
 
 const XL = 0x2_0000_0000n;
 /** CSRs whose values may be anything. */
-const ANY = [
-  Csr.mscratch,
-  Csr.sscratch,
-  Csr.vsscratch,
-  Csr.mcause,
-  Csr.vscause,
-  Csr.scause,
-];
+const ANY = [Csr.mscratch, Csr.sscratch, Csr.vsscratch, Csr.mcause, Csr.vscause, Csr.scause];
 /** CSRs of which programs touch some bits: those, and the bits that must stay 1. Interrupt enables come more often than not. */
 const SOME: [Csr, bigint, bigint][] = [
   [Csr.mstatus, 0x80_007c_79aan, 5n * XL],
@@ -69,7 +62,9 @@ const UNSURE = new Map<Csr, bigint>([
 function access(kind: Kind, rd: number, csr: number, rs1: number): Statement {
   const unsure = UNSURE.get(csr);
   const done = csrInsn(kind, rd, csr, rs1);
-  return unsure ? together(done, load(LOOP, ~unsure), insn(`and x${rd}, x${rd}, x${LOOP}`, asm.and(rd, rd, LOOP))) : done;
+  return unsure
+    ? together(done, load(LOOP, ~unsure), insn(`and x${rd}, x${rd}, x${LOOP}`, asm.and(rd, rd, LOOP)))
+    : done;
 }
 
 /** Writes, sets or clears `bits` of `csr`; those of `kept` stay 1. */
@@ -87,11 +82,21 @@ export function csr(random: Random): Statement {
       return csrInsn(kind, random.pick(FREE), random.pick(ANY), random.pick([0, 1, 5, 31]), true);
     }
     case 2:
-      return csrInsn(random.pick<Kind>(["rw", "rs", "rc"]), random.pick(FREE), random.pick(ANY), random.pick([0, ...FREE]));
+      return csrInsn(
+        random.pick<Kind>(["rw", "rs", "rc"]),
+        random.pick(FREE),
+        random.pick(ANY),
+        random.pick([0, ...FREE]),
+      );
     case 3:
       return csrInsn(random.pick<Kind>(["rs", "rc"]), 0, random.pick(COUNTERS), 0);
     case 4:
-      return csrInsn(random.pick<Kind>(["rw", "rs", "rc"]), random.pick(FREE), random.pick(NOTHING), random.pick([0, 5]));
+      return csrInsn(
+        random.pick<Kind>(["rw", "rs", "rc"]),
+        random.pick(FREE),
+        random.pick(NOTHING),
+        random.pick([0, 5]),
+      );
     case 5: {
       const n = random.pick(TRAP_VALUES);
       return together(csrInsn("rw", 0, n, random.pick(FREE)), csrInsn("rs", random.pick(FREE), n, 0));
@@ -101,7 +106,11 @@ export function csr(random: Random): Statement {
     default: {
       const [n, mask, kept] = random.pick(SOME);
       // writing all of mip also writes VSEIP on QEMU
-      if (n === Csr.mip) return together(load(LOOP, mask & random.u64()), access(random.pick<Kind>(["rs", "rc"]), random.pick(FREE), n, LOOP));
+      if (n === Csr.mip)
+        return together(
+          load(LOOP, mask & random.u64()),
+          access(random.pick<Kind>(["rs", "rc"]), random.pick(FREE), n, LOOP),
+        );
       return change(random, n, value(random) & (random.once(2) ? mask : mask & random.u64()), kept);
     }
   }
