@@ -37,6 +37,8 @@ export const HART_LINES = HART_RESERVATION + 8;
 export const HART_HOST = HART_LINES + 4;
 /** u64 mtimecmp of the ACLINT, in ticks of `time`. */
 export const HART_MTIMECMP = HART_HOST + 4;
+/** u32 what the PMP registers come to: see assembly/mmu/pmp.ts. */
+export const HART_PMP = HART_MTIMECMP + 8;
 export const HART_END = 0x800;
 
 // ---- the exit record: why `run` returned
@@ -106,6 +108,8 @@ export const HART_SELECTED = TIME_DIVIDER + 4;
 export const HART_BIT = HART_SELECTED + 4;
 /** u64 `time` stands still beyond this cycle: harts that take turns must not see it go back. */
 export const TIME_LIMIT = HART_BIT + 8;
+/** u64 physical address of HTIF's tohost: stores there go to the host, as to a device; 0 when there is none. */
+export const HTIF_TOHOST = TIME_LIMIT + 8;
 export const MACHINE_END = 0x1000;
 
 // ---- CSR file, u64 each: CSRS + 8 * number

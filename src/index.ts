@@ -1,5 +1,8 @@
 // What Yado offers to programs; the command and the page use nothing else.
 export { generatedBytes } from "./backends/disk-image.js";
+export * from "./conformance/program.js";
+export * from "./conformance/report.js";
+export { runTest, type TestConfig, type TestResult } from "./conformance/test.js";
 export { checksum, HASHES, type HashName } from "./metrics/checksum.js";
 export { attackText } from "./metrics/attack-text.js";
 export { bytes } from "./metrics/format.js";
@@ -26,5 +29,7 @@ export * from "./scenario/schema.js";
 export type * from "./scenario/types.js";
 export * from "./scenario/workload.js";
 export { type Located, parseYaml } from "./scenario/yaml-source.js";
+export { Debugger } from "./session/debugger.js";
+export { GdbServer } from "./session/gdb-server.js";
 export * from "./session/session.js";
 export type { AttachModeName } from "./vmm/types.js";

@@ -12,7 +12,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["portable", /^assembly\/(layout|isa\/[^/]+)\.ts$/],
   ["asm/index", /^assembly\/index\.ts$/],
   ["asm/state", /^assembly\/hart\/state\.ts$/],
-  ["asm/walk", /^assembly\/mmu\/(walk|pte)\.ts$/],
+  ["asm/walk", /^assembly\/mmu\/(walk|pte|pmp)\.ts$/],
   ["asm/bus", /^assembly\/bus\//],
   ["asm/timing", /^assembly\/timing\//],
   ["asm/mmu", /^assembly\/mmu\//],
@@ -36,6 +36,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["vmm", /^src\/vmm\//],
   ["metrics", /^src\/metrics\//],
   ["scenario", /^src\/scenario\//],
+  ["conformance", /^src\/conformance\//],
   ["snapshot", /^src\/snapshot\//],
   ["session", /^src\/session\//],
   ["cli", /^src\/cli\//],
@@ -54,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // arithmetic on encodings, which knows no registers
   "asm/float": ["portable"],
   "asm/imsic": ["portable"],
-  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/imsic", "asm/irq"],
+  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/walk", "asm/imsic", "asm/irq"],
   "asm/irq": ["portable", "asm/state", "asm/imsic"],
   "asm/trap": ["portable", "asm/state", "asm/csr", "asm/timing", "asm/mmu", "asm/irq"],
   "asm/insn": [
@@ -108,6 +109,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: ["portable", "ports", "errors", "core", "devices", "backends"],
   vmm: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   metrics: ["portable", "ports", "errors", "core", "platform", "terms"],
+  conformance: ["portable", "ports", "errors", "core", "platform", "devices"],
   session: ["portable", "ports", "errors", "core", "platform", "devices", "backends"],
   snapshot: ["portable", "ports", "errors", "core", "platform", "vmm"],
   scenario: [
@@ -127,7 +129,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   index: [
     ...["portable", "ports", "errors", "core", "platform", "devices", "backends", "vmm", "metrics", "terms"],
-    ...["snapshot", "scenario", "session"],
+    ...["snapshot", "scenario", "session", "conformance"],
   ],
   cli: ["index"],
   web: ["index"],

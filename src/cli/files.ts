@@ -106,6 +106,17 @@ export function readBytes(path: string, place: string, most: number): Uint8Array
   }
 }
 
+/** The first bytes of a file, at most `length`. */
+export function readStart(path: string, length: number, place: string): Uint8Array {
+  const file = readable(path, place);
+  try {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
 export function readText(path: string, place: string): string {
   const file = readable(path, place);
   try {

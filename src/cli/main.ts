@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { UserError } from "../index.js";
 import { attackCommand } from "./attack.js";
 import { compareCommand } from "./compare.js";
+import { conformanceCommand } from "./conformance.js";
 import { version } from "./files.js";
 import { isRunner, serveRuns } from "./pool.js";
 import { runCommand, spelled } from "./run.js";
@@ -16,7 +17,8 @@ Examples:
   yado compare --disk disk.img --json out.json        the same on your own disk
   yado run --scenario scenarios/shared-disk.yaml      several guests at once
   yado run --kernel Image --initrd initrd.gz          a machine with your own kernel
-  yado attack                                         a hostile guest under each attach mode`;
+  yado attack                                         a hostile guest under each attach mode
+  yado conformance riscv-tests/isa                    a suite of tests of the instruction set`;
 
 function command(): Command {
   const program = new Command("yado")
@@ -24,7 +26,7 @@ function command(): Command {
     .version(version())
     .addHelpText("after", EXAMPLES)
     .showSuggestionAfterError();
-  for (const sub of [compareCommand(), runCommand(), attackCommand(), schemaCommand()]) {
+  for (const sub of [compareCommand(), runCommand(), attackCommand(), conformanceCommand(), schemaCommand()]) {
     program.addCommand(sub.copyInheritedSettings(program));
   }
   for (const each of [program, ...program.commands]) {

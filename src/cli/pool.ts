@@ -1,11 +1,20 @@
 // Runs in worker threads: several at a time, and the main thread stays free to show progress and to be interrupted.
 // A run shares nothing with another but the bytes of the disk image, which it only reads: the figures don't depend on `jobs`.
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { type RunConfig, type Runner, type RunResult, type RunWatch, run, UserError } from "../index.js";
+import { type Runner, type RunWatch, run, runTest, type TestConfig, type TestResult, UserError } from "../index.js";
+
+/** What a worker can do: each takes plain data, and gives it. */
+const TASKS = { run, test: (config: TestConfig) => runTest(config) };
+type Tasks = typeof TASKS;
+type TaskName = keyof Tasks;
+interface Order {
+  readonly task: TaskName;
+  readonly config: Parameters<Tasks[TaskName]>[0];
+}
 
 type Answer =
   | { kind: "progress"; dmaBytes: number; cycles: number }
-  | { kind: "done"; result: RunResult }
+  | { kind: "done"; result: unknown }
   | { kind: "user-error"; problem: string; place: string; remedy: string }
   | { kind: "error"; message: string };
 
@@ -20,10 +29,11 @@ export function isRunner(): boolean {
 export function serveRuns(): void {
   const port = parentPort!;
   const answer = (message: Answer) => port.postMessage(message);
-  port.on("message", (config: RunConfig) => {
+  port.on("message", ({ task, config }: Order) => {
     try {
       const progress = (dmaBytes: number, cycles: number) => answer({ kind: "progress", dmaBytes, cycles });
-      answer({ kind: "done", result: run(config, { progress }) });
+      const act = TASKS[task] as (config: unknown, hooks: { progress: RunWatch["progress"] }) => unknown;
+      answer({ kind: "done", result: act(config, { progress }) });
     } catch (error) {
       if (error instanceof UserError) {
         const { problem, place, remedy } = error;
@@ -36,9 +46,9 @@ export function serveRuns(): void {
 }
 
 interface Job {
-  readonly config: RunConfig;
+  readonly order: Order;
   readonly watch: RunWatch;
-  readonly resolve: (result: RunResult) => void;
+  readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -56,11 +66,18 @@ export class Pool {
   ) {}
 
   /** Runs one configuration as soon as a worker is free. */
-  readonly run: Runner = (config, watch) =>
-    new Promise((resolve, reject) => {
-      this.waiting.push({ config, watch, resolve, reject });
+  readonly run: Runner = (config, watch) => this.submit({ task: "run", config }, watch);
+
+  /** Runs one test of a suite. */
+  readonly test = (config: TestConfig): Promise<TestResult> =>
+    this.submit({ task: "test", config }, { started: () => {}, progress: () => {} });
+
+  private submit<T>(order: Order, watch: RunWatch): Promise<T> {
+    return new Promise((resolve: (result: T) => void, reject) => {
+      this.waiting.push({ order, watch, resolve, reject });
       this.next();
     });
+  }
 
   async close(): Promise<void> {
     this.waiting.length = 0;
@@ -86,7 +103,7 @@ export class Pool {
   private give(worker: Worker, job: Job): void {
     this.busy.set(worker, job);
     job.watch.started();
-    worker.postMessage(job.config);
+    worker.postMessage(job.order);
   }
 
   private hear(worker: Worker, answer: Answer): void {
@@ -98,7 +115,7 @@ export class Pool {
     }
     this.busy.delete(worker);
     this.idle.push(worker);
-    if (answer.kind === "done") job.resolve(answer.result);
+    if (answer.kind === "done") job.resolve(answer.result as never);
     else job.reject(failure(answer));
     this.next();
   }

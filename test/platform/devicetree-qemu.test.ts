@@ -29,7 +29,7 @@ const ourTree = (harts: number, aia: AiaMode): Uint8Array =>
 
 /** Devices that QEMU has besides, and what the two say differently of the harts. */
 const QEMU_ONLY = /^\/(pmu|fw-cfg@|flash@|platform-bus@)|#riscv,ipi-id$/;
-const OURS_ONLY = /#riscv,(isa-base|isa-extensions|delegation)$|aplic@\w+##address-cells$/;
+const OURS_ONLY = /#riscv,(isa-base|isa-extensions|cb\w+-block-size|delegation)$|aplic@\w+##address-cells$/;
 const DIFFERENT = /#(riscv,isa|mmu-type|rng-seed)$/;
 
 /** Lines that only `a` has. */
