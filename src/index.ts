@@ -29,5 +29,7 @@ export * from "./scenario/schema.js";
 export type * from "./scenario/types.js";
 export * from "./scenario/workload.js";
 export { type Located, parseYaml } from "./scenario/yaml-source.js";
+export { Debugger } from "./session/debugger.js";
+export { GdbServer } from "./session/gdb-server.js";
 export * from "./session/session.js";
 export type { AttachModeName } from "./vmm/types.js";

@@ -9,7 +9,7 @@ import { bareMachine, runBare } from "../bench/bare.js";
 import { cost, onQemu, qemuInstalled, rate, withPrograms, writeJson } from "../bench/support.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const PROGRAMS = ["sieve", "crc32", "quicksort", "matmul", "memcpy", "chase", "fib", "bytecode"];
+const PROGRAMS = ["sieve", "crc32", "quicksort", "matmul", "memcpy", "chase", "fib", "bytecode", "float"];
 const BUILDS = ["flat", "timed"] as const;
 
 /** What a program prints on a bare machine, with few repetitions. */

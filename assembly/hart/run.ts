@@ -59,6 +59,7 @@ export function run(deadline: f64): i32 {
   if (completeAccess()) {
     const out = takeException();
     if (out) return load<i32>(EXIT_REASON);
+    if (single) return deadlineReached();
   }
   while (true) {
     const interrupt = interruptToTake();

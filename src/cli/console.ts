@@ -79,7 +79,10 @@ export class ConsoleStream {
     for (const event of ["end", "close", "error"]) stdin.on(event, over);
     if (this.terminal) stdin.setRawMode(true);
     stdin.resume();
-    if (!this.terminal) await this.sleep(PIPE_PATIENCE, () => !this.live);
+    const patience = performance.now() + PIPE_PATIENCE;
+    while (!this.terminal && this.live && performance.now() < patience) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   private put(bytes: Uint8Array): void {
@@ -92,23 +95,25 @@ export class ConsoleStream {
     for (let bytes = this.input.shift(); bytes; bytes = this.input.shift()) yield bytes;
   }
 
-  /** Waits until `ready` (asked whenever something came in), or so many milliseconds. */
-  sleep(milliseconds: number, ready = () => this.input.length > 0): Promise<void> {
-    if (ready()) return Promise.resolve();
+  /** Waits until something comes in, or so many milliseconds. */
+  sleep(milliseconds: number): Promise<void> {
+    if (this.input.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const done = () => {
+      const timer = setTimeout(() => this.wake(), milliseconds);
+      this.wake = () => {
         clearTimeout(timer);
         this.wake = () => {};
         resolve();
       };
-      const timer = setTimeout(done, milliseconds);
-      this.wake = () => {
-        if (ready()) done();
-      };
     });
   }
 
-  /** Ends a sleep, whatever it waits for. */
+  /** Ends a sleep. */
+  rouse(): void {
+    this.wake();
+  }
+
+  /** Takes no more input. */
   interrupt(): void {
     this.live = false;
     this.wake();

@@ -14,6 +14,8 @@ import {
   UserError,
 } from "../index.js";
 import { ConsoleStream } from "./console.js";
+import { GdbPort } from "./gdb.js";
+import { TraceFile } from "./trace-file.js";
 import { checkOutput, writeWhole } from "./files.js";
 import type { DiskOption, MachineOptions } from "./machine-options.js";
 import { Status } from "./session.js";
@@ -142,6 +144,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 class MachineRun {
   private readonly session: Session;
   private readonly console: ConsoleStream;
+  private readonly gdb: GdbPort | undefined;
+  private readonly trace: TraceFile | undefined;
   private readonly handlers = SIGNALS.map(
     (signal) => [signal, () => this.end({ kind: "interrupted", signal })] as const,
   );
@@ -154,8 +158,19 @@ class MachineRun {
     private readonly options: MachineOptions,
   ) {
     this.console = new ConsoleStream(options.serial ?? { kind: "stdio" }, () => this.end({ kind: "quit" }));
-    const paced = this.console.terminal;
-    this.session = new Session({ ...config, paced, onOutput: (byte) => this.console.print(byte) });
+    const { gdb, trace } = options;
+    if (gdb !== undefined) {
+      const attention = () => this.console.rouse();
+      this.gdb = new GdbPort(gdb, { kill: () => this.end({ kind: "quit" }), attention });
+    }
+    if (trace !== undefined) this.trace = new TraceFile(trace);
+    this.session = new Session({
+      ...config,
+      paced: this.console.terminal,
+      onOutput: (byte) => this.console.print(byte),
+      onTrace: this.trace?.write,
+      debugger: this.gdb?.target,
+    });
     for (const [signal, handler] of this.handlers) process.on(signal, handler);
     process.stdout.removeAllListeners("error"); // the reader of a pipe is gone: the machine ends, its disks are kept
     process.stdout.on("error", () => this.end({ kind: "interrupted", signal: "SIGPIPE" }));
@@ -164,14 +179,18 @@ class MachineRun {
   private end(reason: SessionEnd): void {
     this.session.stop(reason);
     this.console.interrupt();
+    this.gdb?.interrupt();
   }
 
   async toItsEnd(): Promise<void> {
     const { session, console } = this;
     await console.open();
+    await this.gdb?.open();
     this.began = performance.now();
     let cycles = FIRST_SLICE;
     while (!session.end) {
+      await this.gdb?.ready(() => session.end !== undefined);
+      if (session.end) break;
       for (const bytes of console.take()) session.type(bytes);
       const began = performance.now();
       const pause = session.run(cycles);
@@ -179,17 +198,19 @@ class MachineRun {
       if (pause.kind === "deadline")
         cycles = Math.max(1000, Math.round(cycles * Math.min(2, SLICE_MS / Math.max(took, 0.1))));
       await console.flush();
+      this.gdb?.settle();
       if (!session.end) await this.rest(pause);
     }
     session.stop(session.end);
     await console.flush();
+    this.trace?.close();
   }
 
   /** What lies between two slices. */
   private async rest(pause: Pause): Promise<void> {
     const { console } = this;
     if (pause.kind === "deadlock") {
-      if (!console.live) this.end({ kind: "deadlock" });
+      if (!console.live && !this.gdb) this.end({ kind: "deadlock" });
       else await console.sleep(LONGEST_SLEEP * 1000);
     } else if (pause.kind === "idle") {
       await this.idle(pause.until);
@@ -218,6 +239,7 @@ class MachineRun {
   close(): void {
     for (const [signal, handler] of this.handlers) process.off(signal, handler);
     this.console.close();
+    this.gdb?.close(this.session.end ? exitCode(this.session.end) : Status.Failed);
   }
 
   /** What happened: a line, the statistics, the exit code. */

@@ -21,6 +21,10 @@ export interface CoreExports {
   flushTranslations(): void;
   /** Translates for the VMM or a debugger: returns the address in this memory, or 0. No side effect. */
   probe(addressLo: number, addressHi: number, mode: number, virt: number): number;
+  /** Puts what a CSR reads as into X_SINK. */
+  peekCsr(n: number): void;
+  /** Writes a CSR as an instruction would that may. */
+  pokeCsr(n: number, lo: number, hi: number): void;
   /** Lets Wasm finish exits of one reason (enum Exit) by itself (enum Handler). */
   setHandler(exit: number, handler: number): void;
   /** Hub: see assembly/hub. Each returns 0 or an IOMMU fault cause; details in the DMA record. */

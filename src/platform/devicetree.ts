@@ -57,8 +57,10 @@ export interface BoardTreeConfig {
 export const DEFAULT_EXTENSIONS = [
   ...["i", "m", "a", "f", "d", "c"],
   ...["zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm"],
-  ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "sstc", "svinval"],
+  ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "smstateen", "sstc", "svinval"],
 ];
+/** Told of with IMSICs, though the CSRs are always there. */
+const AIA_EXTENSIONS = ["smaia", "ssaia"] as const;
 const DEFAULT_SEED = [0x5961_646f, 1, 2, 3, 4, 5, 6, 7];
 /** Bytes of a cache block, where an extension wants to be told. */
 const BLOCK_BYTES = 64;
@@ -110,7 +112,8 @@ export function isaString(extensions: readonly string[]): string {
 }
 
 function cpu(config: BoardTreeConfig, hart: number): TreeNode {
-  const extensions = config.extensions ?? DEFAULT_EXTENSIONS;
+  const interrupts = config.aia === "aplic-imsic" ? AIA_EXTENSIONS : [];
+  const extensions = [...(config.extensions ?? DEFAULT_EXTENSIONS), ...interrupts];
   const blocks = ["zicbom", "zicbop", "zicboz"].filter((name) => extensions.includes(name));
   const intc = leaf({
     compatible: "riscv,cpu-intc",

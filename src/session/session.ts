@@ -1,5 +1,4 @@
 // A machine of one's own from power-on to its end: software loaded, limits kept, reboots made, what happened counted.
-import { Exit } from "../../assembly/isa/exit.js";
 import { HART_CYCLES, HART_INSTRET } from "../../assembly/layout.js";
 import { Core } from "../core/core.js";
 import type { CoreBuild } from "../core/instance.js";
@@ -9,6 +8,9 @@ import { Console } from "../platform/console.js";
 import type { AiaMode } from "../platform/devicetree.js";
 import { Firmware } from "../platform/firmware.js";
 import type { Machine, StopReason } from "../platform/machine.js";
+import type { Debugger } from "./debugger.js";
+import { coreEngine, limited, retired } from "./engine.js";
+import { traced } from "./trace.js";
 
 export interface SessionConfig {
   /** Bytes of RAM. */
@@ -27,6 +29,9 @@ export interface SessionConfig {
   paced?: boolean;
   /** Whether a reset request ends the run. */
   noReboot?: boolean;
+  /** Gets a line for each instruction, see trace.ts. */
+  onTrace?: (line: string) => void;
+  debugger?: Debugger;
   /** Limits over all reboots; instructions of all harts together. */
   maxCycles?: number;
   maxInstructions?: number;
@@ -63,8 +68,6 @@ export interface Counts {
   consoleBytes: number;
 }
 
-/** Instructions that a run to a deadline may do beyond it: a block of decoded ones is finished first. */
-const OVERSHOOT = 4096;
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 export class Session {
@@ -75,6 +78,7 @@ export class Session {
   end: SessionEnd | undefined;
   private current: Machine;
   private reboots = 0;
+  private finishTrace: () => void = () => {};
   /** Of the boots before the current one. */
   private before: Omit<Counts, "reboots" | "consoleBytes">;
 
@@ -94,8 +98,9 @@ export class Session {
     const { harts, disks, aia, bootargs } = config;
     const rtcStart = (config.rtcStart ?? DEFAULT_RTC_START) + Math.floor(this.before.seconds);
     const board: Board = buildBoard({ core, harts, console, disks, aia, rtcStart });
+    const supervisorOnly = config.software.firmware === "built-in";
     boot(board.machine, config.software, (initrd) => {
-      this.deviceTree = board.tree({ bootargs, initrd }) as Uint8Array<ArrayBuffer>;
+      this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
       return this.deviceTree;
     });
     this.attend(board.machine);
@@ -103,26 +108,31 @@ export class Session {
     return board.machine;
   }
 
-  /** Keeps the limit of instructions, to the last one. */
+  /** How its harts are run: traced, debugged, limited. */
   private attend(machine: Machine): void {
-    const { core } = this;
-    if (this.config.paced) machine.idleLimit = 0;
-    const limit = this.config.maxInstructions;
-    if (limit === undefined) return;
-    machine.execute = (until): Exit => {
-      const left = limit - this.before.instructions - retired(machine);
-      if (left > OVERSHOOT) return core.run(Math.min(until, core.cycles + left - OVERSHOOT));
-      if (left > 0) return core.exports.step() as Exit;
-      this.end ??= { kind: "limit", limit: "max-instructions" };
-      machine.pause();
-      return Exit.Deadline;
-    };
+    const { core, config } = this;
+    if (config.paced) machine.idleLimit = 0;
+    let engine = coreEngine(core);
+    if (config.onTrace) {
+      const tracing = traced(core, engine, config.onTrace);
+      this.finishTrace = tracing.finish;
+      engine = tracing;
+    }
+    if (config.debugger) engine = config.debugger.attach(machine, engine);
+    if (config.maxInstructions !== undefined) {
+      engine = limited(machine, engine, config.maxInstructions - this.before.instructions, () => {
+        this.end ??= { kind: "limit", limit: "max-instructions" };
+        machine.pause();
+      });
+    }
+    machine.execute = engine.run;
   }
 
   /** Ends the session from outside, if it isn't over; prints what is still on the serial line. */
   stop(end: SessionEnd): void {
     this.end ??= end;
     this.machine.uart.drain();
+    this.finishTrace();
   }
 
   /** Types at the machine's console. */
@@ -214,13 +224,6 @@ export function deviceTreeOf(config: SessionConfig): Uint8Array {
   const { software, ramSize, harts, aia, disks, bootargs } = config;
   if (software.kernel || typeof software.firmware !== "string") return new Session(config).deviceTree;
   return buildBoard({ core: new Core(ramSize, config.core), harts, aia, disks }).tree({ bootargs });
-}
-
-/** Instructions that all harts have retired since power-on. */
-function retired(machine: Machine): number {
-  let sum = 0;
-  for (const { state } of machine.harts) sum += state.number(HART_INSTRET);
-  return sum;
 }
 
 function noCounts(harts: number): Omit<Counts, "reboots" | "consoleBytes"> {

@@ -27,7 +27,6 @@ const CONTEXT_CSRS = [
   Csr.vstimecmp,
   Csr.scounteren,
   Csr.senvcfg,
-  Csr.fcsr,
   Csr.fflags,
   Csr.frm,
   Csr.hstatus,

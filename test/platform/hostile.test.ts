@@ -14,6 +14,9 @@ import { generatedImage } from "../support/world.js";
 const RAM_BYTES = 4 * 1024 * 1024;
 const CODE_WORDS = 8 * 1024;
 const SLOT = 1 << 15;
+/** Where the board below has the virtio disk's structures, and the tables of MSI-X. */
+const VIRTIO_BAR = PCIE_WINDOW.start + 0x1_0000;
+const MSIX_BARS = PCIE_WINDOW.start + 0x10_0000;
 /** Where random accesses go: registers of every device, configuration spaces and BARs of both disks. */
 const AIMS = [
   ...[ACLINT.start, ACLINT.start + 0x4000, ACLINT.start + 0xbff8, IOMMU.start, IOMMU.start + 0x2f8],
@@ -21,6 +24,8 @@ const AIMS = [
   ...[UART.start, RTC.start, VIRTIO_MMIO.start, VIRTIO_MMIO.start + 0x70, VIRTIO_MMIO.start + 0x100],
   ...[ECAM.start, ECAM.start + SLOT, ECAM.start + SLOT + 0x40, ECAM.start + SLOT + 0x80, ECAM.start + 2 * SLOT],
   ...[PCIE_WINDOW.start, PCIE_WINDOW.start + 0x20, PCIE_WINDOW.start + 0x1000, PCIE_WINDOW.start + 0x2000],
+  ...[VIRTIO_BAR, VIRTIO_BAR + 0x10, VIRTIO_BAR + 0x1000, VIRTIO_BAR + 0x2000, VIRTIO_BAR + 0x3000, MSIX_BARS],
+  ...[MSIX_BARS + 0x800, MSIX_BARS + 0x1_0000],
   ...[RAM_START, RAM_START + CODE_WORDS * 4, RAM_START + RAM_BYTES - 64],
 ];
 
@@ -47,14 +52,19 @@ function instruction(random: Random): number {
 
 /** A board with disks, placed where a driver would have put them, so that their registers are there to be hit. */
 function board(build: CoreBuild): Board {
-  const disks = (["nvme", "virtio-mmio"] as const).map((kind) => ({
+  const disks = (["nvme", "virtio", "virtio-mmio"] as const).map((kind) => ({
     medium: generatedImage(0x10_0000),
     interface: kind,
   }));
   const made = buildBoard({ core: new Core(RAM_BYTES, build), harts: 2, disks });
-  for (const slot of [1, 2]) {
-    made.machine.bus.write(ECAM.start + slot * SLOT + 0x10, 4, PCIE_WINDOW.start + (slot - 1) * 0x1_0000);
-    made.machine.bus.write(ECAM.start + slot * SLOT + 4, 2, 6);
+  for (const [slot, registers, messages] of [
+    [1, 0x10, 0x20],
+    [2, 0x20, 0x14],
+  ]) {
+    const config = ECAM.start + slot * SLOT;
+    made.machine.bus.write(config + registers, 4, PCIE_WINDOW.start + (slot - 1) * 0x1_0000);
+    made.machine.bus.write(config + messages, 4, MSIX_BARS + (slot - 1) * 0x1_0000);
+    made.machine.bus.write(config + 4, 2, 6);
   }
   return made;
 }

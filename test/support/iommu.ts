@@ -64,8 +64,16 @@ export interface DeviceFields {
   pscid?: number;
   /** Process directory; sets PDTV. */
   processes?: ProcessDirectory;
+  /** MSI page table; extended format only. */
+  msi?: { table: number; mask: number; pattern: number };
   /** Raw doublewords that take precedence. */
-  raw?: { tc?: bigint; iohgatp?: bigint; ta?: bigint; fsc?: bigint };
+  raw?: {
+    msi?: readonly [msiptp: bigint, mask: bigint, pattern: bigint, reserved: bigint];
+    tc?: bigint;
+    iohgatp?: bigint;
+    ta?: bigint;
+    fsc?: bigint;
+  };
 }
 
 /** A hub with RAM: registers set up by `start`, tables by the builders. */
@@ -82,6 +90,8 @@ export class HubMachine {
   faultQueue = 0;
   private commandTail = 0;
   private commandMask = 0;
+  /** log2 of the device contexts in a page: base format, or extended. */
+  private leafBits = 7;
 
   constructor(readonly ramSize = 0x80_0000) {
     this.core = new Core(ramSize);
@@ -94,6 +104,13 @@ export class HubMachine {
     this.core.setCost(Cost.DdtReference, 150);
     this.core.setCost(Cost.IoCommand, 500);
     this.free = RAM_START;
+  }
+
+  /** IMSICs, and with them MSI page tables. */
+  withImsics(harts: number, guests: number): this {
+    this.core.exports.aiaConfigure(harts, guests);
+    this.leafBits = 6;
+    return this;
   }
 
   counter(counter: Counter): number {
@@ -165,11 +182,11 @@ export class HubMachine {
   contextOf(device: number): number {
     let table = this.root;
     for (let level = this.levels - 1; level > 0; level--) {
-      const at = table + 8 * (level === 2 ? device >> 16 : (device >> 7) & 511);
+      const at = table + 8 * ((device >> (this.leafBits + 9 * (level - 1))) & 511);
       if ((this.read64(at) & 1n) === 0n) this.write64(at, BigInt(this.allocate() / PAGE) * 1024n + 1n);
       table = Number(this.read64(at) >> 10n) * PAGE;
     }
-    return table + (device & 127) * 32;
+    return table + (device & (2 ** this.leafBits - 1)) * (PAGE >> this.leafBits);
   }
 
   /** Writes a device context. */
@@ -181,6 +198,10 @@ export class HubMachine {
     this.write64(at + 8, raw.iohgatp ?? (second ? second.atp | (BigInt(gscid) << 44n) : 0n));
     this.write64(at + 16, raw.ta ?? BigInt(pscid) << 12n);
     this.write64(at + 24, raw.fsc ?? processes?.pdtp ?? first?.atp ?? 0n);
+    if (this.leafBits === 7) return;
+    const { msi } = fields;
+    const flat = msi && ([(1n << 60n) | BigInt(msi.table / PAGE), BigInt(msi.mask), BigInt(msi.pattern), 0n] as const);
+    for (const [i, word] of (raw.msi ?? flat ?? [0n, 0n, 0n, 0n]).entries()) this.write64(at + 32 + 8 * i, word);
   }
 
   dmaRead(device: number, iova: number | bigint, length: number): DmaOutcome {
@@ -205,6 +226,13 @@ export class HubMachine {
       faultIova: this.view.getBigUint64(DMA_FAULT_IOVA, true),
       interrupt: word(DMA_INTERRUPT),
     };
+  }
+
+  /** A 4-byte write of a device: where it goes, or 0 with the cause in the DMA record. */
+  message(device: number, iova: number, data: number): { taken: boolean; cause: number } {
+    const destination = this.exports.msiRoute(device, iova >>> 0, Math.floor(iova / 2 ** 32)) >>> 0;
+    if (destination !== 0) this.exports.msiDeliver(destination, data);
+    return { taken: destination !== 0, cause: this.view.getUint32(DMA_CAUSE, true) };
   }
 
   /** Queues commands and rings the tail. */

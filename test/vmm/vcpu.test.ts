@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Cause, Interrupt } from "../../assembly/isa/cause.js";
 import { Csr } from "../../assembly/isa/csr.js";
 import { Mode } from "../../assembly/isa/privilege.js";
-import { HART_MODE, HART_VIRT } from "../../assembly/layout.js";
+import { F_REGS, HART_MODE, HART_VIRT } from "../../assembly/layout.js";
 import { Vcpu } from "../../src/vmm/vcpu.js";
 import { fakeCore } from "../support/fake-core.js";
 
@@ -39,6 +39,25 @@ test("two guests on one hart don't see each other; HS-mode's own enables stay", 
   a.load();
   expect([core.x(5), core.pc, core.csr(Csr.vsscratch)]).toEqual([77n, 0x8020_0010n, 0x1234n]);
   expect(core.csr(Csr.mie)).toBe(SEIE | VSEIE);
+});
+
+test("floating point belongs to the guest: registers, rounding mode, flags and vsstatus.FS", () => {
+  const core = fakeCore([]);
+  const a = new Vcpu(core, start);
+  const b = new Vcpu(core, start);
+  const state = () => [core.u64[(F_REGS >>> 3) + 31], core.csr(Csr.frm), core.csr(Csr.fflags), core.csr(Csr.vsstatus)];
+  a.load();
+  core.u64[(F_REGS >>> 3) + 31] = 0x3ff0n << 48n;
+  core.setCsr(Csr.frm, 2n);
+  core.setCsr(Csr.fflags, 17n);
+  core.setCsr(Csr.vsstatus, core.csr(Csr.vsstatus) | (3n << 13n));
+  const dirty = state();
+  a.save();
+  b.load();
+  expect(state()).toEqual([0n, 0n, 0n, 2n << 32n]);
+  b.save();
+  a.load();
+  expect(state()).toEqual(dirty);
 });
 
 test("interrupts reach a guest that is off the hart, and only a rise is new", () => {

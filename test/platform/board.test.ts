@@ -1,0 +1,58 @@
+// The board as a user configures it. PCI Local Bus Specification 3.0, "Configuration Space"; Devicetree Specification 0.4.
+import { expect, test } from "vitest";
+import { MemorySource, DiskImage } from "../../src/backends/disk-image.js";
+import { Core } from "../../src/core/core.js";
+import { type BoardConfig, buildBoard, type DiskInterface } from "../../src/platform/board.js";
+import { ECAM, PCIE_IO, RTC, virtioSlot } from "../../src/platform/memory-map.js";
+import { UserError } from "../../src/platform/user-error.js";
+import { cells, nodes, readFdt } from "../support/fdt.js";
+
+const RAM_BYTES = 4 << 20;
+const NOBODY = 0xffff_ffff;
+const disk = (kind: DiskInterface) => ({
+  medium: new DiskImage(new MemorySource(new Uint8Array(4096))),
+  interface: kind,
+});
+
+function board(config: Partial<BoardConfig> = {}) {
+  const made = buildBoard({ core: new Core(RAM_BYTES, "flat"), ...config });
+  const { bus } = made.machine;
+  const word = (address: number) => {
+    bus.read(address, 4);
+    return bus.lo;
+  };
+  const identity = (slot: number) => word(ECAM.start + (slot << 15));
+  const device = (slot: number) => word(virtioSlot(slot).start + 8);
+  return { ...made, word, identity, device };
+}
+
+test("disks behind PCIe take slots 1, 2, … in their order; virtio-mmio slots are filled from 0 and empty from there", () => {
+  const { identity, device } = board({ disks: (["virtio", "virtio-mmio", "nvme"] as const).map(disk) });
+  expect([1, 2, 3].map(identity)).toEqual([0x1042_1af4, 0x0010_1b36, NOBODY]);
+  expect([0, 1, 7].map(device)).toEqual([2, 0, 0]);
+});
+
+test("a virtio disk has a queue for each hart, and a message for each and for its configuration", () => {
+  const { machine } = board({ harts: 4, disks: [disk("virtio")] });
+  expect(machine.pcie.at(1)?.msix?.count).toBe(5);
+});
+
+test("the clock starts at the configured second; I/O space is there, and nobody in it", () => {
+  const { word } = board({ rtcStart: 3 });
+  expect(word(RTC.start)).toBe(3_000_000_000);
+  expect(word(PCIE_IO.start)).toBe(NOBODY);
+});
+
+test("the tree tells of the harts, the kernel's command line and its initial RAM disk", () => {
+  const { tree } = board({ harts: 3 });
+  const all = nodes(readFdt(tree({ bootargs: "quiet", initrd: { start: 0x8010_0000, end: 0x8020_0000 } })));
+  const chosen = all.get("/chosen")!.properties;
+  expect([0, 1, 2, 3].map((hart) => all.has(`/cpus/cpu@${hart}`))).toEqual([true, true, true, false]);
+  expect(new TextDecoder().decode(chosen.bootargs)).toBe("quiet\0");
+  expect(cells(chosen["linux,initrd-end"])).toEqual([0, 0x8020_0000]);
+});
+
+test("more disks than slots are refused before anything runs", () => {
+  expect(() => board({ disks: new Array(9).fill("virtio-mmio").map(disk) })).toThrow(UserError);
+  expect(() => board({ disks: new Array(32).fill("nvme").map(disk) })).toThrow(/32 disks for 31 PCIe slots/);
+});
