@@ -1,6 +1,6 @@
 // `yado run` with a kernel of one's own, as a user runs it.
 import { spawn } from "node:child_process";
-import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import * as asm from "../support/assembler.js";
 import { ROOT, scratch, yado } from "./command.js";
 
 const HELLO = join(ROOT, "guests/hello/hello.elf");
+const PROBE = join(ROOT, "guests/probe/probe.elf");
 const BENCH = join(ROOT, "guests/bench/empty.elf");
 const { a0, a1, a2, t0, t1, zero } = asm;
 const FINISHER = 0x100;
@@ -153,6 +154,26 @@ test("the console goes to a file, or nowhere", () => {
   expect(readFileSync(join(cwd, "log"), "utf8")).toContain("hello by UART");
   expect(yado(["run", "--kernel", HELLO, "--serial", "null"]).stdout).toBe("");
 });
+
+test.each(["nvme", "virtio-mmio"])(
+  "what is written to a disk (%s) is in its image afterwards, unless it is a snapshot or read-only",
+  (kind) => {
+    const cwd = scratch();
+    const path = join(cwd, "disk.img");
+    const run = (more: string) => {
+      writeFileSync(path, new Uint8Array(2 ** 20));
+      const append = "workload=seqwrite total=262144 bs=32768 qd=8 seed=1";
+      const disk = `file=disk.img,if=${kind}${more}`;
+      const { status } = yado(["run", "--kernel", PROBE, "--disk", disk, "--append", append], { cwd });
+      const bytes = readFileSync(path);
+      return { status, length: bytes.length, written: bytes.subarray(0, 262144).some((byte) => byte !== 0) };
+    };
+    expect(run("")).toEqual({ status: 0, length: 2 ** 20, written: true });
+    expect(run(",snapshot=on")).toEqual({ status: 0, length: 2 ** 20, written: false });
+    expect(run(",readonly=on")).toEqual({ status: 1, length: 2 ** 20, written: false });
+    expect(readdirSync(cwd)).toEqual(["disk.img"]);
+  },
+);
 
 test("a trace has a line for each instruction", () => {
   const cwd = program(shutdown);
