@@ -1,16 +1,16 @@
 // Everything that the host may call.
 import { imsicConfigure, resetFiles, storeToFile } from "./aia/files";
 import { readCsr, writeCsr } from "./csr/file";
+import { Leave, setLeave } from "./hart/state";
 import { X_SINK } from "./layout";
 import { touchedRam } from "./bus/written";
 import { hubReset } from "./hub/index";
 import { resetHart } from "./hart/reset";
 import { dropFilters } from "./mmu/filter";
+import { summarizePmp } from "./mmu/pmp";
 import { tlbDrop } from "./mmu/tlb";
-import { physical, translate } from "./mmu/translate";
-import { Access } from "./mmu/walk";
+import { look, physical } from "./mmu/translate";
 import { ramAddress } from "./bus/ram";
-import { Leave, setLeave } from "./hart/state";
 
 export { setHandler } from "./hart/handlers";
 export { forgetStale as fenceI } from "./hart/code";
@@ -42,8 +42,9 @@ export function touched(address: u32, length: u32): void {
   touchedRam(address, length);
 }
 
-/** Drops every cached translation of the hart, of both stages. */
+/** Drops every cached translation of the hart, of both stages, and looks at its PMP registers again. */
 export function flushTranslations(): void {
+  summarizePmp();
   tlbDrop();
   dropFilters();
 }
@@ -60,9 +61,7 @@ export function pokeCsr(n: u32, lo: u32, hi: u32): void {
   flushTranslations();
 }
 
-/** Where mode `mode`, V = `virt` would read `va`: an address in this memory, or 0. Nothing is charged or raised. */
+/** Where mode `mode`, V = `virt` would read `va`, PMP aside: an address in this memory, or 0. Without any side effect. */
 export function probe(lo: u32, hi: u32, mode: u32, virt: u32): u32 {
-  const ok = translate((<u64>hi << 32) | lo, Access.Read, mode, virt);
-  setLeave(Leave.None);
-  return ok ? ramAddress(physical, 1) : 0;
+  return look((<u64>hi << 32) | lo, mode, virt) ? ramAddress(physical, 1) : 0;
 }

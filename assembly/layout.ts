@@ -37,6 +37,8 @@ export const HART_LINES = HART_RESERVATION + 8;
 export const HART_HOST = HART_LINES + 4;
 /** u64 mtimecmp of the ACLINT, in ticks of `time`. */
 export const HART_MTIMECMP = HART_HOST + 4;
+/** u32 what the PMP registers come to: see assembly/mmu/pmp.ts. */
+export const HART_PMP = HART_MTIMECMP + 8;
 export const HART_END = 0x800;
 
 // ---- the exit record: why `run` returned

@@ -12,7 +12,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["portable", /^assembly\/(layout|isa\/[^/]+)\.ts$/],
   ["asm/index", /^assembly\/index\.ts$/],
   ["asm/state", /^assembly\/hart\/state\.ts$/],
-  ["asm/walk", /^assembly\/mmu\/(walk|pte)\.ts$/],
+  ["asm/walk", /^assembly\/mmu\/(walk|pte|pmp)\.ts$/],
   ["asm/bus", /^assembly\/bus\//],
   ["asm/timing", /^assembly\/timing\//],
   ["asm/mmu", /^assembly\/mmu\//],
@@ -55,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // arithmetic on encodings, which knows no registers
   "asm/float": ["portable"],
   "asm/imsic": ["portable"],
-  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/imsic", "asm/irq"],
+  "asm/csr": ["portable", "asm/state", "asm/bus", "asm/timing", "asm/mmu", "asm/walk", "asm/imsic", "asm/irq"],
   "asm/irq": ["portable", "asm/state", "asm/imsic"],
   "asm/trap": ["portable", "asm/state", "asm/csr", "asm/timing", "asm/mmu", "asm/irq"],
   "asm/insn": [

@@ -7,6 +7,7 @@ import {
   ENVCFG_CBCFE,
   ENVCFG_CBIE,
   ENVCFG_CBZE,
+  ENVCFG_PBMTE,
   ENVCFG_STCE,
   HSTATUS_VSXL,
   STATUS_GVA,
@@ -19,7 +20,9 @@ import {
   virt,
 } from "../hart/state";
 import { HART_CYCLES, HART_INSTRET } from "../layout";
+import { PMP_ENTRIES } from "../mmu/pmp";
 import { readAia, writeAia } from "./aia";
+import { writePmpAddress, writePmpConfig } from "./pmp";
 import { Trait, resetTraits, traits } from "./traits";
 
 /** sstatus and vsstatus: the fields that S-mode sees and may write. */
@@ -32,7 +35,7 @@ const HSTATUS: u64 = 0x70_03c0; // GVA SPV SPVP HU VTVM VTW VTSR
 const HSTATUS_VGEIN: u64 = 0x3_f000;
 /** FIOM and the controls of CBO instructions: no envcfg register's govern what another's read as. */
 const OWN_ENVCFG: u64 = ENVCFG_CBZE | ENVCFG_CBCFE | ENVCFG_CBIE | 1;
-const ENVCFG: u64 = ENVCFG_STCE | ENVCFG_ADUE | OWN_ENVCFG;
+const ENVCFG: u64 = ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_ADUE | OWN_ENVCFG;
 const M_INTERRUPTS: u64 = 0x888;
 const SSIP: u64 = 2;
 const VSSIP: u64 = 4;
@@ -254,6 +257,10 @@ export function writeCsr(n: u32, value: u64): bool {
       // the write takes the place of the instruction's own increment
       setCsr(n, inhibited(n) ? value : value - load<u64>(HART_INSTRET) - 1);
       return false;
+    case Csr.pmpcfg0:
+    case Csr.pmpcfg2:
+      writePmpConfig(n, value);
+      return true;
     case Csr.mcountinhibit: {
       // the instruction itself still counts, or doesn't, as before the write
       const cycles = counter(Csr.mcycle, load<u64>(HART_CYCLES));
@@ -264,6 +271,10 @@ export function writeCsr(n: u32, value: u64): bool {
       return false;
     }
     default:
-      return writeAia(n, value); // the rest is read-only zero: PMP, triggers, hpm, misa
+      if (n - Csr.pmpaddr0 < PMP_ENTRIES) {
+        writePmpAddress(n - Csr.pmpaddr0, value);
+        return true;
+      }
+      return writeAia(n, value); // the rest is read-only zero: PMP beyond its 16 entries, triggers, hpm, misa
   }
 }

@@ -5,9 +5,10 @@ import { willWrite } from "../bus/written";
 import { CACHE_BLOCK, Cbo } from "../insn/zicbo";
 import { Csr } from "../isa/csr";
 import { Mode } from "../isa/privilege";
-import { accessFault, physical, translateData } from "../mmu/translate";
+import { accessFault, dataMode, dataVirt, physical, translate } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { dataLine } from "../timing/caches";
+import { dataProtected } from "./memory";
 import { ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, charge, csr, mode, raise, trapCause, trapGpa, trapTinst, trapTval, virt } from "./state";
 
 export const enum Permission {
@@ -29,10 +30,10 @@ export function cboPermission(operation: u32): u32 {
 
 /** CBO.ZERO of the block that `va` is in. */
 export function zeroBlock(va: u64): void {
-  if (!translateData(va, 1)) return;
+  if (!translate(va, Access.Write, dataMode, dataVirt)) return;
   const block = physical & ~(<u64>CACHE_BLOCK - 1);
   const address = ramAddress(block, CACHE_BLOCK);
-  if (!address) return accessFault(va, Access.Write);
+  if (!address || dataProtected(block, CACHE_BLOCK, 1)) return accessFault(va, Access.Write);
   willWrite(address);
   if (isDefined(TIMED)) charge(dataLine(block, 0, 1));
   memory.fill(address, 0, CACHE_BLOCK);
@@ -41,5 +42,6 @@ export function zeroBlock(va: u64): void {
 /** CBO.INVAL, CBO.CLEAN, CBO.FLUSH: permitted where a load or a store is, and their faults are those of stores. */
 export function manageBlock(va: u64): void {
   // whatever may be written may be read, and a load checks no D bit
-  if (!translateData(va, 0)) raise(trapCause + 2, trapTval, trapGpa, trapTinst);
+  if (!translate(va, Access.Read, dataMode, dataVirt)) raise(trapCause + 2, trapTval, trapGpa, trapTinst);
+  else if (dataProtected(physical & ~(<u64>CACHE_BLOCK - 1), CACHE_BLOCK, 0)) accessFault(va, Access.Write);
 }

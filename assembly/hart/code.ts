@@ -8,9 +8,12 @@ import { classCycles, decode, endsBlock } from "../insn/decode";
 import { fuse } from "../insn/fuse";
 import { Op } from "../insn/op";
 import { BLOCK_HEADER, RECORD, TALLY_SHIFT, unlinked } from "../insn/record";
+import { Mode } from "../isa/privilege";
 import { DECODED_END, HART_MODE, HART_VIRT, L1I_PRESENT, RAM, X_SINK } from "../layout";
-import { dropFetches, dropStores, fetchEntry, fetchTable } from "../mmu/filter";
-import { accessFault, physical, translate } from "../mmu/translate";
+import { codeEntry, dropFetches, dropStores, fetchEntry, fetchTable } from "../mmu/filter";
+import { Agency, pmpRights } from "../mmu/pmp";
+import { Pte } from "../mmu/pte";
+import { accessFault, pageShift, physical, translate } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { cost } from "../timing/caches";
 
@@ -24,7 +27,10 @@ const MAX_CYCLES: u32 = 900;
 const NEAR: i32 = 1 << 28;
 const MAX_BLOCK: u32 = BLOCK_HEADER + (2 * MAX_INSTRUCTIONS + 4) * RECORD;
 
-/** One-instruction block for an instruction that crosses into the next page: rebuilt each time, never linked. */
+/**
+ * One-instruction block, for an instruction that crosses into the next page, that lies in a page of which PMP doesn't allow all to be
+ * executed, or that runs alone: rebuilt each time, never linked.
+ */
 const SCRATCH: u32 = STALE_END;
 export const SCRATCH_BLOCK: u32 = SCRATCH + BLOCK_HEADER;
 const SCRATCH_CODE: u32 = SCRATCH + BLOCK_HEADER + 8 * RECORD;
@@ -81,21 +87,30 @@ export function nearBlock(pc: u64): u32 {
   return load<u32>(load<u32>(PLACE, 12) + ((<u32>pc & 0xffe) << 1), TABLE_HEADER);
 }
 
+/** Whether PMP lets this hart execute the `length` bytes at `pa`. */
+// @ts-ignore: decorator
+@inline
+function executable(pa: u64, length: u32): bool {
+  const agency = load<u32>(HART_MODE) == Mode.M ? Agency.Machine : Agency.Supervisor;
+  return (pmpRights(pa, length, agency) & Pte.X) != 0;
+}
+
+/** Address in this memory of the halfword of code at `pc`; 0 after a fault. */
+function fetchAddress(pc: u64): u32 {
+  if (!translate(pc, Access.Execute, load<u32>(HART_MODE), load<u32>(HART_VIRT))) return 0;
+  const address = ramAddress(physical, 2);
+  if (address && executable(physical, 2)) return address;
+  accessFault(pc, Access.Execute);
+  return 0;
+}
+
 /** The block at `pc`, translated and built as needed; 0 after a fault. */
 export function fetchBlock(pc: u64): u32 {
-  const mode = load<u32>(HART_MODE);
-  const virt = load<u32>(HART_VIRT);
-  if (!translate(pc, Access.Execute, mode, virt)) return 0;
-  const address = ramAddress(physical, 2);
-  if (!address) {
-    accessFault(pc, Access.Execute);
-    return 0;
-  }
+  const address = fetchAddress(pc);
+  if (!address) return 0;
   const offset = <u32>pc & 0xfff;
-  store<u64>(PLACE, pc & ~(<u64>0xfff));
-  store<u32>(PLACE, address - offset, 8);
-  store<u32>(PLACE, NO_TABLE, 12);
-  if (offset == 0xffe && (load<u16>(address) & 3) == 3) return crossingBlock(pc, address, mode, virt);
+  const crosses = offset == 0xffe && (load<u16>(address) & 3) == 3;
+  if (crosses || !executable(physical - offset, 4096)) return singleBlock(pc, address);
   if (top + TABLE + MAX_BLOCK > <u32>DECODED_END) resetCode();
   const page = codePage(address);
   let table = load<u32>(page);
@@ -104,13 +119,13 @@ export function fetchBlock(pc: u64): u32 {
     top += TABLE;
     memory.fill(table, 0, TABLE);
     store<u32>(page, table);
-    dropStores();
+    dropStores(address);
   }
-  const entry = fetchEntry(fetchTable(), pc);
+  const entry = codeEntry(pc, pageShift);
   store<u64>(entry, pc & ~(<u64>0xfff));
   store<u32>(entry, table, 8);
   store<u32>(entry, address - offset, 12);
-  store<u32>(PLACE, table, 12);
+  place(pc, address, table);
   const slot = table + (offset << 1);
   let block = load<u32>(slot, TABLE_HEADER);
   if (!block) {
@@ -121,39 +136,40 @@ export function fetchBlock(pc: u64): u32 {
   return block;
 }
 
-/** A block of the one instruction at `pc`, for this time only; 0 after a fault. */
-export function fetchOne(pc: u64): u32 {
-  const mode = load<u32>(HART_MODE);
-  const virt = load<u32>(HART_VIRT);
-  if (!translate(pc, Access.Execute, mode, virt)) return 0;
-  const address = ramAddress(physical, 2);
-  if (!address) {
-    accessFault(pc, Access.Execute);
-    return 0;
-  }
-  const place = <u32>pc & 0xfff;
-  const length: u32 = (load<u16>(address) & 3) == 3 ? 4 : 2;
+// @ts-ignore: decorator
+@inline
+function place(pc: u64, address: u32, table: u32): void {
   store<u64>(PLACE, pc & ~(<u64>0xfff));
-  store<u32>(PLACE, address - place, 8);
-  store<u32>(PLACE, NO_TABLE, 12);
-  if (place == 0xffe && length == 4) return crossingBlock(pc, address, mode, virt);
-  build(SCRATCH_BLOCK, address, place, length);
-  return SCRATCH_BLOCK;
+  store<u32>(PLACE, address - (<u32>pc & 0xfff), 8);
+  store<u32>(PLACE, table, 12);
 }
 
-function crossingBlock(pc: u64, address: u32, mode: u32, virt: u32): u32 {
+/** A block of the one instruction at `pc`, for this time only; 0 after a fault. */
+export function fetchOne(pc: u64): u32 {
+  const address = fetchAddress(pc);
+  return address ? singleBlock(pc, address) : 0;
+}
+
+/** The same once its first halfword is known to lie at `address` and `physical`. */
+function singleBlock(pc: u64, address: u32): u32 {
+  const offset = <u32>pc & 0xfff;
   const low = <u32>load<u16>(address);
-  const present = L1I_PRESENT + ((address - RAM) >> 6);
-  const next = pc + 2;
-  if (!translate(next, Access.Execute, mode, virt)) return 0;
-  const second = ramAddress(physical, 2);
-  if (!second) {
-    accessFault(next, Access.Execute);
-    return 0;
+  place(pc, address, NO_TABLE);
+  if ((low & 3) != 3) {
+    build(SCRATCH_BLOCK, address, offset, 2);
+  } else if (offset != 0xffe) {
+    if (!executable(physical + 2, 2)) {
+      accessFault(pc + 2, Access.Execute);
+      return 0;
+    }
+    build(SCRATCH_BLOCK, address, offset, 4);
+  } else {
+    const second = fetchAddress(pc + 2);
+    if (!second) return 0;
+    store<u32>(SCRATCH_CODE, low | ((<u32>load<u16>(second)) << 16));
+    build(SCRATCH_BLOCK, SCRATCH_CODE, 0xffe, 4);
+    store<u32>(SCRATCH, L1I_PRESENT + ((address - RAM) >> 6));
   }
-  store<u32>(SCRATCH_CODE, low | ((<u32>load<u16>(second)) << 16));
-  build(SCRATCH_BLOCK, SCRATCH_CODE, 0xffe, 4);
-  store<u32>(SCRATCH, present);
   return SCRATCH_BLOCK;
 }
 

@@ -2,6 +2,7 @@
 import { ramAddress } from "../bus/ram";
 import { Cause } from "../isa/cause";
 import { Exit } from "../isa/exit";
+import { Mode } from "../isa/privilege";
 import {
   EXIT_ADDRESS,
   EXIT_LOAD_KIND,
@@ -14,8 +15,10 @@ import {
   EXIT_WRITE,
   HTIF_TOHOST,
 } from "../layout";
-import { GRANULE, filterEntry, loadTable, storeTable } from "../mmu/filter";
-import { accessFault, dataMode, dataVirt, physical, translate, translateData } from "../mmu/translate";
+import { GRANULE, dataEntry, noteStores } from "../mmu/filter";
+import { Agency, pmpOpen, pmpRights } from "../mmu/pmp";
+import { Pte } from "../mmu/pte";
+import { accessFault, dataMode, dataVirt, pageShift, physical, translate, translateFor } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { dataLine } from "../timing/caches";
 import { willWrite } from "../bus/written";
@@ -106,36 +109,67 @@ function beside(place: u32, size: u64): bool {
   return (physical ^ load<u64>(place)) < size;
 }
 
-/** Host address for an access within one page of RAM, its costs charged and the filter filled; 0 after a fault or exit. */
-// @ts-ignore: decorator
-@inline
-export function dataAddress(va: u64, size: u32, write: u32): u32 {
-  if (!translateData(va, write)) return 0;
-  if (write && beside(HTIF_TOHOST, 8) && !(va & (size - 1))) {
-    deviceAccess(va, physical, 1);
-    return 0;
-  }
-  return reach(va, size, write, true);
+/** What PMP makes of an access. */
+const enum Protection {
+  Forbidden = 0,
+  /** To be asked again the next time: it doesn't allow the whole granule. */
+  Allowed = 1,
+  AllowedAround = 2,
 }
 
-/** The same for `physical`, already translated. */
+/** Protection of `size` bytes at `pa` for an access of effective privilege `m`; without a call where there is none. */
 // @ts-ignore: decorator
 @inline
-function reach(va: u64, size: u32, write: u32, filtered: bool): u32 {
+function protection(pa: u64, size: u32, write: u32, m: u32): u32 {
+  const agency = m == Mode.M ? Agency.Machine : Agency.Supervisor;
+  return pmpOpen(agency) ? <u32>Protection.AllowedAround : protectionByEntries(pa, size, write ? Pte.W : Pte.R, agency);
+}
+function protectionByEntries(pa: u64, size: u32, right: u32, agency: u32): u32 {
+  const granule: u32 = 1 << GRANULE;
+  const offset = <u32>pa & (granule - 1);
+  const around = (pmpRights(pa - offset, granule, agency) & right) != 0;
+  if (around && offset + size <= granule) return Protection.AllowedAround;
+  if (!(pmpRights(pa, size, agency) & right)) return Protection.Forbidden;
+  return around ? Protection.AllowedAround : Protection.Allowed;
+}
+
+/** Whether PMP forbids loads and stores of the program the `size` bytes at `pa`. */
+export function dataProtected(pa: u64, size: u32, write: u32): bool {
+  return protection(pa, size, write, dataMode) == Protection.Forbidden;
+}
+
+// @ts-ignore: decorator
+@inline
+function accessKind(write: u32): u32 {
+  return write ? Access.Write : Access.Read;
+}
+
+/**
+ * Host address for an access to `physical` within one page of RAM, its costs charged; 0 after a fault or exit. `m`: effective
+ * privilege. `filtered`: it is an ordinary access, whose granule the filter shall know from now on.
+ */
+// @ts-ignore: decorator
+@inline
+function reach(va: u64, size: u32, write: u32, m: u32, filtered: bool): u32 {
   const pa = physical;
+  const allowed = protection(pa, size, write, m);
+  if (allowed == Protection.Forbidden) {
+    accessFault(va, accessKind(write));
+    return 0;
+  }
   const address = ramAddress(pa, size);
   if (!address) {
-    if (va & (size - 1)) accessFault(va, write ? Access.Write : Access.Read);
+    if (va & (size - 1)) accessFault(va, accessKind(write));
     else deviceAccess(va, pa, write);
     return 0;
   }
   if (write) willWrite(address);
-  const tag = va & ~(((<u64>1) << GRANULE) - 1);
   let entry: u32 = 0;
-  if (filtered && !(write && beside(HTIF_TOHOST, 4096))) {
-    entry = filterEntry(write ? storeTable() : loadTable(), va);
-    store<u64>(entry, tag);
+  if (filtered && allowed == Protection.AllowedAround && !(write && beside(HTIF_TOHOST, 4096))) {
+    entry = dataEntry(va, write, pageShift);
+    store<u64>(entry, va & ~(((<u64>1) << GRANULE) - 1));
     store<u32>(entry, address - <u32>va, 8);
+    if (write) noteStores(address);
   }
   if (isDefined(TIMED)) {
     charge(dataLine(pa, entry, write));
@@ -153,18 +187,27 @@ function crossesPage(va: u64, size: u32): bool {
 
 /** Loads `1 << (kind & 3)` bytes at `va`. On `leave` the result means nothing; `rd` takes it later if a device answers. */
 export function slowLoad(va: u64, kind: u32, rd: u32): u64 {
+  return loadAs(va, kind, rd, dataMode, dataVirt, 0, true);
+}
+/** HLV and HLVX: as if V = 1 and mode `m`. HLVX reads by execute permission (`hlvx`: Walk.Hlvx). */
+export function guestLoad(va: u64, kind: u32, rd: u32, m: u32, hlvx: u32): u64 {
+  return loadAs(va, kind, rd, m, 1, hlvx, false);
+}
+// @ts-ignore: decorator
+@inline
+function loadAs(va: u64, kind: u32, rd: u32, m: u32, v: u32, hlvx: u32, filtered: bool): u64 {
   const size: u32 = 1 << (kind & 3);
   if (!crossesPage(va, size)) {
-    const address = dataAddress(va, size, 0);
+    const address = translateFor(va, Access.Read, m, v, hlvx) ? reach(va, size, 0, m, filtered) : 0;
     if (address) return extend(fetchBytes(address, size), kind);
     describeAccess(0, size, 0, rd, kind);
     return 0;
   }
   describeAccess(0, 0, 0, rd, kind); // no size: half of it may be RAM, nobody can finish it in its place
   const first: u32 = 4096 - (<u32>va & 0xfff);
-  const low = pieceAddress(va, first, 0);
+  const low = pieceAddress(va, first, 0, m, v, hlvx);
   if (!low) return 0;
-  const high = pieceAddress(va + first, size - first, 0);
+  const high = pieceAddress(va + first, size - first, 0, m, v, hlvx);
   if (!high) return 0;
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
@@ -175,17 +218,30 @@ export function slowLoad(va: u64, kind: u32, rd: u32): u64 {
 
 /** Stores the low `size` bytes of `value` at `va`; nothing is written if any byte faults. */
 export function slowStore(va: u64, size: u32, value: u64): void {
+  storeAs(va, size, value, dataMode, dataVirt, true);
+}
+/** HSV: as if V = 1 and mode `m`. */
+export function guestStore(va: u64, size: u32, value: u64, m: u32): void {
+  storeAs(va, size, value, m, 1, false);
+}
+// @ts-ignore: decorator
+@inline
+function storeAs(va: u64, size: u32, value: u64, m: u32, v: u32, filtered: bool): void {
   if (!crossesPage(va, size)) {
-    const address = dataAddress(va, size, 1);
+    let address: u32 = 0;
+    if (translateFor(va, Access.Write, m, v, 0)) {
+      if (beside(HTIF_TOHOST, 8) && !(va & (size - 1))) deviceAccess(va, physical, 1);
+      else address = reach(va, size, 1, m, filtered);
+    }
     if (address) putBytes(address, size, value);
     else describeAccess(1, size, value, 0, 0);
     return;
   }
   describeAccess(1, 0, value, 0, 0); // no size: half of it may be RAM, nobody can finish it in its place
   const first: u32 = 4096 - (<u32>va & 0xfff);
-  const low = pieceAddress(va, first, 1);
+  const low = pieceAddress(va, first, 1, m, v, 0);
   if (!low) return;
-  const high = pieceAddress(va + first, size - first, 1);
+  const high = pieceAddress(va + first, size - first, 1, m, v, 0);
   if (!high) return;
   for (let i: u32 = 0; i < size; i++) {
     store<u8>(i < first ? low + i : high + i - first, <u8>(value >> (8 * i)));
@@ -193,39 +249,16 @@ export function slowStore(va: u64, size: u32, value: u64): void {
 }
 
 /** One side of an access that crosses pages: RAM only. */
-function pieceAddress(va: u64, size: u32, write: u32): u32 {
-  if (!translate(va, write ? Access.Write : Access.Read, dataMode, dataVirt)) return 0;
+function pieceAddress(va: u64, size: u32, write: u32, m: u32, v: u32, hlvx: u32): u32 {
+  if (!translate(va, accessKind(write), m, v, hlvx)) return 0;
   const address = ramAddress(physical, size);
-  if (!address) {
-    accessFault(va, write ? Access.Write : Access.Read);
+  if (!address || !protection(physical, size, write, m)) {
+    accessFault(va, accessKind(write));
     return 0;
   }
   if (write) willWrite(address);
   if (isDefined(TIMED)) charge(dataLine(physical, 0, write));
   return address;
-}
-
-/** HLV, HLVX and HSV: as if V = 1 and mode `m`. HLVX reads by execute permission (`hlvx`: Walk.Hlvx). */
-export function guestLoad(va: u64, kind: u32, rd: u32, m: u32, hlvx: u32): u64 {
-  const size: u32 = 1 << (kind & 3);
-  describeAccess(0, size, 0, rd, kind);
-  if (va & (size - 1)) {
-    raise(Cause.LoadAddressMisaligned, va);
-    return 0;
-  }
-  if (!translate(va, Access.Read, m, 1, hlvx)) return 0;
-  const address = reach(va, size, 0, false);
-  return address ? extend(fetchBytes(address, size), kind) : 0;
-}
-export function guestStore(va: u64, size: u32, value: u64, m: u32): void {
-  describeAccess(1, size, value, 0, 0);
-  if (va & (size - 1)) {
-    raise(Cause.StoreAddressMisaligned, va);
-    return;
-  }
-  if (!translate(va, Access.Write, m, 1)) return;
-  const address = reach(va, size, 1, false);
-  if (address) putBytes(address, size, value);
 }
 
 /** Host address for an atomic access: naturally aligned RAM; 0 after a fault. LR needs only to read. */
@@ -235,10 +268,10 @@ export function atomicAddress(va: u64, size: u32, write: u32): u32 {
     return 0;
   }
   describeAccess(write, 0, 0, 0, 0); // no size: nobody can finish it in its place
-  if (!translate(va, write ? Access.Write : Access.Read, dataMode, dataVirt)) return 0;
+  if (!translate(va, accessKind(write), dataMode, dataVirt)) return 0;
   if (!ramAddress(physical, size)) {
-    accessFault(va, write ? Access.Write : Access.Read);
+    accessFault(va, accessKind(write));
     return 0;
   }
-  return reach(va, size, write, true);
+  return reach(va, size, write, dataMode, true);
 }

@@ -18,7 +18,8 @@ import {
   TIME_LIMIT,
   X_REGS,
 } from "../layout";
-import { dropFilters } from "../mmu/filter";
+import { resetFilters } from "../mmu/filter";
+import { summarizePmp } from "../mmu/pmp";
 import { tlbReset } from "../mmu/tlb";
 import { resetCaches } from "../timing/caches";
 import { resetCode } from "./code";
@@ -36,9 +37,10 @@ export function resetHart(): void {
   store<u32>(TIME_DIVIDER, 150);
   store<u64>(TIME_LIMIT, -1);
   resetCsrs();
+  summarizePmp();
   resetSelection();
   resetCaches();
+  resetFilters();
   resetCode();
   tlbReset();
-  dropFilters();
 }

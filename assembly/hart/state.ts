@@ -61,6 +61,7 @@ export const ENVCFG_CBIE: u64 = 3 << 4;
 export const ENVCFG_CBCFE: u64 = 1 << 6;
 export const ENVCFG_CBZE: u64 = 1 << 7;
 export const ENVCFG_ADUE: u64 = 1 << 61;
+export const ENVCFG_PBMTE: u64 = 1 << 62;
 export const ENVCFG_STCE: u64 = 1 << 63;
 
 /** Why the interpreter stopped. */

@@ -13,7 +13,7 @@ import { Csr } from "../isa/csr";
 import { Exit, Host } from "../isa/exit";
 import { Mode } from "../isa/privilege";
 import { EXIT_PENDING, EXIT_REASON, HART_CYCLES, HART_HOST, HART_INSTRET, HART_PC, HART_RESERVATION, X_REGS } from "../layout";
-import { dropFilters } from "../mmu/filter";
+import { dropStage1, dropStage2 } from "../mmu/filter";
 import { tlbFlushStage1, tlbFlushStage2 } from "../mmu/tlb";
 import { guestMode, physical } from "../mmu/translate";
 import { Walk } from "../mmu/walk";
@@ -198,8 +198,11 @@ function sfenceVma(dp: u32): void {
 function stage1Fence(dp: u32, v: u32): void {
   const given = <u32>imm(dp);
   const vmid = <u32>(csr(Csr.hgatp) >> 44) & 0x3fff;
-  tlbFlushStage1(v, vmid, (given & 1) != 0, rs1(dp) >> 12, (given & 2) != 0, <u32>rs2(dp) & 0xffff);
-  dropFilters();
+  const byPage = (given & 1) != 0;
+  const byAsid = (given & 2) != 0;
+  const asid = <u32>rs2(dp) & 0xffff;
+  tlbFlushStage1(v, vmid, byPage, rs1(dp) >> 12, byAsid, asid);
+  dropStage1(v, vmid, byPage, rs1(dp), byAsid, asid);
   done();
 }
 
@@ -209,8 +212,12 @@ function hfence(dp: u32, gvma: bool): void {
   if (virt()) return virtualInstruction();
   if (m == Mode.U || (gvma && m == Mode.S && csr(Csr.mstatus) & Status.TVM)) return illegal();
   if (!gvma) return stage1Fence(dp, 1);
-  tlbFlushStage2((<u32>imm(dp) & 2) != 0, <u32>rs2(dp) & 0x3fff);
-  dropFilters();
+  const given = <u32>imm(dp);
+  const byVmid = (given & 2) != 0;
+  const vmid = <u32>rs2(dp) & 0x3fff;
+  // the address is a guest physical one, shifted right by 2
+  tlbFlushStage2((given & 1) != 0, rs1(dp) >> 10, byVmid, vmid);
+  dropStage2(byVmid, vmid);
   done();
 }
 

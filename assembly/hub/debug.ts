@@ -5,7 +5,7 @@ import { context, locate } from "./directory";
 import { report } from "./faults";
 import { begin, settle } from "./request";
 import { DEBUG_PENDING, REGS, reg64, setReg } from "./state";
-import { pageShift, spa, translate } from "./translate";
+import { memoryType, pageShift, spa, translate } from "./translate";
 
 const GO: u32 = 1;
 
@@ -42,10 +42,11 @@ export function finishTranslation(): void {
   setReg(IommuReg.tr_req_ctl, <u32>control & ~GO);
 }
 
-/** PPN with the size of a superpage encoded in its low bits, and S. */
+/** PPN with the size of a superpage encoded in its low bits, S, and PBMT. */
 function response(): u64 {
   const page = (spa >> 12) & 0xfff_ffff_ffff;
-  if (pageShift == 12 || pageShift > 56) return page << 10;
+  const type = <u64>memoryType << 7;
+  if (pageShift == 12 || pageShift > 56) return (page << 10) | type;
   const size = (<u64>1) << (pageShift - 12);
-  return (((page & ~(size - 1)) | ((size >> 1) - 1)) << 10) | (1 << 9);
+  return (((page & ~(size - 1)) | ((size >> 1) - 1)) << 10) | (1 << 9) | type;
 }

@@ -155,7 +155,7 @@ function locateDevice(dc: u32, mode: u32): u32 {
   store<u32>(dc, <u32>(iohgatp >> 60), Context.GMode);
   const guest = iohgatp >> 60 ? SPACE_GV | (((iohgatp >> 44) & 0xffff) << SPACE_GSCID_SHIFT) : 0;
   store<u32>(dc, guest ? GUEST_OWNER | (<u32>(iohgatp >> 44) & 0xffff) : device, Context.Owner);
-  const updates = (tc & Tc.GADE ? Walk.GAdue : 0) | (tc & Tc.SADE ? Walk.VsAdue : 0);
+  const updates = Walk.GPbmt | Walk.VsPbmt | (tc & Tc.GADE ? Walk.GAdue : 0) | (tc & Tc.SADE ? Walk.VsAdue : 0);
   firstStage(dc, guest, directory ? 0 : fsc, <u32>(ta >> 12) & 0xf_ffff, updates);
   return 0;
 }
@@ -234,7 +234,7 @@ let entryAddress: u32 = 0;
 
 /** Reads the directory entry at `at`, a guest physical address if the second stage is active; to `entryAddress`. */
 function processEntry(dc: u32, at: u64, length: u32): u32 {
-  const flags = load<u32>(dc, Context.Flags) & Walk.GAdue;
+  const flags = load<u32>(dc, Context.Flags) & (Walk.GAdue | Walk.GPbmt);
   const result = walk(
     Agent.Hub,
     at,

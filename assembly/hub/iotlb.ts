@@ -19,6 +19,7 @@ import {
   SETS,
   SET_SIZE,
   SET_TABLE,
+  SIZES,
   SIZE_COUNTS,
   SPACE_GSCID_SHIFT,
   SPACE_GV,
@@ -57,8 +58,8 @@ export function resetIotlb(): void {
   memory.fill(TLB, 0, MAX_ENTRIES * ENTRY_SIZE);
   memory.fill(BUCKETS, 0, MAX_BUCKETS * 4);
   memory.fill(TREES, 0, MAX_ENTRIES);
-  memory.fill(SIZE_COUNTS, 0, 5 * 4);
-  store<u32>(PAGE_SIZES, 0);
+  memory.fill(SIZE_COUNTS, 0, SIZES * 4);
+  store<u64>(PAGE_SIZES, 0);
   store<u32>(LFSR, load<u32>(SEED));
   for (let set: u32 = 0; set < sets; ++set) {
     const first = TLB + set * ways * ENTRY_SIZE;
@@ -86,9 +87,9 @@ function bucket(tag: u64, space: u64): u32 {
 // @ts-ignore: decorator
 @inline
 export function lookup(space: u64, iova: u64): u32 {
-  let sizes = load<u32>(PAGE_SIZES);
+  let sizes = load<u64>(PAGE_SIZES);
   while (sizes) {
-    const shift: u64 = 12 + 9 * ctz(sizes);
+    const shift = 12 + ctz(sizes);
     const tag = ((iova >> shift) << shift) | shift;
     let entry = load<u32>(bucket(tag, space));
     while (entry) {
@@ -172,8 +173,8 @@ function victim(set: u32, index: u32): u32 {
 }
 
 /**
- * Enters a translation of the page of 2^`shift` bytes around `iova`. `pa` and `gpa` are those of `iova` itself; `perm` holds Pte
- * bits R W X U G. Returns the entry. The caller has made sure that no entry of the same page exists.
+ * Enters a translation of the page of 2^`shift` bytes around `iova`. `pa` and `gpa` are those of `iova` itself; `perm` is what
+ * Entry.Perm holds. Returns the entry. The caller has made sure that no entry of the same page exists.
  */
 export function insert(space: u64, iova: u64, shift: u32, pa: u64, gpa: u64, perm: u32, owner: u32): u32 {
   const offset = ((<u64>1) << shift) - 1;
@@ -195,10 +196,10 @@ export function insert(space: u64, iova: u64, shift: u32, pa: u64, gpa: u64, per
   const head = bucket(tag, space);
   store<u32>(entry, load<u32>(head), Entry.Chain);
   store<u32>(head, entry);
-  const size = (shift - 12) / 9;
+  const size = shift - 12;
   const counted = SIZE_COUNTS + size * 4;
   store<u32>(counted, load<u32>(counted) + 1);
-  store<u32>(PAGE_SIZES, load<u32>(PAGE_SIZES) | (1 << size));
+  store<u64>(PAGE_SIZES, load<u64>(PAGE_SIZES) | ((<u64>1) << size));
   store<u32>(set, load<u32>(set, 8) + 1, 8);
   unlink(set, entry);
   linkNewest(set, entry);
@@ -213,11 +214,11 @@ function forget(entry: u32): void {
   while (load<u32>(link) != entry) link = load<u32>(link) + Entry.Chain;
   store<u32>(link, load<u32>(entry, Entry.Chain));
   store<u64>(entry, 0, Entry.Tag);
-  const size = (<u32>(tag & 0xfff) - 12) / 9;
+  const size = <u32>(tag & 0xfff) - 12;
   const counted = SIZE_COUNTS + size * 4;
   const left = load<u32>(counted) - 1;
   store<u32>(counted, left);
-  if (!left) store<u32>(PAGE_SIZES, load<u32>(PAGE_SIZES) & ~(1 << size));
+  if (!left) store<u64>(PAGE_SIZES, load<u64>(PAGE_SIZES) & ~((<u64>1) << size));
   const set = SET_TABLE + load<u32>(entry, Entry.Set) * SET_SIZE;
   store<u32>(set, load<u32>(set, 8) - 1, 8);
 }

@@ -8,8 +8,8 @@ import { EVENT_COUNTERS, overflows, updateCycles, useSelectors } from "./hpm";
 import { announce, updatePending, writeMessageTable } from "./interrupts";
 import { ANNOUNCED, DEBUG_PENDING, HPM_ACTIVE, HPM_SINCE, MSI_WAITING, REGS, queueMask, reg, reg64, setReg } from "./state";
 
-/** version 1.0, Sv39/48/57 and x4, AMO_HWAD, IGS = WSI, HPM, DBG, PAS = 56, PD8, PD17, PD20. */
-const CAPABILITIES: u64 = 0x10 | (7 << 9) | (7 << 17) | (1 << 24) | (1 << 28) | (3 << 30) | (56 << 32) | (7 << 38);
+/** version 1.0, Sv39/48/57, Svpbmt, x4, AMO_HWAD, IGS = WSI, HPM, DBG, PAS = 56, PD8, PD17, PD20. */
+const CAPABILITIES: u64 = 0x10 | (7 << 9) | (1 << 15) | (7 << 17) | (1 << 24) | (1 << 28) | (3 << 30) | (56 << 32) | (7 << 38);
 /** What IMSICs add and take away: MSI_FLAT, IGS = BOTH. */
 const IMSIC_CAPABILITIES: u64 = CAPABILITY_MSI_FLAT | (3 << 28);
 /** Largest LOG2SZ-1 of the queues: 65,536 entries, so that no register write takes for ever. */

@@ -18,13 +18,14 @@ export const HASH_SHIFT: u32 = SEED + 4;
 // ---- IOTLB, beyond its entries
 /** u32 state of the random policy. */
 export const LFSR: u32 = HASH_SHIFT + 4;
-/** u32 bit i: entries of 2^(12 + 9 i) bytes exist; u32 × 5: how many. */
-export const PAGE_SIZES: u32 = LFSR + 4;
-export const SIZE_COUNTS: u32 = PAGE_SIZES + 4;
+/** u64 bit i: entries of 2^(12 + i) bytes exist; u32 × 37: how many. */
+export const PAGE_SIZES: u32 = LFSR + 8;
+export const SIZE_COUNTS: u32 = PAGE_SIZES + 8;
+export const SIZES: u32 = 37;
 
 // ---- the rest of the small words
 /** u64 HART_CYCLES when `iohpmcycles` was last brought up to date. */
-export const HPM_SINCE: u32 = SIZE_COUNTS + 5 * 4 + 4;
+export const HPM_SINCE: u32 = SIZE_COUNTS + SIZES * 4 + 4;
 /** u32 bit i: event counter i has an event and is not inhibited. */
 export const HPM_ACTIVE: u32 = HPM_SINCE + 8;
 /** u32 1: a translation request of the debug interface waits to be done. */
@@ -84,7 +85,7 @@ export const enum Entry {
   /** u64 physical and guest physical address of the page. */
   Pa = 16,
   Gpa = 24,
-  /** u32 Pte bits R W X U G. */
+  /** u32 Pte bits R W X U G; PBMT << MEMORY_TYPE_SHIFT. */
   Perm = 32,
   Owner = 36,
   /** u32 next entry of the hash bucket; neighbours in the set's order; the set. */
@@ -99,6 +100,7 @@ export const enum Entry {
   Way = 58,
   Tree = 60,
 }
+export const MEMORY_TYPE_SHIFT: u32 = 16;
 export const ENTRY_SIZE: u32 = 64;
 export const MAX_ENTRIES: u32 = 4096;
 export const TLB: u32 = PC_CACHE + PC_CACHE_ENTRIES * CONTEXT_SIZE;

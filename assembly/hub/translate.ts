@@ -13,6 +13,7 @@ import {
   walkGpa,
   walkImplicit,
   walkImplicitWrite,
+  walkMemoryType,
   walkPa,
   walkPerm,
   walkReferences,
@@ -25,11 +26,13 @@ import { countEvent } from "./hpm";
 import { insert, invalidate, lookup, used } from "./iotlb";
 import { isInterruptFile, msiAddress, translateMsi } from "./msi";
 import { access, faultValue2, hit, miss, readTables, setFaultValue2, supervisor } from "./request";
-import { Context, Entry, HPM_ACTIVE } from "./state";
+import { Context, Entry, HPM_ACTIVE, MEMORY_TYPE_SHIFT } from "./state";
 
 /** Supervisor physical address, and log2 of the size of the page around it; after `translate` returned 0. */
 export let spa: u64 = 0;
 export let pageShift: u32 = 0;
+/** PBMT that both stages come to, for whoever asks. */
+export let memoryType: u32 = 0;
 
 /** Guest physical address of the page that the last lookup or walk found, when there was one. */
 let gpaPage: u64 = 0;
@@ -64,6 +67,7 @@ function msi(context: u32, gpa: u64): u32 {
   const cause = translateMsi(context, gpa);
   spa = msiAddress;
   pageShift = 12;
+  memoryType = 0;
   return cause;
 }
 
@@ -75,6 +79,7 @@ function translatePage(context: u32, iova: u64): u32 {
   if (!space) {
     spa = iova;
     pageShift = UNTRANSLATED_SHIFT;
+    memoryType = 0;
     return 0;
   }
   let entry = lookup(space, iova);
@@ -86,6 +91,7 @@ function translatePage(context: u32, iova: u64): u32 {
       gpaPage = load<u64>(entry, Entry.Gpa);
       spa = load<u64>(entry, Entry.Pa) | (iova & (((<u64>1) << shift) - 1));
       pageShift = shift;
+      memoryType = load<u32>(entry, Entry.Perm) >> MEMORY_TYPE_SHIFT;
       return 0;
     }
     // The tables may allow by now what they did not when the entry was made: no invalidation is due for more rights.
@@ -135,12 +141,13 @@ function translateByTables(context: u32, space: u64, iova: u64): u32 {
   const user: u32 = vsMode == AtpMode.Bare ? Pte.U : 0;
   const global: u32 = walkGlobal ? Pte.G : 0;
   const owner = load<u32>(context, Context.Owner);
-  const entry = insert(space, iova, walkShift, walkPa, walkGpa, walkPerm | user | global, owner);
+  const entry = insert(space, iova, walkShift, walkPa, walkGpa, walkPerm | user | global | (walkMemoryType << MEMORY_TYPE_SHIFT), owner);
   store<u8>(entry, walkVsShift, Entry.VsShift);
   store<u8>(entry, walkGShift, Entry.GShift);
   gpaPage = load<u64>(entry, Entry.Gpa);
   spa = walkPa;
   pageShift = walkShift;
+  memoryType = walkMemoryType;
   return 0;
 }
 

@@ -61,6 +61,7 @@ export const enum Csr {
   mireg = 0x351,
   mtopei = 0x35c,
   pmpcfg0 = 0x3a0,
+  pmpcfg2 = 0x3a2,
   pmpaddr0 = 0x3b0,
   hstatus = 0x600,
   hedeleg = 0x602,

@@ -7,16 +7,18 @@ import { Pte } from "./pte";
 const SETS: u32 = 64;
 const WAYS: u32 = 4;
 /**
- * Entry: u64 virtual page number, u32 space, u32 Pte R W X U | GLOBAL | log2 of the pages in the stage-1 leaf << LEAF_SHIFT,
- * u64 physical page address, u64 time of last use.
+ * Entry: u64 virtual page number, u32 space, u32 Pte R W X U | GLOBAL | log2 of the pages in the leaf of stage 1 << LEAF_SHIFT and of
+ * stage 2 << GUEST_LEAF_SHIFT, u64 physical page address, u64 time of last use, u64 guest physical page number.
  */
-const ENTRY: u32 = 32;
+const ENTRY: u32 = 40;
 const SET: u32 = WAYS * ENTRY;
 const SIZE: u32 = SETS * SET;
+/** One TLB a hart. */
 export const TLB_END: u32 = MMU + HARTS_MAX * SIZE;
 const GLOBAL: u32 = 1 << 8;
-const PAGES_SHIFT: u32 = 16;
 const LEAF_SHIFT: u32 = 16;
+const GUEST_LEAF_SHIFT: u32 = 24;
+const LEAF_MASK: u32 = 63;
 
 /** Fields of a space: ASID, VMID, V, and whether the (VS) stage is bare. */
 const ASID: u32 = 0xffff;
@@ -32,6 +34,12 @@ export function selectTlb(hart: u32): void {
   tlb = MMU + hart * SIZE;
 }
 
+// @ts-ignore: decorator
+@inline
+function setOf(page: u64): u32 {
+  return tlb + (<u32>page & (SETS - 1)) * SET;
+}
+
 /** The tag of an address space; `atp` is satp or vsatp, `hgatp` counts only if `virt`. */
 export function space(virt: u32, atp: u64, hgatp: u64): u32 {
   const stage1 = atp >> 60 ? <u32>(atp >> 44) & ASID : BARE;
@@ -40,7 +48,7 @@ export function space(virt: u32, atp: u64, hgatp: u64): u32 {
 
 /** The entry for `page`, or 0. */
 export function tlbFind(page: u64, space: u32): u32 {
-  const set = tlb + (<u32>page & (SETS - 1)) * SET;
+  const set = setOf(page);
   for (let entry = set; entry < set + SET; entry += ENTRY) {
     if (load<u64>(entry) != page) continue;
     const differs = load<u32>(entry, 8) ^ space;
@@ -61,12 +69,16 @@ export function tlbPage(entry: u32): u64 {
   return load<u64>(entry, 16);
 }
 
-/**
- * Fills an entry: over one for the same page, else an empty one, else the least recently used. `leafShift`: log2 of the bytes that
- * the leaf of stage 1 maps.
- */
-export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64, leafShift: u32): void {
-  const set = tlb + (<u32>page & (SETS - 1)) * SET;
+/** log2 of the bytes that the leaf of stage 1 maps. */
+// @ts-ignore: decorator
+@inline
+export function tlbLeafShift(entry: u32): u32 {
+  return ((load<u32>(entry, 12) >> LEAF_SHIFT) & LEAF_MASK) + 12;
+}
+
+/** Fills an entry: over one for the same page, else an empty one, else the least recently used. Leaf shifts as tlbLeafShift's, at most 64. */
+export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64, leafShift: u32, gpa: u64, guestLeafShift: u32): void {
+  const set = setOf(page);
   let victim = tlbFind(page, space);
   if (!victim) {
     victim = set;
@@ -76,9 +88,18 @@ export function tlbFill(page: u64, space: u32, perm: u32, global: u32, pa: u64, 
   }
   store<u64>(victim, page);
   store<u32>(victim, space, 8);
-  store<u32>(victim, perm | (global ? GLOBAL : 0) | ((leafShift - 12) << LEAF_SHIFT), 12);
+  const leaves = ((leafShift - 12) << LEAF_SHIFT) | ((guestLeafShift - 12) << GUEST_LEAF_SHIFT);
+  store<u32>(victim, perm | (global ? GLOBAL : 0) | leaves, 12);
   store<u64>(victim, pa, 16);
   store<u64>(victim, ++clock, 24);
+  store<u64>(victim, gpa >> 12, 32);
+}
+
+/** Whether both page numbers lie in the same leaf of 2^`shift` pages. */
+// @ts-ignore: decorator
+@inline
+function sameLeaf(a: u64, b: u64, shift: u32): bool {
+  return (a ^ b) >> (shift & LEAF_MASK) == 0;
 }
 
 function drop(entry: u32): void {
@@ -101,21 +122,22 @@ export function tlbReset(): void {
  */
 export function tlbFlushStage1(virt: u32, vmid: u32, byPage: bool, page: u64, byAsid: bool, asid: u32): void {
   for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) {
+    // a superpage is held in pieces: any address of it means them all
+    if (byPage && !sameLeaf(load<u64>(entry), page, load<u32>(entry, 12) >> LEAF_SHIFT)) continue;
     const tag = load<u32>(entry, 8);
     if ((tag & VIRT ? 1 : 0) != virt) continue;
     if (virt && ((tag >> VMID_SHIFT) & 0x3fff) != vmid) continue;
-    // a superpage is held in pieces: any address of it means them all
-    if (byPage && (load<u64>(entry) ^ page) >> (load<u32>(entry, 12) >> LEAF_SHIFT)) continue;
     if (byAsid && ((tag & ASID) != asid || load<u32>(entry, 12) & GLOBAL)) continue;
     drop(entry);
   }
 }
 
-/** HFENCE.GVMA: entries of V = 1, of one VMID or of all. Entries hold no guest physical address: any address flushes all. */
-export function tlbFlushStage2(byVmid: bool, vmid: u32): void {
+/** HFENCE.GVMA: entries of V = 1, of one VMID or of all, and of all guest physical addresses unless `byPage`. */
+export function tlbFlushStage2(byPage: bool, page: u64, byVmid: bool, vmid: u32): void {
   for (let entry = tlb; entry < tlb + SIZE; entry += ENTRY) {
     const tag = load<u32>(entry, 8);
     if (!(tag & VIRT)) continue;
+    if (byPage && !sameLeaf(load<u64>(entry, 32), page, load<u32>(entry, 12) >> GUEST_LEAF_SHIFT)) continue;
     if (byVmid && ((tag >> VMID_SHIFT) & 0x3fff) != vmid) continue;
     drop(entry);
   }

@@ -1,22 +1,36 @@
 // Address translation for the hart: which stages hold for an access, page TLB, walk, and the faults that follow.
-import { HART_SELECTED } from "../layout";
 import { Csr } from "../isa/csr";
 import { Cause } from "../isa/cause";
 import { Counter } from "../isa/counter";
 import { Mode } from "../isa/privilege";
-import { ENVCFG_ADUE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, useFloat, virt } from "../hart/state";
+import { ENVCFG_ADUE, ENVCFG_PBMTE, Hstatus, STATUS_MPV, Status, charge, csr, mode, raise, useFloat, virt } from "../hart/state";
 import { count, startWalk, walkCycles } from "../timing/caches";
-import { useFilters } from "./filter";
+import { KEY_DATA_MODE_SHIFT, KEY_DATA_VIRT, KEY_VIRT, useFilters } from "./filter";
 import { Pte } from "./pte";
-import { space, tlbFill, tlbFind, tlbPage, tlbPerm } from "./tlb";
-import { Access, Agent, Walk, WalkResult, walk, walkGlobal, walkGpa, walkImplicit, walkImplicitWrite, walkPa, walkPerm, walkVsShift } from "./walk";
+import { space, tlbFill, tlbFind, tlbLeafShift, tlbPage, tlbPerm } from "./tlb";
+import {
+  Access,
+  Agent,
+  Walk,
+  WalkResult,
+  walk,
+  walkGShift,
+  walkGlobal,
+  walkGpa,
+  walkImplicit,
+  walkImplicitWrite,
+  walkPa,
+  walkPerm,
+  walkVsShift,
+} from "./walk";
 
 /** Effective privilege of loads and stores (mstatus.MPRV included). */
 export let dataMode: u32 = Mode.M;
 export let dataVirt: u32 = 0;
 
-/** Physical address of the last successful translation. */
+/** Physical address of the last successful translation, and log2 of the page that its leaf of stage 1 maps; 12 without. */
 export let physical: u64 = 0;
+export let pageShift: u32 = 12;
 
 /** Recomputes the effective privilege, the filters and what floating point may do; after any change to mode, V, status, satp, vsatp or hgatp. */
 export function useContext(): void {
@@ -34,7 +48,7 @@ export function useContext(): void {
   const bits =
     (status & sumMxr) |
     (dataVirt ? (csr(Csr.vsstatus) & sumMxr) << 20 : 0) |
-    <u64>m | (<u64>v << 2) | (<u64>dataMode << 3) | (<u64>dataVirt << 5) | (<u64>load<u32>(HART_SELECTED) << 8);
+    <u64>m | (v ? KEY_VIRT : 0) | (<u64>dataMode << KEY_DATA_MODE_SHIFT) | (dataVirt ? KEY_DATA_VIRT : 0);
   const bare = dataMode == Mode.M && m == Mode.M;
   useFilters(bare ? 0 : dataVirt | v ? csr(Csr.vsatp) : csr(Csr.satp), dataVirt | v ? csr(Csr.hgatp) : 0, bits);
 }
@@ -53,63 +67,86 @@ function root(atp: u64): u64 {
   return (atp & 0xfff_ffff_ffff) << 12;
 }
 
-/**
- * Translates `va` as if from mode `m`, V = `v`. True leaves the address in `physical`; false has raised the exception.
- * `hlvx`: Walk.Hlvx or 0.
- */
-export function translate(va: u64, access: u32, m: u32, v: u32, hlvx: u32 = 0): bool {
-  if (m == Mode.M) {
-    physical = va;
-    return true;
-  }
-  const atp = v ? csr(Csr.vsatp) : csr(Csr.satp);
-  const hgatp = v ? csr(Csr.hgatp) : 0;
-  if (!(atp >> 60) && !(hgatp >> 60)) {
-    physical = va;
-    return true;
-  }
-  const tag = space(v, atp, hgatp);
+/** enum Walk of an access from mode `m`, V = `v`. */
+function circumstances(m: u32, v: u32): u32 {
   const status = csr(Csr.mstatus);
   const stage1Status = v ? csr(Csr.vsstatus) : status;
+  const menvcfg = csr(Csr.menvcfg);
+  const envcfg = v ? menvcfg & csr(Csr.henvcfg) : menvcfg;
+  let flags: u32 = m == Mode.U ? Walk.User : 0;
+  if (stage1Status & Status.SUM) flags |= Walk.Sum;
+  if (stage1Status & Status.MXR) flags |= Walk.Mxr;
+  if (status & Status.MXR) flags |= Walk.Mxr | Walk.GMxr;
+  if (menvcfg & ENVCFG_ADUE) flags |= Walk.GAdue;
+  if (menvcfg & ENVCFG_PBMTE) flags |= Walk.GPbmt;
+  if (envcfg & ENVCFG_ADUE) flags |= Walk.VsAdue;
+  if (envcfg & ENVCFG_PBMTE) flags |= Walk.VsPbmt;
+  return flags;
+}
+
+function walkTables(agent: u32, va: u64, atp: u64, hgatp: u64, access: u32, flags: u32): u32 {
+  return walk(agent, va, <u32>(atp >> 60), root(atp), <u32>(hgatp >> 60), root(hgatp), access, flags);
+}
+
+/**
+ * Translates `va` as if from mode `m`, V = `v`. True leaves the address in `physical`; false has raised the exception.
+ * `hlvx`: Walk.Hlvx or 0. Whether PMP allows the access itself is for the caller to see.
+ */
+export function translate(va: u64, access: u32, m: u32, v: u32, hlvx: u32 = 0): bool {
+  physical = va;
+  pageShift = 12;
+  if (m == Mode.M) return true;
+  const atp = v ? csr(Csr.vsatp) : csr(Csr.satp);
+  const hgatp = v ? csr(Csr.hgatp) : 0;
+  if (!(atp >> 60) && !(hgatp >> 60)) return true;
+  const tag = space(v, atp, hgatp);
   if (!hlvx) {
     const entry = tlbFind(va >> 12, tag);
     if (entry) {
       const perm = tlbPerm(entry);
       const user = perm & Pte.U;
-      const allowed =
-        m == Mode.U ? user != 0 : !(atp >> 60) || !user || (access != Access.Execute && (stage1Status & Status.SUM) != 0);
+      const sum = (csr(v ? Csr.vsstatus : Csr.mstatus) & Status.SUM) != 0;
+      const allowed = m == Mode.U ? user != 0 : !(atp >> 60) || !user || (access != Access.Execute && sum);
       if (allowed && perm & permission(access)) {
         physical = tlbPage(entry) | (va & 0xfff);
+        pageShift = tlbLeafShift(entry);
         return true;
       }
     }
   }
-  let flags: u32 = hlvx;
-  if (m == Mode.U) flags |= Walk.User;
-  if (stage1Status & Status.SUM) flags |= Walk.Sum;
-  if (stage1Status & Status.MXR) flags |= Walk.Mxr;
-  if (status & Status.MXR) flags |= Walk.Mxr | Walk.GMxr;
-  if (csr(Csr.menvcfg) & ENVCFG_ADUE) flags |= v ? Walk.GAdue | (csr(Csr.henvcfg) & ENVCFG_ADUE ? Walk.VsAdue : 0) : Walk.VsAdue;
   startWalk();
   count(Counter.TlbMisses);
-  const result = walk(Agent.Hart, va, <u32>(atp >> 60), root(atp), <u32>(hgatp >> 60), root(hgatp), access, flags);
+  const result = walkTables(Agent.Hart, va, atp, hgatp, access, circumstances(m, v) | hlvx);
   charge(walkCycles);
   if (result != WalkResult.Ok) {
     walkFault(va, access, result);
     return false;
   }
   physical = walkPa;
-  if (!hlvx) tlbFill(va >> 12, tag, walkPerm, walkGlobal, walkPa & ~0xfff, min(walkVsShift, 63));
+  pageShift = walkVsShift;
+  if (!hlvx) tlbFill(va >> 12, tag, walkPerm, walkGlobal, walkPa & ~0xfff, walkVsShift, walkGpa, walkGShift);
   return true;
 }
 
-/** The same for a load or store of the program; without a call where nothing is translated. */
+/** The same; without a call where nothing is translated. */
 // @ts-ignore: decorator
 @inline
-export function translateData(va: u64, write: u32): bool {
-  if (dataMode != Mode.M) return translate(va, write ? Access.Write : Access.Read, dataMode, dataVirt);
+export function translateFor(va: u64, access: u32, m: u32, v: u32, hlvx: u32): bool {
+  if (m != Mode.M) return translate(va, access, m, v, hlvx);
   physical = va;
+  pageShift = 12;
   return true;
+}
+
+/** Where mode `m`, V = `v` would read `va`, for whoever looks from outside: without PMP or any side effect. False: nowhere. */
+export function look(va: u64, m: u32, v: u32): bool {
+  physical = va;
+  if (m == Mode.M) return true;
+  const atp = v ? csr(Csr.vsatp) : csr(Csr.satp);
+  const hgatp = v ? csr(Csr.hgatp) : 0;
+  const result = walkTables(Agent.Hub, va, atp, hgatp, Access.Read, circumstances(m, v) | Walk.Peek);
+  physical = walkPa;
+  return result == WalkResult.Ok;
 }
 
 function walkFault(va: u64, access: u32, result: u32): void {

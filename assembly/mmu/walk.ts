@@ -1,10 +1,12 @@
 // RISC-V Privileged Architecture 1.13, "Virtual Address Translation Process" and "Two-Stage Address Translation":
 // the one walker of hart and hub. Both stages, Sv39 to Sv57 and the x4 modes, are the same loop.
 import { ramAddress } from "../bus/ram";
+import { willWrite } from "../bus/written";
 import { walkReference } from "../timing/caches";
-import { Pte, pointerReserved, pteAddress, pteLeaf, pteValid } from "./pte";
+import { Agency, pmpOpen, pmpRights } from "./pmp";
+import { Pte, leafReserved, leafShift, pointerReserved, pteAddress, pteLeaf, pteMemoryType, pteValid } from "./pte";
 
-/** Who walks: its memory references go through the hart's caches, or are counted in `walkReferences`. */
+/** Who walks: its memory references go through the hart's PMP and caches, or are counted in `walkReferences`. */
 export const enum Agent {
   Hart = 0,
   Hub = 1,
@@ -31,6 +33,11 @@ export const enum Walk {
   /** Hardware updates A and D at the VS stage; without it such an access faults (Svade). */
   VsAdue = 32,
   GAdue = 64,
+  /** PBMT may be used at the VS stage, at the G stage (Svpbmt). */
+  VsPbmt = 128,
+  GPbmt = 256,
+  /** A look from outside: A and D don't matter, and stay. */
+  Peek = 512,
 }
 
 /** Result of a walk. */
@@ -38,7 +45,7 @@ export const enum WalkResult {
   Ok = 0,
   PageFault = 1,
   GuestPageFault = 2,
-  /** A page-table entry lies outside RAM. */
+  /** A page-table entry lies outside RAM, or PMP forbids its use. */
   AccessFault = 3,
 }
 
@@ -66,6 +73,8 @@ export let walkGlobal: u32 = 0;
 /** log2 of the page of the VS-stage leaf, and of the G-stage leaf of the final access; 64 where a stage is bare. */
 export let walkVsShift: u32 = 0;
 export let walkGShift: u32 = 0;
+/** PBMT of the VS-stage leaf, or if that is 0 of the G-stage leaf. */
+export let walkMemoryType: u32 = 0;
 /** Page-table entries that the last walk of the hub read. */
 export let walkReferences: u32 = 0;
 /** Second-stage translations that the last walk needed. */
@@ -74,9 +83,17 @@ export let walkSecondStages: u32 = 0;
 /** Outcome of the last second stage. */
 let gPa: u64 = 0;
 let gPerm: u32 = 0;
+let gMemoryType: u32 = 0;
 
 const NO_STAGE: u32 = 64;
 const RWX: u32 = Pte.R | Pte.W | Pte.X;
+
+/** Whether PMP lets the walker read (Pte.R) or update (Pte.W) the entry at `pa`: "the effective privilege mode is S". */
+// @ts-ignore: decorator
+@inline
+function accessible(agent: u32, pa: u64, right: u32): bool {
+  return agent == Agent.Hub || pmpOpen(Agency.Supervisor) || (pmpRights(pa, 8, Agency.Supervisor) & right) != 0;
+}
 
 function reference(agent: u32, pa: u64): void {
   if (agent == Agent.Hart) walkReference(pa);
@@ -96,8 +113,26 @@ function cacheable(pte: u64): u32 {
 }
 
 /** The A and D bits that `access` needs. */
-function needed(access: u32): u64 {
+function needed(access: u32, flags: u32): u64 {
+  if (flags & Walk.Peek) return 0;
   return access == Access.Write ? Pte.A | Pte.D : Pte.A;
+}
+
+/** Step 5: a superpage must be aligned to its size. */
+function misaligned(pte: u64, shift: u32): bool {
+  return (pteAddress(pte) & (((<u64>1) << shift) - 1)) != 0;
+}
+
+/** Step 10: where `address` lies in the page of 2^`shift` bytes that a leaf maps. */
+function within(pte: u64, address: u64, shift: u32): u64 {
+  const offset = ((<u64>1) << shift) - 1;
+  return (pteAddress(pte) & ~offset) | (address & offset);
+}
+
+/** Step 9: nobody else has run since the entry was read, so that nothing need be compared. */
+function update(address: u32, pte: u64): void {
+  willWrite(address);
+  store<u64>(address, pte);
 }
 
 /** Second stage alone: guest physical address to gPa, gPerm, walkGShift. */
@@ -105,6 +140,7 @@ function gStage(agent: u32, gpa: u64, mode: u32, root: u64, access: u32, flags: 
   if (mode == AtpMode.Bare) {
     gPa = gpa;
     gPerm = RWX;
+    gMemoryType = 0;
     walkGShift = NO_STAGE;
     return WalkResult.Ok;
   }
@@ -116,24 +152,24 @@ function gStage(agent: u32, gpa: u64, mode: u32, root: u64, access: u32, flags: 
   while (true) {
     const at = table + (index << 3);
     const address = ramAddress(at, 8);
-    if (!address) return WalkResult.AccessFault;
+    if (!address || !accessible(agent, at, Pte.R)) return WalkResult.AccessFault;
     reference(agent, at);
     let pte = load<u64>(address);
     if (!pteValid(pte)) return WalkResult.GuestPageFault;
     if (pteLeaf(pte)) {
-      const offset = ((<u64>1) << shift) - 1;
-      const base = pteAddress(pte);
-      if (base & offset || !(pte & Pte.U)) return WalkResult.GuestPageFault;
+      if (misaligned(pte, shift) || leafReserved(pte, shift, flags & Walk.GPbmt) || !(pte & Pte.U)) return WalkResult.GuestPageFault;
       if (!permits(<u32>pte, access, flags & Walk.GMxr, flags & Walk.Hlvx)) return WalkResult.GuestPageFault;
-      const need = needed(access);
+      const need = needed(access, flags);
       if ((pte & need) != need) {
         if (!(flags & Walk.GAdue)) return WalkResult.GuestPageFault;
+        if (!accessible(agent, at, Pte.W)) return WalkResult.AccessFault;
         pte |= need;
-        store<u64>(address, pte);
+        update(address, pte);
       }
-      gPa = base | (gpa & offset);
+      walkGShift = leafShift(pte, shift);
+      gPa = within(pte, gpa, walkGShift);
       gPerm = cacheable(pte);
-      walkGShift = shift;
+      gMemoryType = pteMemoryType(pte);
       return WalkResult.Ok;
     }
     if (shift == 12 || pointerReserved(pte)) return WalkResult.GuestPageFault;
@@ -168,6 +204,7 @@ export function walk(
     const result = gStage(agent, va, gMode, gRoot, access, flags);
     if (result == WalkResult.Ok) {
       walkPa = gPa;
+      walkMemoryType = gMemoryType;
       walkPerm = gPerm | (flags & Walk.User ? Pte.U : 0);
       walkShift = gMode == AtpMode.Bare ? 12 : walkGShift;
     }
@@ -176,7 +213,7 @@ export function walk(
   let shift = 12 + 9 * (vsMode - 6);
   const spare = 55 - shift;
   if (<u64>(<i64>(va << spare) >> spare) != va) return WalkResult.PageFault;
-  const implicit = flags & Walk.GAdue;
+  const implicit = flags & (Walk.GAdue | Walk.GPbmt | Walk.Peek);
   let table = vsRoot;
   while (true) {
     const at = table + (((va >> shift) & 511) << 3);
@@ -186,9 +223,10 @@ export function walk(
       walkImplicit = 1;
       return result;
     }
-    const address = ramAddress(gPa, 8);
-    if (!address) return WalkResult.AccessFault;
-    reference(agent, gPa);
+    const pa = gPa;
+    const address = ramAddress(pa, 8);
+    if (!address || !accessible(agent, pa, Pte.R)) return WalkResult.AccessFault;
+    reference(agent, pa);
     let pte = load<u64>(address);
     if (!pteValid(pte)) return WalkResult.PageFault;
     walkGlobal |= <u32>pte & Pte.G;
@@ -198,26 +236,28 @@ export function walk(
       shift -= 9;
       continue;
     }
-    const offset = ((<u64>1) << shift) - 1;
-    const base = pteAddress(pte);
-    if (base & offset || !userAllows(pte, access, flags)) return WalkResult.PageFault;
+    if (misaligned(pte, shift) || leafReserved(pte, shift, flags & Walk.VsPbmt) || !userAllows(pte, access, flags)) {
+      return WalkResult.PageFault;
+    }
     if (!permits(<u32>pte, access, flags & Walk.Mxr, flags & Walk.Hlvx)) return WalkResult.PageFault;
-    const need = needed(access);
+    const need = needed(access, flags);
     if ((pte & need) != need) {
       if (!(flags & Walk.VsAdue)) return WalkResult.PageFault;
       if (!(gPerm & Pte.W)) {
-        const update = gStage(agent, at, gMode, gRoot, Access.Write, implicit);
-        if (update != WalkResult.Ok) {
+        const written = gStage(agent, at, gMode, gRoot, Access.Write, implicit);
+        if (written != WalkResult.Ok) {
           walkGpa = at;
           walkImplicit = 1;
           walkImplicitWrite = 1;
-          return update;
+          return written;
         }
       }
+      if (!accessible(agent, pa, Pte.W)) return WalkResult.AccessFault;
       pte |= need;
-      store<u64>(address, pte);
+      update(address, pte);
     }
-    walkGpa = base | (va & offset);
+    shift = leafShift(pte, shift);
+    walkGpa = within(pte, va, shift);
     const final = gStage(agent, walkGpa, gMode, gRoot, access, flags);
     if (final != WalkResult.Ok) return final;
     walkPa = gPa;
@@ -225,6 +265,7 @@ export function walk(
     walkVsShift = shift;
     walkShift = min(shift, walkGShift);
     walkGlobal >>= 5;
+    walkMemoryType = pteMemoryType(pte) ? pteMemoryType(pte) : gMemoryType;
     return WalkResult.Ok;
   }
 }

@@ -14,7 +14,6 @@ export const FINISHER = 0x10_0000;
 /** mtimecmp of hart 0, which on QEMU is due at once. */
 export const MTIMECMP = 0x200_4000;
 const FINISH_PASS = 0x5555;
-export const FLOAT = false;
 const MPP = 3n << 11n;
 const MPV = 1n << 39n;
 
@@ -113,8 +112,9 @@ function handler(level: Level, offset: number): number[] {
       .jump("request")
       .words();
   }
+  // hstatus.SPVP may have changed: QEMU keeps what it translated for HLV by the old one
   c.label("request")
-    .emit(asm.andi(t1, a7, 0xff), asm.addi(t2, zero, at.END))
+    .emit(asm.hfenceGvma(0, 0), asm.andi(t1, a7, 0xff), asm.addi(t2, zero, at.END))
     .branch(asm.beq, t1, t2, "end");
   c.emit(asm.slli(t1, t1, 3), asm.add(t1, t1, scratch), asm.ld(t2, Desk.Alias, t1), asm.ld(t1, Desk.Status, t1));
   c.emit(...place(t0, resume), asm.add(t0, t0, t2), asm.csrw(Csr.mepc, t0));
@@ -169,8 +169,8 @@ function driver(): { words: number[]; epilogue: number } {
   const epilogue = c.length;
   for (const [i, csr] of dumpedCsrs().entries()) c.emit(asm.csrr(t0, csr), asm.sd(t0, Desk.Csrs + 8 * i, scratch));
   c.emit(...li(t0, 0x6000), asm.csrrs(zero, Csr.mstatus, t0));
-  if (FLOAT) for (let f = 0; f < 32; f++) c.emit(fsd(f, Desk.F + 8 * f, scratch));
-  if (FLOAT) c.emit(asm.csrr(t0, Csr.fcsr), asm.sd(t0, Desk.Fcsr, scratch));
+  for (let f = 0; f < 32; f++) c.emit(fsd(f, Desk.F + 8 * f, scratch));
+  c.emit(asm.csrr(t0, Csr.fcsr), asm.sd(t0, Desk.Fcsr, scratch));
   for (const [csr, value] of BETWEEN) c.emit(...li(t0, value), asm.csrw(csr, t0));
   c.emit(asm.sfenceVma(0, 0), asm.hfenceGvma(0, 0), asm.hfenceVvma(0, 0));
   c.emit(...descriptor(), asm.ld(a0, 0, s0), asm.ld(a2, 8, s0), ...li(a1, at.WINDOW), ...copy(a0, a1, a2, a3));

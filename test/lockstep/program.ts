@@ -2,7 +2,7 @@
 import { Csr } from "../../assembly/isa/csr.js";
 import * as asm from "../support/assembler.js";
 import { li } from "./code.js";
-import { FLOAT, fld, handlers, VECTORS } from "./harness.js";
+import { fld, handlers, VECTORS } from "./harness.js";
 import * as at from "./layout.js";
 import { Desk, MODES, type Mode } from "./layout.js";
 
@@ -28,6 +28,8 @@ export interface Program {
   memory: readonly { address: number; bytes: Uint8Array }[];
   /** Pages of tables in use. */
   tables: number;
+  /** Addresses of interest, and where their page-table entries lie. */
+  marks: readonly { va: bigint; entry: number }[];
 }
 
 const MPV = 1n << 39n;
@@ -43,15 +45,17 @@ export const goTo = (mode: Mode): Statement => ({ text: `go to ${mode}-mode`, co
 export const codeOf = (program: Program) =>
   asm.bytes([...program.statements.flatMap((s) => s.code), ...request(at.END)]);
 
+const FS = 3 << 13;
 const POOL = at.PROLOGUE + 0x800;
 
 /** Writes the presets, loads the registers, leaves to the program. */
 function prologue(presets: Program["presets"]): Uint8Array {
   const base = at.SCRATCH;
-  const words = [...li(base, POOL)];
+  const words = [...li(base, at.DESK), ...li(asm.t0, FS), asm.csrrs(0, Csr.mstatus, asm.t0)];
+  for (let f = 0; f < 32; f++) words.push(fld(f, Desk.F + 8 * f, base));
+  words.push(asm.csrw(Csr.fcsr, 0), ...li(base, POOL));
   for (const [i, [csr]] of presets.entries()) words.push(asm.ld(asm.t0, 8 * i, base), asm.csrw(csr, asm.t0));
   words.push(...li(base, at.DESK));
-  if (FLOAT) for (let f = 0; f < 32; f++) words.push(fld(f, Desk.F + 8 * f, base));
   for (let x = 1; x < 32; x++) if (x !== base) words.push(asm.ld(x, Desk.X + 8 * x, base));
   words.push(asm.mret);
   const page = new Uint8Array(at.PAGE);
@@ -72,12 +76,14 @@ const presetsOf = (program: Program): [number, bigint][] => [
   ),
 ];
 
+const HANDLERS = asm.bytes(handlers());
+
 /** The window as the program finds it. */
 export function windowOf(program: Program): Uint8Array {
   const window = new Uint8Array(at.TABLES - at.WINDOW + program.tables * at.PAGE);
   const put = (address: number, bytes: Uint8Array) => window.set(bytes, address - at.WINDOW);
   const desk = new BigUint64Array(window.buffer, at.DESK - at.WINDOW, at.PAGE / 8);
-  put(at.HANDLERS, asm.bytes(handlers()));
+  put(at.HANDLERS, HANDLERS);
   desk[Desk.LogPointer / 8] = BigInt(at.LOG);
   desk[Desk.LogLeft / 8] = BigInt(at.LOG_MAX);
   for (const [i, mode] of MODES.entries()) {

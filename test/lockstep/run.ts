@@ -35,7 +35,7 @@ export async function runBoth(programs: readonly Program[], build: CoreBuild = "
     where: "the program",
     qemu: says(qemu),
     yado: says(yado),
-    quirk: qemu.ended === yado.ended ? "hangs on both" : undefined,
+    quirk: qemu.ended === yado.ended ? "the program hangs on both" : undefined,
   };
   verdicts.push({ program: programs[ended], difference, qemu: qemu.windows[ended], yado: yado.windows[ended] });
   return ended + 1 < programs.length ? [...verdicts, ...(await runBoth(programs.slice(ended + 1), build))] : verdicts;

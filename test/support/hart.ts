@@ -67,8 +67,20 @@ export interface Setup {
   x?: Record<number, number | bigint>;
   /** CSRs by number, as their storage. */
   csrs?: Record<number, number | bigint>;
+  /** Entries of the PMP from the first on; one that allows everything unless told otherwise. */
+  pmp?: readonly PmpEntry[];
   ramSize?: number;
 }
+
+/** A PMP entry: its configuration, and what its pmpaddr holds. */
+export type PmpEntry = readonly [config: number, address: number | bigint];
+export const PMP = { r: 1, w: 2, x: 4, rwx: 7, tor: 8, na4: 16, napot: 24, locked: 128 } as const;
+/** pmpaddr of the naturally aligned `size` bytes at `base`. */
+export const napot = (base: number, size: number) => (BigInt(base) + BigInt(size) / 2n - 1n) >> 2n;
+/** pmpaddr of a boundary of a TOR entry, or of the 4 bytes of an NA4 entry. */
+export const word = (address: number) => BigInt(address) >> 2n;
+/** One entry over all addresses: read, write, execute. */
+export const PMP_OPEN: PmpEntry = [PMP.napot | PMP.rwx, (1n << 54n) - 1n];
 
 const cores = new Map<string, Core>();
 
@@ -104,6 +116,7 @@ export class Hart {
     }
     this.registers(setup.x ?? {});
     this.csrs(setup.csrs ?? {});
+    this.pmp(...(setup.pmp ?? [PMP_OPEN]));
     this.core.pc = BigInt(setup.pc ?? setup.at ?? CODE);
   }
 
@@ -136,6 +149,15 @@ export class Hart {
   }
   csrs(values: Record<number, number | bigint>): this {
     for (const [n, value] of Object.entries(values)) this.core.setCsr(Number(n), BigInt.asUintN(64, BigInt(value)));
+    return this;
+  }
+  /** Sets the PMP's entries from the first on, as the host does. */
+  pmp(...entries: PmpEntry[]): this {
+    const config = (from: number) =>
+      entries.slice(from, from + 8).reduce((sum, [byte], i) => sum | (BigInt(byte) << BigInt(8 * i)), 0n);
+    this.csrs({ [Csr.pmpcfg0]: config(0), [Csr.pmpcfg2]: config(8) });
+    for (const [i, [, address]] of entries.entries()) this.csrs({ [Csr.pmpaddr0 + i]: address });
+    this.core.exports.flushTranslations();
     return this;
   }
   costs(values: Partial<Record<Cost, number>>): this {

@@ -25,6 +25,7 @@ import { BUILDS, bare, type ModeName, ran } from "../../support/hart.js";
 const ONES = 0xffff_ffff_ffff_ffffn;
 const STCE = 1n << 63n;
 const ADUE = 1n << 61n;
+const PBMTE = 1n << 62n;
 
 /** What CSR `n` reads after `value` was written to it. */
 function kept(build: CoreBuild, n: number, value: bigint, csrs: Record<number, bigint> = {}): bigint {
@@ -65,7 +66,7 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.mcounteren, 0xffff_ffffn],
     [Csr.hcounteren, 0xffff_ffffn],
     [Csr.scounteren, 0xffff_ffffn],
-    [Csr.menvcfg, STCE | ADUE | 0xf1n],
+    [Csr.menvcfg, STCE | PBMTE | ADUE | 0xf1n],
     [Csr.senvcfg, 0xf1n],
     [Csr.hstatus, 0x2_0070_03c0n],
     [Csr.sstatus, 0x8000_0002_000c_6122n],
@@ -73,8 +74,12 @@ test.each(BUILDS)("WARL: the bits that exist (%s)", (build) => {
     [Csr.mstatus, 0x8000_00ca_007e_79aan],
     [Csr.htimedelta, ONES],
     [Csr.hgeie, 0n],
-    [Csr.pmpaddr0, 0n],
-    [Csr.pmpcfg0, 0n],
+    [Csr.pmpaddr0, (1n << 54n) - 1n],
+    [Csr.pmpaddr0 + 15, (1n << 54n) - 1n],
+    [Csr.pmpaddr0 + 16, 0n],
+    [Csr.pmpcfg0, 0x9f9f_9f9f_9f9f_9f9fn],
+    [Csr.pmpcfg2, 0x9f9f_9f9f_9f9f_9f9fn],
+    [Csr.pmpcfg2 + 2, 0n],
     [Csr.mcountinhibit, 5n],
     [0xb03, 0n],
     [0x323, 0n],
@@ -87,6 +92,7 @@ test.each(BUILDS)("henvcfg has what menvcfg has: a bit that is 0 there is read-o
   expect(kept(build, Csr.henvcfg, ONES)).toBe(0xf1n);
   expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: STCE })).toBe(STCE | 0xf1n);
   expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: ADUE })).toBe(ADUE | 0xf1n);
+  expect(kept(build, Csr.henvcfg, ONES, { [Csr.menvcfg]: PBMTE })).toBe(PBMTE | 0xf1n);
 });
 
 // "CSR controls for CMO instructions"

@@ -210,8 +210,8 @@ test.each(BUILDS)("GVA tells that tval is a guest virtual address: HLV, HSV, MPR
   };
   expect(machine(CODE + 16, MPRV | MPV | MPP_S)).toEqual([13n, MGVA]);
   expect(machine(CODE + 24, MPRV | MPV | MPP_S)).toEqual([3n, 0n]);
-  hart.registers({ [a1]: 0x5001 });
-  expect(machine(CODE, MPP)).toEqual([4n, MGVA]);
+  hart.registers({ [a1]: 0x5001 }); // misaligned ones are carried out like ordinary loads
+  expect(machine(CODE, MPP)).toEqual([13n, MGVA]);
 });
 
 test.each(BUILDS)("what a store left behind by a trap did not do (%s)", (build) => {

@@ -14,6 +14,7 @@ describe("register file", () => {
     const field = (bit: number, width = 1) => Number((m.reg64(0) >> BigInt(bit)) & ((1n << BigInt(width)) - 1n));
     expect(field(0, 8)).toBe(0x10);
     expect([field(8), field(9), field(10), field(11)]).toEqual([0, 1, 1, 1]);
+    expect(field(12, 4)).toBe(8); // Svpbmt
     expect([field(16), field(17), field(18), field(19)]).toEqual([0, 1, 1, 1]);
     expect({ msi: field(21, 3), hwad: field(24), ats: field(25, 2), end: field(27) }).toEqual({
       msi: 0,

@@ -29,6 +29,7 @@ import {
 import { ra, sd, slli, sp, srai, srli, sub, subw, sw, xor, zero } from "../../support/assembler.js";
 import { BUILDS, bare, CODE, DATA } from "../../support/hart.js";
 
+const FS_DIRTY = 3n << 13n;
 const range = (from: number, to: number, step = 1) =>
   Array.from({ length: (to - from) / step }, (_, i) => from + i * step);
 const ALL = range(0, 32);
@@ -105,7 +106,7 @@ test.each(BUILDS)("compressed instructions do what their expansions do, and take
   const straight = LEGAL.filter(([, full], i) => i % 61 === 0 && !jumps.includes(full & 0x7f));
   const hart = bare(
     straight.flatMap(([compressed, full]) => [compressed, ebreak, full, ebreak]),
-    { build, csrs: { [Csr.mstatus]: 3n << 13n } },
+    { build, csrs: { [Csr.mstatus]: FS_DIRTY } },
   );
   const registers = Object.fromEntries(range(1, 32).map((i) => [i, DATA + 0x1000 + 8 * i]));
   const outcome = (pc: number) => {

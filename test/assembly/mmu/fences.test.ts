@@ -1,7 +1,9 @@
 // RISC-V Privileged Architecture 1.13, "Supervisor Memory-Management Fence Instruction", "Hypervisor Memory-Management Fence
 // Instructions": before the fence this hart uses the translation that it has cached, after it the one in memory.
 import { expect, test } from "vitest";
+import { Counter } from "../../../assembly/isa/counter.js";
 import { Csr } from "../../../assembly/isa/csr.js";
+import { RAM, RAM_START } from "../../../assembly/layout.js";
 import type { CoreBuild } from "../../../src/core/instance.js";
 import {
   a0,
@@ -12,7 +14,9 @@ import {
   hfenceGvma,
   hfenceVvma,
   hlvD,
+  jalr,
   ld,
+  nop,
   sd,
   sfenceVma,
   zero,
@@ -61,7 +65,7 @@ function seen(hart: Hart, va: number | bigint, slot = LOAD): string {
   const value = hart.exit.cause === 3n ? hart.x(a0) : hart.exit.cause;
   return { 111: "old", 222: "new" }[String(value)] ?? String(value);
 }
-function fence(hart: Hart, kind: number, address = 0, id = 0): void {
+function fence(hart: Hart, kind: number, address: number | bigint = 0, id = 0): void {
   hart.registers({ [a2]: address, [a3]: id }).runAt(CODE + 24 + 8 * kind);
   expect(hart.exit.cause).toBe(3n);
 }
@@ -111,6 +115,56 @@ test.each(BUILDS)("SFENCE.VMA with any address of a superpage means the whole of
   expect(pages.map((page) => seen(hart, page))).toEqual(["old", "new"]);
   fence(hart, PAGE_ALL, va + 0x1f_f000);
   expect(pages.map((page) => seen(hart, page))).toEqual(["0", "0"]);
+});
+
+test.each(BUILDS)("a fence by address takes effect on loads, stores and fetches of that page (%s)", (build) => {
+  const hart = prepared(build, "S").program([jalr(zero, 0, a1)], CODE + 0x800);
+  hart.program([ebreak], OLD + 8).program([nop, ebreak], NEW + 8);
+  const table = new PageTable(hart).same("xad", CODE).map(0x5000, OLD, "rwxad").map(0x6000, OLD, "rwxad");
+  hart.csrs({ [Csr.satp]: table.atp() });
+  const fetched = (va: number) => {
+    hart.registers({ [a1]: va + 8 }).runAt(CODE + 0x800);
+    return hart.pc - va - 8;
+  };
+  const stored = (va: number) => {
+    hart.write64(OLD, 111);
+    hart.write64(NEW, 222);
+    seen(hart, va, STORE);
+    return [hart.read64(OLD), hart.read64(NEW)].indexOf(BigInt(va));
+  };
+  expect([stored(0x5000), fetched(0x5000), stored(0x6000), fetched(0x6000)]).toEqual([0, 0, 0, 0]);
+  table.map(0x5000, NEW, "rwxad").map(0x6000, NEW, "rwxad");
+  fence(hart, PAGE_ALL, 0x5fff);
+  expect([stored(0x5000), fetched(0x5000), stored(0x6000), fetched(0x6000)]).toEqual([1, 4, 0, 0]);
+});
+
+test.each(BUILDS)(
+  "superpages in either half of the addresses are fenced by any address, before and after those used (%s)",
+  (build) => {
+    const { hart, table } = changed(build);
+    const base = Math.floor(DATA / MEGAPAGE) * MEGAPAGE;
+    const inside = BigInt(OLD - base);
+    for (const start of [8n * BigInt(MEGAPAGE), (1n << 64n) - 8n * BigInt(MEGAPAGE)]) {
+      for (const at of [0n, inside - 0x1000n, inside + 0x1000n, 0x1f_f000n]) {
+        table.map(start, base, "rad", 21);
+        fence(hart, ALL);
+        expect(seen(hart, start + inside)).toBe("old");
+        table.map(start, base + MEGAPAGE, "rad", 21);
+        expect(seen(hart, start + inside)).toBe("old");
+        fence(hart, PAGE_ALL, start + at);
+        expect(seen(hart, start + inside)).toBe("0");
+      }
+    }
+  },
+);
+
+test.each(BUILDS)("a fence by address costs the other pages no walk (%s)", (build) => {
+  const { hart } = changed(build);
+  fence(hart, PAGE_ALL, 0x5000);
+  const misses = () => hart.counter(Counter.TlbMisses);
+  const before = misses();
+  expect([seen(hart, 0x6000), misses() - before]).toEqual(["old", 0]);
+  expect([seen(hart, 0x5000), misses() - before]).toEqual(["new", 1]);
 });
 
 test.each(BUILDS)("an invalid entry is not cached: a new mapping needs no fence here (%s)", (build) => {
@@ -218,6 +272,71 @@ test.each(BUILDS)("HFENCE.GVMA makes changes of the second stage seen, of one VM
   expect(after(BOTH, 0x4000_0000 / 4, 9)).toBe("new new");
 });
 
+test.each(BUILDS)("HFENCE.GVMA by address spares other guest pages, and means all of a superpage (%s)", (build) => {
+  const { hart, first, second } = guest(build);
+  const base = Math.floor(DATA / MEGAPAGE) * MEGAPAGE;
+  const inside = 0x8000_0000 + 0x4000_0000 + OLD - base;
+  first.map(0x6000, 0x4000_2000, "rwad").map(0x5800_0000, inside, "rad");
+  second.map(0x4000_2000, OLD, "rwuad").map(0xc000_0000, base, "ruad", 21);
+  behind(second, first);
+  const pages = () => [0x5000, 0x6000, 0x5800_0000].map((va) => seen(hart, va)).join(" ");
+  const after = (gpa: number) => {
+    second.map(0x4000_0000, OLD, "rwuad").map(0x4000_2000, OLD, "rwuad").map(0xc000_0000, base, "ruad", 21);
+    hart.core.exports.flushTranslations();
+    expect(pages()).toBe("old old old");
+    second
+      .map(0x4000_0000, NEW, "rwuad")
+      .map(0x4000_2000, NEW, "rwuad")
+      .map(0xc000_0000, base + MEGAPAGE, "ruad", 21);
+    hart.mode = "S";
+    fence(hart, GVMA + BOTH, gpa / 4, 9);
+    hart.mode = "VS";
+    return pages();
+  };
+  expect(after(0x4000_0000)).toBe("new old old");
+  expect(after(0x4000_2ffc)).toBe("old new old");
+  expect(after(0xc01f_f000)).toBe("old old 0");
+  expect(after(0xc020_0000)).toBe("old old old");
+});
+
+test.each(BUILDS)("what a guest sees outlives the fences of HS-mode, and the other way (%s)", (build) => {
+  const { hart, first } = guest(build);
+  const own = new PageTable(hart).same("xad", CODE).map(0x5000, OLD, "rad");
+  hart.csrs({ [Csr.satp]: own.atp(5) });
+  const views = () =>
+    (["VS", "S"] as const).map((mode) => {
+      hart.mode = mode;
+      return seen(hart, 0x5000);
+    });
+  expect(views()).toEqual(["old", "old"]);
+  first.map(0x5000, 0x4000_1000, "rwad");
+  own.map(0x5000, NEW, "rad");
+  hart.mode = "VS";
+  fence(hart, BOTH, 0x5000, 5);
+  expect(views()).toEqual(["new", "old"]);
+  first.map(0x5000, 0x4000_0000, "rwad");
+  hart.mode = "S";
+  fence(hart, BOTH, 0x5000, 5);
+  expect(views()).toEqual(["new", "new"]);
+});
+
+test.each(BUILDS)(
+  "a look from outside changes nothing: no entry, no counter, no A bit, and it sees the tables (%s)",
+  (build) => {
+    const { hart, table } = changed(build);
+    hart.csrs({ [Csr.menvcfg]: 1n << 61n });
+    table.map(0x9000, NEW, "r");
+    const counters = () => [Counter.TlbMisses, Counter.WalkReferences].map((n) => hart.counter(n));
+    const before = [counters(), hart.core.cycles, hart.read64(table.entry(0x9000))];
+    const probe = (va: number) => hart.core.exports.probe(va, 0, 1, 0);
+    expect([probe(0x5000), probe(0x9000), probe(0xa000)]).toEqual(
+      [NEW, NEW, 0].map((pa) => pa && pa - RAM_START + RAM),
+    );
+    expect([counters(), hart.core.cycles, hart.read64(table.entry(0x9000))]).toEqual(before);
+    expect(seen(hart, 0x5000)).toBe("old");
+  },
+);
+
 test.each(BUILDS)("VMIDs keep guests apart without a fence, and V = 1 apart from V = 0 (%s)", (build) => {
   const { hart, second } = guest(build);
   const other = new PageTable(hart, "Sv39", "second").same("xuad", CODE).map(0x4000_0000, NEW, "rwuad");
@@ -233,7 +352,7 @@ test.each(BUILDS)("VMIDs keep guests apart without a fence, and V = 1 apart from
 
 test.each(BUILDS)("more address spaces than the hart has filters for stay apart (%s)", (build) => {
   const hart = prepared(build, "S");
-  const tables = Array.from({ length: 20 }, (_, i) => {
+  const tables = Array.from({ length: 40 }, (_, i) => {
     const page = hart.allocate();
     hart.write64(page, 1000 + i);
     return new PageTable(hart).same("xad", CODE).map(0x5000, page, "rad");

@@ -6,9 +6,10 @@ import type { Mode } from "../layout.js";
 import { goTo, type Program, type Statement } from "../program.js";
 import type { Random } from "../random.js";
 import { pteOf, SCHEMES, Space, Tables } from "../tables.js";
+import { floatLoad, floatStore } from "./float.js";
 import { integer } from "./integer.js";
 import { amoAt, loadStore, reservedAt } from "./memory.js";
-import { OPEN, registers } from "./plain.js";
+import { floats, OPEN, registers } from "./plain.js";
 import { bytesOf, FREE, insn, load, together } from "./state.js";
 import { change, jumpTo, NOWHERE, trap } from "./system.js";
 
@@ -62,7 +63,7 @@ export function randomEntry(random: Random, page: Pick<TestPage, "shift" | "pad"
   let entry = pteOf(frame, flags(random));
   if (random.once(16)) entry |= random.u64() & RSW;
   if (random.once(24)) entry |= 1n << BigInt(54 + random.below(10));
-  if (random.once(24)) entry = (entry & 0x3ffn) | pteOf(random.pick(NOWHERE), 0);
+  if (!page.pad && random.once(24)) entry = (entry & 0x3ffn) | pteOf(random.pick(NOWHERE), 0);
   // a superpage whose frame is no multiple of its size
   if (page.shift > 12 && random.once(6)) entry |= 1n << BigInt(10 + random.below(page.shift - 12));
   return entry;
@@ -107,7 +108,7 @@ export function testAccess(
   special?: (pad: boolean) => Statement,
 ): Statement {
   const page = random.pick(pages);
-  const far = random.once(20) ? 1n << BigInt(33 + random.below(31)) : 0n;
+  const far = random.once(20) ? 1n << BigInt(35 + random.below(29)) : 0n;
   const va = BigInt.asIntN(64, page.va ^ far);
   if (page.pad && random.once(2))
     return jumpTo(random, va + (page.shift === 12 && va % 8n === 0n ? landing(random) : 16n));
@@ -123,7 +124,12 @@ export function testAccess(
   ]);
   if (special && random.once(2)) return accessAt(va + aligned, special(page.pad));
   if (page.pad) return accessAt(va + aligned, read);
-  switch (random.below(6)) {
+  switch (random.below(8)) {
+    case 2:
+      return accessAt(
+        va + offset,
+        (random.once(2) ? floatLoad : floatStore)(random.once(2), random.below(32), 0, LOOP),
+      );
     case 0:
       return accessAt(va + aligned, amoAt(random, LOOP));
     case 1:
@@ -133,6 +139,7 @@ export function testAccess(
   }
 }
 
+const FS_DIRTY = 0x6000n;
 const SUM_MXR = 0xc_0000n;
 /** In M-mode, an access as the mode in MPP would make it. */
 function modified(random: Random, pages: readonly TestPage[]): Statement {
@@ -157,14 +164,14 @@ export function remap(
   random: Random,
   pages: readonly TestPage[],
   back: readonly Mode[],
-  frames?: readonly bigint[],
+  entryOf: (page: TestPage) => bigint,
 ): Statement {
   const page = random.pick(pages);
   const value = random.pick(FREE);
   return together(
     goTo("M"),
     load(LOOP, page.entry),
-    load(value, BigInt.asIntN(64, randomEntry(random, page, frames))),
+    load(value, BigInt.asIntN(64, entryOf(page))),
     insn(`sd x${value}, 0(x${LOOP})`, asm.sd(value, 0, LOOP)),
     insn("fence all", asm.sfenceVma(0, 0), asm.hfenceVvma(0, 0), asm.hfenceGvma(0, 0)),
     goTo(random.pick(back)),
@@ -205,7 +212,7 @@ export function paging(seed: number, random: Random): Program {
   const statements = Array.from({ length: 30 }, () => {
     switch (random.below(16)) {
       case 0:
-        return remap(random, pages, ["S", "U", "S", "U", "M"]);
+        return remap(random, pages, ["S", "U", "S", "U", "M"], (page) => randomEntry(random, page));
       case 1:
         return modified(random, pages);
       case 2:
@@ -226,16 +233,17 @@ export function paging(seed: number, random: Random): Program {
     mode: random.pick(["S", "U"]),
     statements,
     x: registers(random),
-    f: new Array(32).fill(0n),
+    f: floats(random),
     presets: [
       ...OPEN,
       [Csr.medeleg, random.u64() & 0xb1ffn & ~(1n << 9n)],
       [Csr.satp, random.pick(atps)],
-      [Csr.mstatus, random.u64() & SUM_MXR],
+      [Csr.mstatus, (random.u64() & SUM_MXR) | FS_DIRTY],
     ],
     alias: ALIAS,
     memory: memoryOf(random, tables),
     tables: tables.used,
+    marks: pages.map(({ va, entry }) => ({ va: BigInt.asUintN(64, va), entry })),
   };
 }
 /** Traps that do not leave the mode by themselves. */

@@ -5,8 +5,10 @@ import type { Mode } from "../layout.js";
 import type { Program, Statement } from "../program.js";
 import type { Random } from "../random.js";
 import { control } from "./control.js";
+import { floatValue } from "./float.js";
 import { integer } from "./integer.js";
 import { dataAccess } from "./memory.js";
+import { OFTEN } from "./system.js";
 import { S0, S1, SP, bytesOf, value } from "./state.js";
 
 export type Maker = (random: Random) => Statement;
@@ -53,6 +55,7 @@ export function registers(random: Random): bigint[] {
   x[S1] = BigInt(at.DATA + at.PAGE + 2044 - random.below(8));
   return x;
 }
+export const floats = (random: Random) => Array.from({ length: 32 }, () => floatValue(random));
 const flat = BigInt(at.CODE);
 export const FLAT: Record<Mode, bigint> = { M: flat, S: flat, U: flat, VS: flat, VU: flat };
 
@@ -61,7 +64,7 @@ export function plain(
   family: string,
   makers: readonly Maker[],
   length: number,
-  presets: [number, bigint][] = [],
+  presets: [number, bigint][] = [[Csr.mstatus, 0n]],
 ): Family {
   return (seed, random) => {
     const make = (r: Random) => r.pick(makers)(r);
@@ -71,14 +74,15 @@ export function plain(
     return {
       seed,
       family,
-      mode: random.pick(at.MODES),
+      mode: random.pick(OFTEN),
       statements,
       x: registers(random),
-      f: new Array(32).fill(0n),
-      presets: [...OPEN, ...presets, [Csr.mstatus, 0n]],
+      f: floats(random),
+      presets: [...OPEN, ...presets],
       alias: FLAT,
       memory: [{ address: at.DATA, bytes: bytesOf(random, at.DATA_BYTES) }],
       tables: 0,
+      marks: [],
     };
   };
 }

@@ -9,29 +9,19 @@ import { FREE, hex, insn, load, together, value } from "./state.js";
 
 const XL = 0x2_0000_0000n;
 /** CSRs whose values may be anything. */
-const ANY = [
-  Csr.mscratch,
-  Csr.sscratch,
-  Csr.vsscratch,
-  Csr.mcause,
-  Csr.mtval,
-  Csr.stval,
-  Csr.vscause,
-  Csr.vstval,
-  Csr.scause,
-];
+const ANY = [Csr.mscratch, Csr.sscratch, Csr.vsscratch, Csr.mcause, Csr.vscause, Csr.scause];
 /** CSRs of which programs touch some bits: those, and the bits that must stay 1. Interrupt enables come more often than not. */
 const SOME: [Csr, bigint, bigint][] = [
-  [Csr.mstatus, 0x80_007c_19aan, 5n * XL],
-  [Csr.sstatus, 0xc_0122n, XL],
-  [Csr.vsstatus, 0xc_0122n, XL],
+  [Csr.mstatus, 0x80_007c_79aan, 5n * XL],
+  [Csr.sstatus, 0xc_6122n, XL],
+  [Csr.vsstatus, 0xc_6122n, XL],
   [Csr.hstatus, 0x70_0380n, XL],
   [Csr.mepc, -2n, 0n],
   [Csr.sepc, -2n, 0n],
   [Csr.vsepc, -2n, 0n],
   [Csr.medeleg, 0x40_b5ffn, 0n],
   [Csr.mideleg, 0x222n, 0n],
-  [Csr.hedeleg, 0xb1ffn, 0n],
+  [Csr.hedeleg, 0xb1bbn, 0n],
   [Csr.hideleg, 0x444n, 0n],
   [Csr.mie, 0x666n, 0n],
   [Csr.sie, 0x666n, 0n],
@@ -58,11 +48,13 @@ const csrInsn = (kind: Kind, rd: number, csr: number, rs1: number, immediate = f
     ((csr << 20) | (rs1 << 15) | ((FUNCT3[kind] | (immediate ? 4 : 0)) << 12) | (rd << 7) | 0x73) >>> 0,
   );
 /** What a trap leaves in these may differ; so they are read only just after they have been written. */
-const TRAP_VALUES = [Csr.mtval2, Csr.mtinst, Csr.htval];
+const TRAP_VALUES = [Csr.mtval, Csr.stval, Csr.vstval, Csr.mtval2, Csr.mtinst, Csr.htval];
 /** Bits that may differ in what is read. */
 const UNSURE = new Map<Csr, bigint>([
   [Csr.mstatus, 1n << 38n],
   [Csr.hstatus, 1n << 6n],
+  [Csr.vsstatus, 1n << 63n],
+  [Csr.sie, 0x222n],
   [Csr.sip, 0x220n],
   [Csr.vsip, 0x220n],
 ]);
@@ -113,6 +105,12 @@ export function csr(random: Random): Statement {
       return csrInsn("rw", 5, random.pick([Csr.mhartid, Csr.hgeip, ...COUNTERS]), random.pick(FREE));
     default: {
       const [n, mask, kept] = random.pick(SOME);
+      // writing all of mip also writes VSEIP on QEMU
+      if (n === Csr.mip)
+        return together(
+          load(LOOP, mask & random.u64()),
+          access(random.pick<Kind>(["rs", "rc"]), random.pick(FREE), n, LOOP),
+        );
       return change(random, n, value(random) & (random.once(2) ? mask : mask & random.u64()), kept);
     }
   }
@@ -193,4 +191,6 @@ export function trap(random: Random): Statement {
   }
 }
 
-export const transition = (random: Random): Statement => goTo(random.pick(MODES));
+/** In VU-mode, most accesses to CSRs only show a quirk. */
+export const OFTEN = MODES.flatMap((mode) => (mode === "VU" ? [mode] : [mode, mode, mode, mode]));
+export const transition = (random: Random): Statement => goTo(random.pick(OFTEN));
