@@ -76,12 +76,14 @@ const presetsOf = (program: Program): [number, bigint][] => [
   ),
 ];
 
+const HANDLERS = asm.bytes(handlers());
+
 /** The window as the program finds it. */
 export function windowOf(program: Program): Uint8Array {
   const window = new Uint8Array(at.TABLES - at.WINDOW + program.tables * at.PAGE);
   const put = (address: number, bytes: Uint8Array) => window.set(bytes, address - at.WINDOW);
   const desk = new BigUint64Array(window.buffer, at.DESK - at.WINDOW, at.PAGE / 8);
-  put(at.HANDLERS, asm.bytes(handlers()));
+  put(at.HANDLERS, HANDLERS);
   desk[Desk.LogPointer / 8] = BigInt(at.LOG);
   desk[Desk.LogLeft / 8] = BigInt(at.LOG_MAX);
   for (const [i, mode] of MODES.entries()) {

@@ -8,7 +8,8 @@ import { RAM_BYTES } from "./layout.js";
 
 const QEMU = "qemu-system-riscv64";
 /** RV64GCH with the extensions that both have; no performance counters beyond the three. */
-const CPU = "rv64,priv_spec=v1.12.0,h=true,zba=true,zbb=true,zbc=true,zbs=true,svinval=true,svnapot=false,svpbmt=false,sstc=true,x-smaia=true,x-ssaia=true,v=false,pmu-num=0";
+const CPU =
+  "rv64,priv_spec=v1.12.0,h=true,zba=true,zbb=true,zbc=true,zbs=true,svinval=true,svnapot=false,svpbmt=false,sstc=true,x-smaia=true,x-ssaia=true,v=false,pmu-num=0";
 
 /** The version that judges, or undefined where there is none. */
 export function qemuVersion(): string | undefined {

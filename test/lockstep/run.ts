@@ -31,7 +31,12 @@ export async function runBoth(programs: readonly Program[], build: CoreBuild = "
   }));
   if (ended === programs.length) return verdicts;
   const says = (outcome: Outcome) => (outcome.ended > ended ? "ends" : "hangs");
-  const difference = { where: "the program", qemu: says(qemu), yado: says(yado), quirk: qemu.ended === yado.ended ? "the program hangs on both" : undefined };
+  const difference = {
+    where: "the program",
+    qemu: says(qemu),
+    yado: says(yado),
+    quirk: qemu.ended === yado.ended ? "the program hangs on both" : undefined,
+  };
   verdicts.push({ program: programs[ended], difference, qemu: qemu.windows[ended], yado: yado.windows[ended] });
   return ended + 1 < programs.length ? [...verdicts, ...(await runBoth(programs.slice(ended + 1), build))] : verdicts;
 }

@@ -7,12 +7,31 @@ import { goTo, type Program, type Statement } from "../program.js";
 import type { Random } from "../random.js";
 import { SCHEMES, Space, Tables } from "../tables.js";
 import { integer } from "./integer.js";
-import { A, ALIAS, D, flags, mapHarness, mapUserCode, memoryOf, R, randomEntry, remap, testAccess, type TestPage, trapInPlace, U, USER, W, X } from "./paging.js";
+import {
+  A,
+  ALIAS,
+  D,
+  flags,
+  mapHarness,
+  mapUserCode,
+  memoryOf,
+  R,
+  randomEntry,
+  remap,
+  testAccess,
+  type TestPage,
+  trapInPlace,
+  U,
+  USER,
+  W,
+  X,
+} from "./paging.js";
 import { floats, OPEN, registers } from "./plain.js";
-import { FREE, insn } from "./state.js";
+import { FREE, insn, together } from "./state.js";
 import { change } from "./system.js";
 
 const { LOOP } = at;
+const encode = asm as unknown as Record<string, (x: number, rs1: number) => number>;
 const XL = 0x2_0000_0000n;
 /** Guest pages: where the guest's tables point to, and where random entries of the G stage lie; the first half over data. */
 const GUEST_BASE = 0x9060_0000n;
@@ -41,16 +60,14 @@ function guestPages(space: Space): TestPage[] {
 /** Pads that HLVX reads are executable if and only if they are readable: QEMU asks for the one, the specification for the other. */
 const bothOrNone = (entry: bigint) => (entry & BigInt(R) ? entry | BigInt(X) : entry & ~BigInt(X | W));
 
-const LOADS = ["hlvB", "hlvBu", "hlvH", "hlvHu", "hlvW", "hlvWu", "hlvD"] as const;
-const EXECUTES = ["hlvxHu", "hlvxWu"] as const;
-const STORES = ["hsvB", "hsvH", "hsvW", "hsvD"] as const;
+const LOADS = ["hlvB", "hlvBu", "hlvH", "hlvHu", "hlvW", "hlvWu", "hlvD"];
+const EXECUTES = ["hlvxHu", "hlvxWu"];
+const STORES = ["hsvB", "hsvH", "hsvW", "hsvD"];
 /** HLV, HLVX or HSV at x30. */
 function reach(random: Random, pad: boolean): Statement {
   const x = random.pick(FREE);
-  const name = random.pick<(typeof LOADS)[number] | (typeof EXECUTES)[number] | (typeof STORES)[number]>(
-    pad ? [...LOADS, ...EXECUTES] : [...LOADS, ...STORES, ...STORES],
-  );
-  return insn(`${name} x${x}, (x${LOOP})`, asm[name](x, LOOP));
+  const name = random.pick(pad ? [...LOADS, ...EXECUTES] : [...LOADS, ...STORES, ...STORES]);
+  return insn(`${name} x${x}, (x${LOOP})`, encode[name](x, LOOP));
 }
 
 /** SUM stays set in vsstatus: QEMU takes it for set in HLV and HSV. */
@@ -69,7 +86,8 @@ export function guest(seed: number, random: Random): Program {
   const guests = guestPages(second);
   const behind = first.entry(BEHIND) & -at.PAGE;
   for (const page of first.pages) second.map(page, page, OPEN_GUEST);
-  if (!bare) second.map(behind, behind, random.once(2) ? OPEN_GUEST : (flags(random) | A | D | (random.once(3) ? 0 : W)) & 255);
+  if (!bare)
+    second.map(behind, behind, random.once(2) ? OPEN_GUEST : (flags(random) | A | D | (random.once(3) ? 0 : W)) & 255);
   const frame = (pad: boolean) => guests.filter((page) => page.pad === pad).map((page) => page.va);
   const entryOf = (page: TestPage) => {
     const entry = randomEntry(random, page, frame(page.pad));
@@ -88,7 +106,11 @@ export function guest(seed: number, random: Random): Program {
       case 0:
         return remap(random, [...virtual, ...guests], modes, entryOf);
       case 1:
-        return change(random, Csr.hstatus, 0x200n | (random.u64() & 0x100n), XL);
+        return together(
+          goTo(random.pick(["S", "M"])),
+          change(random, Csr.hstatus, 0x200n | (random.u64() & 0x100n), XL),
+          insn("hfence.gvma", asm.hfenceGvma(0, 0)),
+        );
       case 2:
       case 3:
         return goTo(random.pick(modes));

@@ -25,7 +25,10 @@ export const FAMILIES: Record<string, Family> = {
   c: plain("c", [compressed, compressed, compressed, integer], 200),
   csr: plain("csr", [csr, csr, csr, csr, transition, integer, trap, floatWrites], 60, NO_TIMERS),
   trap: plain("trap", [trap, trap, csr, transition, dataAccess], 40, NO_TIMERS),
-  f: plain("f", [float, float, float, integer], 120, [[Csr.mstatus, 0x6000n], [Csr.vsstatus, 0x6000n]]),
+  f: plain("f", [float, float, float, integer], 120, [
+    [Csr.mstatus, 0x6000n],
+    [Csr.vsstatus, 0x6000n],
+  ]),
   page: paging,
   guest,
   b: plain("b", [bits, bits, bits, integer], 150),

@@ -96,15 +96,25 @@ const landing = (random: Random) => BigInt(random.once(4) ? 4094 : 16 + 2 * rand
 /** Loads `va` and makes one access; a fault of the walk itself goes on behind it. */
 function accessAt(va: bigint, access: Statement): Statement {
   const resume = insn("", asm.auipc(RESUME, 0), asm.addi(RESUME, RESUME, 12));
-  return { text: `li x${LOOP}, 0x${BigInt.asUintN(64, va).toString(16)}; ${access.text}`, code: together(load(LOOP, va), resume, access).code };
+  return {
+    text: `li x${LOOP}, 0x${BigInt.asUintN(64, va).toString(16)}; ${access.text}`,
+    code: together(load(LOOP, va), resume, access).code,
+  };
 }
 
-export function testAccess(random: Random, pages: readonly TestPage[], special?: (pad: boolean) => Statement): Statement {
+export function testAccess(
+  random: Random,
+  pages: readonly TestPage[],
+  special?: (pad: boolean) => Statement,
+): Statement {
   const page = random.pick(pages);
   const far = random.once(20) ? 1n << BigInt(35 + random.below(29)) : 0n;
   const va = BigInt.asIntN(64, page.va ^ far);
-  if (page.pad && random.once(2)) return jumpTo(random, va + (page.shift === 12 && va % 8n === 0n ? landing(random) : 16n));
-  const offset = random.once(3) ? (random.once(2) ? 4092n : 0n) + BigInt(random.below(8)) : BigInt(8 * random.below(510));
+  if (page.pad && random.once(2))
+    return jumpTo(random, va + (page.shift === 12 && va % 8n === 0n ? landing(random) : 16n));
+  const offset = random.once(3)
+    ? (random.once(2) ? 4092n : 0n) + BigInt(random.below(8))
+    : BigInt(8 * random.below(510));
   const aligned = offset & ~7n;
   const rd = random.pick(FREE);
   const read = random.pick([
@@ -116,7 +126,10 @@ export function testAccess(random: Random, pages: readonly TestPage[], special?:
   if (page.pad) return accessAt(va + aligned, read);
   switch (random.below(8)) {
     case 2:
-      return accessAt(va + offset, (random.once(2) ? floatLoad : floatStore)(random.once(2), random.below(32), 0, LOOP));
+      return accessAt(
+        va + offset,
+        (random.once(2) ? floatLoad : floatStore)(random.once(2), random.below(32), 0, LOOP),
+      );
     case 0:
       return accessAt(va + aligned, amoAt(random, LOOP));
     case 1:
@@ -136,10 +149,23 @@ function modified(random: Random, pages: readonly TestPage[]): Statement {
   const clear = insn(`mstatus MPRV off`, asm.csrrc(0, Csr.mstatus, LOOP));
   const page = random.pick(pages.filter(({ pad }) => !pad));
   const clearAll = together(load(LOOP, mprv | SUM_MXR | (3n << 11n)), clear);
-  return together(goTo("M"), clearAll, load(LOOP, status), set, accessAt(page.va, loadStore(random, LOOP, 0)), clearAll, goTo(random.pick(["S", "U"])));
+  return together(
+    goTo("M"),
+    clearAll,
+    load(LOOP, status),
+    set,
+    accessAt(page.va, loadStore(random, LOOP, 0)),
+    clearAll,
+    goTo(random.pick(["S", "U"])),
+  );
 }
 /** In M-mode, another entry and a fence of everything. */
-export function remap(random: Random, pages: readonly TestPage[], back: readonly Mode[], entryOf: (page: TestPage) => bigint): Statement {
+export function remap(
+  random: Random,
+  pages: readonly TestPage[],
+  back: readonly Mode[],
+  entryOf: (page: TestPage) => bigint,
+): Statement {
   const page = random.pick(pages);
   const value = random.pick(FREE);
   return together(

@@ -9,14 +9,7 @@ import { FREE, hex, insn, load, together, value } from "./state.js";
 
 const XL = 0x2_0000_0000n;
 /** CSRs whose values may be anything. */
-const ANY = [
-  Csr.mscratch,
-  Csr.sscratch,
-  Csr.vsscratch,
-  Csr.mcause,
-  Csr.vscause,
-  Csr.scause,
-];
+const ANY = [Csr.mscratch, Csr.sscratch, Csr.vsscratch, Csr.mcause, Csr.vscause, Csr.scause];
 /** CSRs of which programs touch some bits: those, and the bits that must stay 1. Interrupt enables come more often than not. */
 const SOME: [Csr, bigint, bigint][] = [
   [Csr.mstatus, 0x80_007c_79aan, 5n * XL],
@@ -113,7 +106,11 @@ export function csr(random: Random): Statement {
     default: {
       const [n, mask, kept] = random.pick(SOME);
       // writing all of mip also writes VSEIP on QEMU
-      if (n === Csr.mip) return together(load(LOOP, mask & random.u64()), access(random.pick<Kind>(["rs", "rc"]), random.pick(FREE), n, LOOP));
+      if (n === Csr.mip)
+        return together(
+          load(LOOP, mask & random.u64()),
+          access(random.pick<Kind>(["rs", "rc"]), random.pick(FREE), n, LOOP),
+        );
       return change(random, n, value(random) & (random.once(2) ? mask : mask & random.u64()), kept);
     }
   }
