@@ -73,7 +73,7 @@ export function conformanceCommand(): Command {
     )
     .addOption(
       new Option("-m, --memory <size>", "RAM of the machine")
-        .default(0x800_0000, "128M")
+        .default(0x2000_0000, "512M")
         .argParser(sizeOption("--memory")),
     )
     .addOption(new Option("--signatures <dir>", "put each test's signature there"))

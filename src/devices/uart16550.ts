@@ -250,7 +250,7 @@ export class Uart16550 implements MmioDevice {
   }
 
   private pullAll(): void {
-    while (this.s.received.length < (this.s.fifos ? FIFO_SIZE : 1)) {
+    while (this.listening) {
       const byte = this.ports.console.take();
       if (byte < 0) return;
       this.receive(byte);

@@ -174,6 +174,7 @@ test("without an input clock (a software model) characters take no time", () => 
   for (const byte of [0x6f, 0x6b]) write(RBR, byte);
   expect(terminal.text()).toBe("ok");
   expect(read(LSR)).toBe(THRE | TEMT);
+  write(IER, 1);
   terminal.type("x");
   uart.poll();
   expect(read(RBR)).toBe(0x78);
