@@ -25,7 +25,7 @@ import { exceptionName } from "./trap-names.js";
 const MIDELEG = 0x1666n;
 /** Misaligned fetch, breakpoint, ECALL from U and VS, page faults, guest page faults, virtual instruction. */
 const MEDELEG = 0xf0_b509n;
-/** mcounteren.CY, TM, IR. */
+/** CY, TM, IR of mcounteren and scounteren. */
 const COUNTERS = 7n;
 const MENVCFG_STCE = 1n << 63n;
 const MENVCFG_ADUE = 1n << 61n;
@@ -45,6 +45,7 @@ export function enterSupervisor(core: Core, start: { entry: number | bigint; dev
   core.setCsr(Csr.mideleg, MIDELEG);
   core.setCsr(Csr.medeleg, MEDELEG);
   core.setCsr(Csr.mcounteren, COUNTERS);
+  core.setCsr(Csr.scounteren, COUNTERS); // as OpenSBI leaves it: kernels without a PMU driver never write it
   core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_ADUE | MENVCFG_CBO);
   openState(core);
   core.setCsr(Csr.stimecmp, 0xffff_ffff_ffff_ffffn);
