@@ -19,7 +19,7 @@ const PATIENCE = 4;
 /** Runs up to BATCH programs on both. One that hangs on either has a difference, or none if it hangs on both; those behind it run anew. */
 export async function runBoth(programs: readonly Program[], build: CoreBuild = "flat"): Promise<Verdict[]> {
   const image = imageOf(programs);
-  const asked = runQemu(image, PATIENCE);
+  const asked = runQemu(image, PATIENCE, programs[0].extensions);
   const yado = runYado(image, build);
   const qemu = await asked;
   const ended = Math.min(qemu.ended, yado.ended);

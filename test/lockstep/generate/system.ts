@@ -158,8 +158,9 @@ export function jumpTo(random: Random, target: bigint): Statement {
   );
 }
 
-export function trap(random: Random): Statement {
-  switch (random.below(8)) {
+/** What traps, or is refused, and then goes on in the same mode. */
+export function trapInPlace(random: Random): Statement {
+  switch (random.below(7)) {
     case 0:
       return insn("ecall", asm.addi(asm.a7, 0, random.below(100)), asm.ecall);
     case 1:
@@ -178,8 +179,6 @@ export function trap(random: Random): Statement {
       ]);
       return together(at, access);
     }
-    case 5:
-      return trapReturn(random);
     default:
       return random.pick([
         insn("sfence.vma", asm.sfenceVma(random.pick([0, 5]), random.pick([0, 6]))),
@@ -194,3 +193,5 @@ export function trap(random: Random): Statement {
 /** In VU-mode, most accesses to CSRs only show a quirk. */
 export const OFTEN = MODES.flatMap((mode) => (mode === "VU" ? [mode] : [mode, mode, mode, mode]));
 export const transition = (random: Random): Statement => goTo(random.pick(OFTEN));
+
+export const trap = (random: Random): Statement => (random.once(8) ? trapReturn : trapInPlace)(random);
