@@ -55,7 +55,7 @@ const UNSURE = new Map<Csr, bigint>([
   [Csr.hstatus, 1n << 6n],
   [Csr.vsstatus, 1n << 63n],
   [Csr.sie, 0x222n],
-  [Csr.sip, 0x220n],
+  [Csr.sip, 0x222n],
   [Csr.vsip, 0x220n],
 ]);
 /** An access whose result is freed of what may differ; x30 is spoilt. */
