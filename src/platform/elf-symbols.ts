@@ -21,15 +21,14 @@ export function elfSymbols(bytes: Uint8Array, names: readonly string[]): Map<str
     return { type: view.getUint32(header + 4, true), link: view.getUint32(header + 40, true), offset, size };
   };
   const wanted = names.map((name) => ({ name, bytes: new TextEncoder().encode(`${name}\0`) }));
-  for (let i = 0; i < count; i++) {
-    const table = section(i);
-    const strings = table?.type === SHT_SYMTAB ? section(table.link) : undefined;
-    if (!table || !strings) continue;
-    for (let at = table.offset; at + SYMBOL_SIZE <= table.offset + table.size; at += SYMBOL_SIZE) {
-      const text = strings.offset + view.getUint32(at, true);
-      const match = wanted.find((one) => one.bytes.every((byte, k) => bytes[text + k] === byte));
-      if (match) found.set(match.name, wide(at + 8));
-    }
+  let table = section(0);
+  for (let i = 1; table && table.type !== SHT_SYMTAB; i++) table = section(i);
+  const strings = table && section(table.link);
+  if (!table || !strings) return found;
+  for (let at = table.offset; at + SYMBOL_SIZE <= table.offset + table.size; at += SYMBOL_SIZE) {
+    const text = strings.offset + view.getUint32(at, true);
+    const match = wanted.find((one) => one.bytes.every((byte, k) => bytes[text + k] === byte));
+    if (match) found.set(match.name, wide(at + 8));
   }
   return found;
 }
