@@ -14,7 +14,7 @@ import {
   EXIT_TVAL,
   EXIT_VALUE,
   EXIT_WRITE,
-  HART_BIT,
+  SELECTED_HART_BIT,
   HART_CYCLES,
   HART_INSTRET,
   HART_PC,
@@ -229,7 +229,7 @@ function missedFloatStore(dp: u32, size: u32): i64 {
 // @ts-ignore: decorator
 @inline
 function entered(present: u32): i64 {
-  return load<u8>(present) & load<u32>(HART_BIT) ? 0 : spend(fetchLine(present));
+  return load<u8>(present) & load<u32>(SELECTED_HART_BIT) ? 0 : spend(fetchLine(present));
 }
 
 /** Interprets from HART_PC until the budget (cycles, > 0) is used up or something in `leave` stops it. */

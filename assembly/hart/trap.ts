@@ -113,7 +113,7 @@ function transformed(cause: u64, tval: u64): u64 {
       value = full & 0x01f0_707f;
       address += <u64>(<i64>(((<i32>full >> 25) << 5) | ((full >> 7) & 31)));
       break;
-    default:
+    default: // atomic instructions, HLV, HLVX, HSV and CBO keep all but rs1
       value = full & ~(<u32>31 << 15);
   }
   return (value | (<u32>(tval - address) & 31) << 15) & ~compressed;

@@ -67,6 +67,7 @@ function msi(context: u32, gpa: u64): u32 {
   const cause = translateMsi(context, gpa);
   spa = msiAddress;
   pageShift = 12;
+  memoryType = 0;
   return cause;
 }
 

@@ -255,7 +255,8 @@ class MachineRun {
       if (options.stats === "-") process.stdout.write(document);
       else writeWhole(options.stats, document, "--stats");
     }
-    if (!options.quiet || end.kind === "guest-error" || end.kind === "deadlock") {
+    const plain = end.kind === "finished" && end.code === 0 && !process.stderr.isTTY;
+    if (!plain && (!options.quiet || end.kind === "guest-error" || end.kind === "deadlock")) {
       const figures = `${counts.instructions} instructions, ${counts.seconds.toFixed(3)} s of its time, ${wallSeconds.toFixed(1)} s of ours`;
       complain(`yado: ${sentence(end)} (${figures}, ${mips.toFixed(1)} MIPS)\n`);
     }

@@ -105,7 +105,7 @@ function virtioFunction(deviceId: number, queues: number): Omit<PcieFunctionConf
 export function buildBoard(config: BoardConfig): Board {
   const { core, console, costs, disks = [], harts = 1, aia = "none" } = config;
   const guests = config.guests ?? IMSIC_GUESTS_MAX;
-  const machine = new Machine({ core, harts, console, costs, aia, guests, serialClock: 0 });
+  const machine = new Machine({ core, harts, console, costs, aia, guests, quickSerial: true });
   machine.attachMmio(RTC, ({ irq, clock }) => new GoldfishRtc({ irq, clock }, config.rtcStart ?? DEFAULT_RTC_START));
   const numbered = disks.map((disk, index) => ({ ...disk, index }));
   const inMmio = numbered.filter((disk) => disk.interface === "virtio-mmio");

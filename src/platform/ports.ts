@@ -158,3 +158,24 @@ export interface BlockBackend {
   readonly size: number;
   submit(request: BlockRequest, done: (status: BlockStatus) => void): void;
 }
+
+/** Takes what arrives at one end of a network link. */
+export interface LinkReceiver {
+  /** An Ethernet frame without preamble and frame check sequence, valid only during the call. */
+  receive(frame: Uint8Array): void;
+  linkChanged(up: boolean): void;
+}
+
+/** One end of a full-duplex network link, as a network interface has it. */
+export interface Link {
+  readonly up: boolean;
+  /** Bits per second. */
+  readonly speed: number;
+  /** Names who takes what arrives at this end. */
+  attach(receiver: LinkReceiver): void;
+  /**
+   * Puts a frame on the wire, without preamble and frame check sequence; `sent` is called when its last bit has left, and until then
+   * no other may be sent. With the link down it is lost, and sent at once.
+   */
+  send(frame: Uint8Array, sent: () => void): void;
+}

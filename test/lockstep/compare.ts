@@ -2,7 +2,7 @@
 import { comparedBits, csrName, dumpedCsrs } from "./csrs.js";
 import * as at from "./layout.js";
 import { Desk } from "./layout.js";
-import { quirkOf, type Trap } from "./quirks.js";
+import { leftBehind, quirkOf, type Trap } from "./quirks.js";
 
 export interface Difference {
   where: string;
@@ -83,6 +83,9 @@ const trapOf = (log: BigUint64Array, i: number): Trap => ({
   tinst: log[i + 5],
 });
 
+const trapsOf = (window: BigUint64Array) =>
+  Array.from({ length: at.LOG_MAX }, (_, k) => trapOf(window, index(at.LOG) + 8 * k));
+
 /** The first difference: traps in order, then registers, then the rest; undefined if there is none. */
 export function firstDifference(qemu: Uint8Array, yado: Uint8Array): Difference | undefined {
   if (Buffer.compare(qemu, yado) === 0) return undefined;
@@ -94,7 +97,8 @@ export function firstDifference(qemu: Uint8Array, yado: Uint8Array): Difference 
     for (let i = from; i < to; i++) {
       if (a[i] === b[i]) continue;
       const quirk = from === log[0] ? quirkOf(trapOf(a, i & ~7), trapOf(b, i & ~7)) : undefined;
-      return { where: place(i), qemu: hex(a[i]), yado: hex(b[i]), quirk };
+      const left = place(i).startsWith("data") ? trapsOf(a).map(leftBehind).find(Boolean) : undefined;
+      return { where: place(i), qemu: hex(a[i]), yado: hex(b[i]), quirk: quirk ?? left };
     }
   }
   return undefined;

@@ -112,8 +112,9 @@ function handler(level: Level, offset: number): number[] {
       .jump("request")
       .words();
   }
+  // hstatus.SPVP may have changed: QEMU keeps what it translated for HLV by the old one
   c.label("request")
-    .emit(asm.andi(t1, a7, 0xff), asm.addi(t2, zero, at.END))
+    .emit(asm.hfenceGvma(0, 0), asm.andi(t1, a7, 0xff), asm.addi(t2, zero, at.END))
     .branch(asm.beq, t1, t2, "end");
   c.emit(asm.slli(t1, t1, 3), asm.add(t1, t1, scratch), asm.ld(t2, Desk.Alias, t1), asm.ld(t1, Desk.Status, t1));
   c.emit(...place(t0, resume), asm.add(t0, t0, t2), asm.csrw(Csr.mepc, t0));
@@ -149,6 +150,8 @@ const BETWEEN: [number, number][] = [
   [Csr.vsatp, 0],
   [Csr.hgatp, 0],
   [Csr.hvip, 0],
+  [Csr.pmpcfg0, 0],
+  [Csr.pmpcfg2, 0],
 ];
 
 /** s0 = descriptor of the program under way. */

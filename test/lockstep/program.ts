@@ -28,6 +28,8 @@ export interface Program {
   memory: readonly { address: number; bytes: Uint8Array }[];
   /** Pages of tables in use. */
   tables: number;
+  /** What QEMU must have beyond its usual extensions, for this family. */
+  extensions?: string;
   /** Addresses of interest, and where their page-table entries lie. */
   marks: readonly { va: bigint; entry: number }[];
 }
@@ -76,12 +78,14 @@ const presetsOf = (program: Program): [number, bigint][] => [
   ),
 ];
 
+const HANDLERS = asm.bytes(handlers());
+
 /** The window as the program finds it. */
 export function windowOf(program: Program): Uint8Array {
   const window = new Uint8Array(at.TABLES - at.WINDOW + program.tables * at.PAGE);
   const put = (address: number, bytes: Uint8Array) => window.set(bytes, address - at.WINDOW);
   const desk = new BigUint64Array(window.buffer, at.DESK - at.WINDOW, at.PAGE / 8);
-  put(at.HANDLERS, asm.bytes(handlers()));
+  put(at.HANDLERS, HANDLERS);
   desk[Desk.LogPointer / 8] = BigInt(at.LOG);
   desk[Desk.LogLeft / 8] = BigInt(at.LOG_MAX);
   for (const [i, mode] of MODES.entries()) {

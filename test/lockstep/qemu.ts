@@ -8,7 +8,8 @@ import { RAM_BYTES } from "./layout.js";
 
 const QEMU = "qemu-system-riscv64";
 /** RV64GCH with the extensions that both have; no performance counters beyond the three. */
-const CPU = "rv64,priv_spec=v1.12.0,h=true,zba=true,zbb=true,zbc=true,zbs=true,svinval=true,svnapot=false,svpbmt=false,sstc=true,x-smaia=true,x-ssaia=true,v=false,pmu-num=0";
+const CPU =
+  "rv64,priv_spec=v1.12.0,h=true,zba=true,zbb=true,zbc=true,zbs=true,svinval=true,sstc=true,x-smaia=true,x-ssaia=true,v=false,pmu-num=0";
 
 /** The version that judges, or undefined where there is none. */
 export function qemuVersion(): string | undefined {
@@ -19,7 +20,7 @@ export function qemuVersion(): string | undefined {
 const home = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** Runs an image; where QEMU fails an assertion of its own, or has not ended after `seconds`, fewer programs have ended than there are. */
-export async function runQemu(image: Image, seconds: number): Promise<Outcome> {
+export async function runQemu(image: Image, seconds: number, extensions = ""): Promise<Outcome> {
   const directory = mkdtempSync(join(home, "yado-lockstep-"));
   const ram = join(directory, "ram");
   try {
@@ -28,7 +29,16 @@ export async function runQemu(image: Image, seconds: number): Promise<Outcome> {
     const child = spawn(
       QEMU,
       [
-        ...["-machine", "virt,memory-backend=ram,aia=none", "-cpu", CPU, "-smp", "2", "-m", `${RAM_BYTES / 2 ** 20}M`],
+        ...[
+          "-machine",
+          "virt,memory-backend=ram,aia=none",
+          "-cpu",
+          CPU + extensions,
+          "-smp",
+          "2",
+          "-m",
+          `${RAM_BYTES / 2 ** 20}M`,
+        ],
         ...["-object", `memory-backend-file,id=ram,size=${RAM_BYTES},mem-path=${ram},share=on`],
         ...["-bios", "none", "-accel", "tcg,thread=multi", "-nographic", "-monitor", "none", "-serial", "none"],
       ],

@@ -31,14 +31,18 @@ const QUIRKS: [name: string, holds: (qemu: Trap, yado: Trap) => boolean][] = [
   ["a supervisor CSR in VU-mode is illegal", notVirtual((tval) => isCsr(tval) && csrLevel(tval) === 1)],
   ["SRET or SFENCE.VMA in VU-mode is illegal", notVirtual((tval) => isSret(tval) || isSfence(tval))],
   ["HFENCE in VU-mode is illegal", notVirtual(isHfence)],
-  ["an AMO where there is no memory is a load access fault", (qemu, yado) => qemu.cause === 5 && yado.cause === 7 && qemu.tval === yado.tval],
+  [
+    "an AMO where there is no memory is a load access fault",
+    (qemu, yado) => qemu.cause === 5 && yado.cause === 7 && qemu.tval === yado.tval,
+  ],
   [
     "a store across pages is translated as a whole before either half reaches memory",
-    (qemu, yado) => qemu.cause === yado.cause + 8 && (yado.cause === 5 || yado.cause === 7) && crosses(yado.tval, qemu.tval),
+    (qemu, yado) =>
+      qemu.cause === yado.cause + 8 && (yado.cause === 5 || yado.cause === 7) && crosses(yado.tval, qemu.tval),
   ],
   [
     "S-mode executes a page of U-mode that it has loaded from with SUM",
-    (qemu, yado) => yado.cause === 12 && qemu.cause !== 12 && (yado.sum || yado.virtual),
+    (qemu, yado) => yado.cause === 12 && (qemu.cause !== 12 || qemu.tval !== yado.tval) && (yado.sum || yado.virtual),
   ],
   [
     "mstatus.TSR and TVM hold for VS-mode",
@@ -48,5 +52,11 @@ const QUIRKS: [name: string, holds: (qemu: Trap, yado: Trap) => boolean][] = [
       (isSret(qemu.tval) || isSfence(qemu.tval) || (isCsr(qemu.tval) && qemu.tval >> 20n === SATP)),
   ],
 ];
+
+/** For a difference in memory: what a trap that both have taken may have left. */
+export const leftBehind = (trap: Trap) =>
+  trap.cause === 7 && trap.tval % 4096n === 0n
+    ? "a store across pages has written the first half though the second meets an access fault"
+    : undefined;
 
 export const quirkOf = (qemu: Trap, yado: Trap) => QUIRKS.find(([, holds]) => holds(qemu, yado))?.[0];

@@ -16,7 +16,9 @@ export function describe({ program, difference, qemu, yado }: Verdict): string {
     return line;
   });
   const named = program.statements.map((statement) => statement.text).join(" ");
-  const registers = program.x.map((value, i) => [i, value] as const).filter(([i]) => new RegExp(`\\bx${i}\\b`).test(named));
+  const registers = program.x
+    .map((value, i) => [i, value] as const)
+    .filter(([i]) => new RegExp(`\\bx${i}\\b`).test(named));
   const entries = program.marks.filter(({ va }) => new RegExp(`${hex(va >> 12n)}[0-9a-f]{3}\\b`).test(named));
   const changed = qemu.length === yado.length ? trapDifference(trapLines(qemu), trapLines(yado)) : [];
   return [

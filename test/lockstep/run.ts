@@ -19,7 +19,7 @@ const PATIENCE = 4;
 /** Runs up to BATCH programs on both. One that hangs on either has a difference, or none if it hangs on both; those behind it run anew. */
 export async function runBoth(programs: readonly Program[], build: CoreBuild = "flat"): Promise<Verdict[]> {
   const image = imageOf(programs);
-  const asked = runQemu(image, PATIENCE);
+  const asked = runQemu(image, PATIENCE, programs[0].extensions);
   const yado = runYado(image, build);
   const qemu = await asked;
   const ended = Math.min(qemu.ended, yado.ended);
@@ -31,7 +31,12 @@ export async function runBoth(programs: readonly Program[], build: CoreBuild = "
   }));
   if (ended === programs.length) return verdicts;
   const says = (outcome: Outcome) => (outcome.ended > ended ? "ends" : "hangs");
-  const difference = { where: "the program", qemu: says(qemu), yado: says(yado), quirk: qemu.ended === yado.ended ? "the program hangs on both" : undefined };
+  const difference = {
+    where: "the program",
+    qemu: says(qemu),
+    yado: says(yado),
+    quirk: qemu.ended === yado.ended ? "the program hangs on both" : undefined,
+  };
   verdicts.push({ program: programs[ended], difference, qemu: qemu.windows[ended], yado: yado.windows[ended] });
   return ended + 1 < programs.length ? [...verdicts, ...(await runBoth(programs.slice(ended + 1), build))] : verdicts;
 }

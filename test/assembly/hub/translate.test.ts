@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Counter } from "../../../assembly/isa/counter.js";
 import { IoFault, IommuMode, IommuReg, Tc } from "../../../assembly/isa/iommu.js";
 import { HART_RESERVATION, RAM_START } from "../../../assembly/layout.js";
-import { HubMachine, MEGAPAGE, PAGE, PageTable, pte } from "../../support/iommu.js";
+import { HubMachine, iotinvalGvma, MEGAPAGE, PAGE, PageTable, pte } from "../../support/iommu.js";
 
 const DEVICE = 8;
 const IOVA = 0x12_3456_7000;
@@ -258,6 +258,35 @@ describe("permissions ('Process to translate an IOVA'; privileged architecture, 
     m.write64(first.entry(IOVA, shift), entry | (BigInt(m.allocate(512, MEGAPAGE) / PAGE) << 10n));
     m.device(DEVICE, { first });
     expect(m.dmaRead(DEVICE, IOVA, 8).cause).toBe(IoFault.ReadPageFault);
+  });
+
+  test("a NAPOT page of 64 KiB is one translation; an invalidation at any of its addresses covers it (Svnapot)", () => {
+    const m = new HubMachine().start();
+    const second = new PageTable(m, "second");
+    const range = m.allocate(16, 16 * PAGE);
+    const at = (page: number) => 0x10_0000 + page * PAGE;
+    for (let i = 0; i < 16; i++) {
+      m.write64(second.entry(at(i)), (BigInt(range / PAGE + 8) << 10n) | pte("rwuad") | (1n << 63n));
+    }
+    m.device(DEVICE, { second, gscid: 1 });
+    expect(m.dmaRead(DEVICE, at(3), 8)).toMatchObject({ cause: 0, hits: 0, misses: 1 });
+    expect(m.dmaRead(DEVICE, at(0), 16 * PAGE)).toMatchObject({ cause: 0, hits: 1, misses: 0 });
+    m.command(iotinvalGvma({ gscid: 1, address: at(9) }));
+    expect(m.dmaRead(DEVICE, at(15), 8)).toMatchObject({ cause: 0, hits: 0, misses: 1 });
+  });
+
+  test("the page-based memory type of the first stage overrides that of the second ('Translation-response')", () => {
+    const type = (first: bigint, second: bigint) => {
+      const m = new HubMachine().start();
+      const stage2 = new PageTable(m, "second");
+      const stage1 = new PageTable(m, "first", 8, stage2);
+      const page = m.allocate();
+      m.write64(stage1.entry(IOVA), (0x4_0000n << 10n) | pte("rwuad") | (first << 61n));
+      m.write64(stage2.entry(0x4000_0000), (BigInt(page / PAGE) << 10n) | pte("rwuad") | (second << 61n));
+      m.device(DEVICE, { first: stage1, second: stage2 });
+      return (m.request(DEVICE, IOVA) >> 7n) & 3n;
+    };
+    expect([type(0n, 0n), type(0n, 1n), type(2n, 0n), type(2n, 1n), type(1n, 2n)]).toEqual([0n, 1n, 2n, 2n, 1n]);
   });
 
   test("a page table outside RAM is an access fault of the request's own kind", () => {

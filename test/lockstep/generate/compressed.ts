@@ -2,7 +2,7 @@
 import * as asm from "../../support/assembler.js";
 import type { Statement } from "../program.js";
 import type { Random } from "../random.js";
-import { FREE, FREE_C, insn, S0, S1, SP } from "./state.js";
+import { FREE, FREE_C, insn, S0, S1 } from "./state.js";
 
 const { c } = asm;
 const COMPUTE = ["sub", "xor", "or", "and", "subw", "addw"] as const;
@@ -66,7 +66,10 @@ export function compressed(random: Random): Statement {
     }
     case 18:
       // hints, which do nothing
-      return insn("c hint", random.pick([c.li(0, 5), c.mv(0, low), c.add(0, low), c.slli(0, 3), c.addi(low, 0), 0x6005 /* c.lui x0, 1 */]));
+      return insn(
+        "c hint",
+        random.pick([c.li(0, 5), c.mv(0, low), c.add(0, low), c.slli(0, 3), c.addi(low, 0), 0x6005 /* c.lui x0, 1 */]),
+      );
     default: {
       const name = random.pick(COMPUTE);
       return insn(`c.${name} x${low}, x${source}`, c[name](low, source));

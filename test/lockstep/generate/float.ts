@@ -58,7 +58,10 @@ function arithmetic(random: Random): Statement {
       return insn(`fsqrt.${letter(format)} f${rd}, f${rs1}, rm ${rm}`, word(0x2c | format, 0, rs1, rm, rd));
     default: {
       const [name, funct7] = random.pick(BINARY);
-      return insn(`${name}.${letter(format)} f${rd}, f${rs1}, f${rs2}, rm ${rm}`, word(funct7 | format, rs2, rs1, rm, rd));
+      return insn(
+        `${name}.${letter(format)} f${rd}, f${rs1}, f${rs2}, rm ${rm}`,
+        word(funct7 | format, rs2, rs1, rm, rd),
+      );
     }
   }
 }
@@ -74,10 +77,16 @@ function conversion(random: Random): Statement {
         : insn(`fcvt.s.d f${f}, f${g}, rm ${rm}`, word(0x20, 1, g, rm, f));
     case 1: {
       const exact = format === 1 && kind < 2;
-      return insn(`fcvt.${letter(format)}.${INTEGERS[kind]} f${f}, x${x}, rm ${exact ? 0 : rm}`, word(0x68 | format, kind, x, exact ? 0 : rm, f));
+      return insn(
+        `fcvt.${letter(format)}.${INTEGERS[kind]} f${f}, x${x}, rm ${exact ? 0 : rm}`,
+        word(0x68 | format, kind, x, exact ? 0 : rm, f),
+      );
     }
     default:
-      return insn(`fcvt.${INTEGERS[kind]}.${letter(format)} x${x}, f${f}, rm ${rm}`, word(0x60 | format, kind, f, rm, x));
+      return insn(
+        `fcvt.${INTEGERS[kind]}.${letter(format)} x${x}, f${f}, rm ${rm}`,
+        word(0x60 | format, kind, f, rm, x),
+      );
   }
 }
 
@@ -103,9 +112,15 @@ function plain(random: Random): Statement {
 }
 
 export const floatLoad = (double: boolean, rd: number, offset: number, rs1: number) =>
-  insn(`fl${double ? "d" : "w"} f${rd}, ${offset}(x${rs1})`, (asm.ld(rd, offset, rs1) & ~0x707f) | (double ? 0x3007 : 0x2007));
+  insn(
+    `fl${double ? "d" : "w"} f${rd}, ${offset}(x${rs1})`,
+    (asm.ld(rd, offset, rs1) & ~0x707f) | (double ? 0x3007 : 0x2007),
+  );
 export const floatStore = (double: boolean, rs2: number, offset: number, rs1: number) =>
-  insn(`fs${double ? "d" : "w"} f${rs2}, ${offset}(x${rs1})`, (asm.sd(rs2, offset, rs1) & ~0x707f) | (double ? 0x3027 : 0x2027));
+  insn(
+    `fs${double ? "d" : "w"} f${rs2}, ${offset}(x${rs1})`,
+    (asm.sd(rs2, offset, rs1) & ~0x707f) | (double ? 0x3027 : 0x2027),
+  );
 
 function memory(random: Random): Statement {
   const [f, base] = [some(random), random.pick([S0, S1])];
@@ -114,10 +129,10 @@ function memory(random: Random): Statement {
     case 0: {
       const [rd, at] = [random.pick(FREE_C), 8 * random.below(32)];
       return random.pick([
-        insn(`c.fld f${rd}, ${at}(x${S0})`, asm.c.ld(rd, at, S0) & ~0xe000 | 0x2000),
-        insn(`c.fsd f${rd}, ${at}(x${S0})`, asm.c.sd(rd, at, S0) & ~0xe000 | 0xa000),
-        insn(`c.fldsp f${f}, ${at}(x${SP})`, asm.c.ldsp(f, at) & ~0xe000 | 0x2000),
-        insn(`c.fsdsp f${f}, ${at}(x${SP})`, asm.c.sdsp(f, at) & ~0xe000 | 0xa000),
+        insn(`c.fld f${rd}, ${at}(x${S0})`, (asm.c.ld(rd, at, S0) & ~0xe000) | 0x2000),
+        insn(`c.fsd f${rd}, ${at}(x${S0})`, (asm.c.sd(rd, at, S0) & ~0xe000) | 0xa000),
+        insn(`c.fldsp f${f}, ${at}(x${SP})`, (asm.c.ldsp(f, at) & ~0xe000) | 0x2000),
+        insn(`c.fsdsp f${f}, ${at}(x${SP})`, (asm.c.sdsp(f, at) & ~0xe000) | 0xa000),
       ]);
     }
     case 1:
@@ -166,11 +181,32 @@ const S_CORNERS = [
   0xcf00_0000, 0x5f00_0000, 0x5f80_0000, 0x4f80_0000, 0x3f00_0000, 0x3fc0_0000, 0x4b00_0001, 0x3380_0000,
 ];
 const D_CORNERS = [
-  0n, 1n << 63n, 1n, 0x000f_ffff_ffff_ffffn, 0x0010_0000_0000_0000n, 0x3ff0_0000_0000_0000n, 0xbff0_0000_0000_0000n,
-  0x3fef_ffff_ffff_ffffn, 0x7fef_ffff_ffff_ffffn, 0xffef_ffff_ffff_ffffn, 0x7ff0_0000_0000_0000n, 0xfff0_0000_0000_0000n,
-  0x7ff8_0000_0000_0000n, 0x7ff0_0000_0000_0001n, 0xfff4_0000_0000_0000n, 0x41df_ffff_ffc0_0000n, 0xc1e0_0000_0000_0000n,
-  0x43e0_0000_0000_0000n, 0x43f0_0000_0000_0000n, 0x4330_0000_0000_0001n, 0x3fe0_0000_0000_0000n, 0x3ca0_0000_0000_0000n,
-  0x3810_0000_0000_0000n, 0x380f_ffff_e000_0000n, 0x36a0_0000_0000_0000n, 0x47ef_ffff_f000_0000n,
+  0n,
+  1n << 63n,
+  1n,
+  0x000f_ffff_ffff_ffffn,
+  0x0010_0000_0000_0000n,
+  0x3ff0_0000_0000_0000n,
+  0xbff0_0000_0000_0000n,
+  0x3fef_ffff_ffff_ffffn,
+  0x7fef_ffff_ffff_ffffn,
+  0xffef_ffff_ffff_ffffn,
+  0x7ff0_0000_0000_0000n,
+  0xfff0_0000_0000_0000n,
+  0x7ff8_0000_0000_0000n,
+  0x7ff0_0000_0000_0001n,
+  0xfff4_0000_0000_0000n,
+  0x41df_ffff_ffc0_0000n,
+  0xc1e0_0000_0000_0000n,
+  0x43e0_0000_0000_0000n,
+  0x43f0_0000_0000_0000n,
+  0x4330_0000_0000_0001n,
+  0x3fe0_0000_0000_0000n,
+  0x3ca0_0000_0000_0000n,
+  0x3810_0000_0000_0000n,
+  0x380f_ffff_e000_0000n,
+  0x36a0_0000_0000_0000n,
+  0x47ef_ffff_f000_0000n,
 ];
 /** A number whose exponent is near `bias`, so that sums, products and conversions meet. */
 const near = (random: Random, bias: bigint, fraction: bigint, spread: number) =>
@@ -192,7 +228,9 @@ export function floatValue(random: Random): bigint {
     case 5:
       return 0xffff_ffff_0000_0000n | (sign << 31n) | near(random, 127n, 23n, random.pick([8, 60, 250]));
     default:
-      return random.once(3) ? BigInt(random.bits()) | 0xfffe_ffff_0000_0000n : 0xffff_ffff_0000_0000n | BigInt(random.bits());
+      return random.once(3)
+        ? BigInt(random.bits()) | 0xfffe_ffff_0000_0000n
+        : 0xffff_ffff_0000_0000n | BigInt(random.bits());
   }
 }
 

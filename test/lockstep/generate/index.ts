@@ -8,6 +8,7 @@ import { guest } from "./guests.js";
 import { bits, integer, multiply } from "./integer.js";
 import { atomic, dataAccess } from "./memory.js";
 import { paging } from "./paging.js";
+import { protection } from "./protection.js";
 import { type Family, plain } from "./plain.js";
 import { csr, transition, trap } from "./system.js";
 
@@ -25,9 +26,15 @@ export const FAMILIES: Record<string, Family> = {
   c: plain("c", [compressed, compressed, compressed, integer], 200),
   csr: plain("csr", [csr, csr, csr, csr, transition, integer, trap, floatWrites], 60, NO_TIMERS),
   trap: plain("trap", [trap, trap, csr, transition, dataAccess], 40, NO_TIMERS),
-  f: plain("f", [float, float, float, integer], 120, [[Csr.mstatus, 0x6000n], [Csr.vsstatus, 0x6000n]]),
-  page: paging,
-  guest,
+  f: plain("f", [float, float, float, integer], 120, [
+    [Csr.mstatus, 0x6000n],
+    [Csr.vsstatus, 0x6000n],
+  ]),
+  page: paging(false),
+  "page-attributes": paging(true),
+  guest: guest(false),
+  "guest-attributes": guest(true),
+  pmp: protection,
   b: plain("b", [bits, bits, bits, integer], 150),
 };
 

@@ -60,7 +60,12 @@ const flat = BigInt(at.CODE);
 export const FLAT: Record<Mode, bigint> = { M: flat, S: flat, U: flat, VS: flat, VU: flat };
 
 /** A program without translation, in any mode. */
-export function plain(family: string, makers: readonly Maker[], length: number, presets: [number, bigint][] = [[Csr.mstatus, 0n]]): Family {
+export function plain(
+  family: string,
+  makers: readonly Maker[],
+  length: number,
+  presets: [number, bigint][] = [[Csr.mstatus, 0n]],
+): Family {
   return (seed, random) => {
     const make = (r: Random) => r.pick(makers)(r);
     const statements = Array.from({ length }, () =>
@@ -81,4 +86,3 @@ export function plain(family: string, makers: readonly Maker[], length: number, 
     };
   };
 }
-

@@ -9,14 +9,7 @@ import { FREE, hex, insn, load, together, value } from "./state.js";
 
 const XL = 0x2_0000_0000n;
 /** CSRs whose values may be anything. */
-const ANY = [
-  Csr.mscratch,
-  Csr.sscratch,
-  Csr.vsscratch,
-  Csr.mcause,
-  Csr.vscause,
-  Csr.scause,
-];
+const ANY = [Csr.mscratch, Csr.sscratch, Csr.vsscratch, Csr.mcause, Csr.vscause, Csr.scause];
 /** CSRs of which programs touch some bits: those, and the bits that must stay 1. Interrupt enables come more often than not. */
 const SOME: [Csr, bigint, bigint][] = [
   [Csr.mstatus, 0x80_007c_79aan, 5n * XL],
@@ -113,7 +106,11 @@ export function csr(random: Random): Statement {
     default: {
       const [n, mask, kept] = random.pick(SOME);
       // writing all of mip also writes VSEIP on QEMU
-      if (n === Csr.mip) return together(load(LOOP, mask & random.u64()), access(random.pick<Kind>(["rs", "rc"]), random.pick(FREE), n, LOOP));
+      if (n === Csr.mip)
+        return together(
+          load(LOOP, mask & random.u64()),
+          access(random.pick<Kind>(["rs", "rc"]), random.pick(FREE), n, LOOP),
+        );
       return change(random, n, value(random) & (random.once(2) ? mask : mask & random.u64()), kept);
     }
   }
@@ -161,8 +158,9 @@ export function jumpTo(random: Random, target: bigint): Statement {
   );
 }
 
-export function trap(random: Random): Statement {
-  switch (random.below(8)) {
+/** What traps, or is refused, and then goes on in the same mode. */
+export function trapInPlace(random: Random): Statement {
+  switch (random.below(7)) {
     case 0:
       return insn("ecall", asm.addi(asm.a7, 0, random.below(100)), asm.ecall);
     case 1:
@@ -181,8 +179,6 @@ export function trap(random: Random): Statement {
       ]);
       return together(at, access);
     }
-    case 5:
-      return trapReturn(random);
     default:
       return random.pick([
         insn("sfence.vma", asm.sfenceVma(random.pick([0, 5]), random.pick([0, 6]))),
@@ -197,3 +193,5 @@ export function trap(random: Random): Statement {
 /** In VU-mode, most accesses to CSRs only show a quirk. */
 export const OFTEN = MODES.flatMap((mode) => (mode === "VU" ? [mode] : [mode, mode, mode, mode]));
 export const transition = (random: Random): Statement => goTo(random.pick(OFTEN));
+
+export const trap = (random: Random): Statement => (random.once(8) ? trapReturn : trapInPlace)(random);
