@@ -39,6 +39,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["conformance", /^src\/conformance\//],
   ["snapshot", /^src\/snapshot\//],
   ["session", /^src\/session\//],
+  ["claims", /^src\/claims\//],
   ["cli", /^src\/cli\//],
   ["web", /^src\/web\//],
 ];
@@ -127,9 +128,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       "snapshot",
     ],
   ],
+  claims: ["errors", "platform", "metrics", "terms", "scenario"],
   index: [
     ...["portable", "ports", "errors", "core", "platform", "devices", "backends", "vmm", "metrics", "terms"],
-    ...["snapshot", "scenario", "session", "conformance"],
+    ...["snapshot", "scenario", "session", "conformance", "claims"],
   ],
   cli: ["index"],
   web: ["index"],

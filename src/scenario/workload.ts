@@ -2,8 +2,11 @@
 import type { HashName } from "../metrics/checksum.js";
 import type { AttachModeName } from "../vmm/types.js";
 
-/** The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read. */
-export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite"] as const;
+/**
+ * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
+ * `total` characters down the serial line.
+ */
+export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console"] as const;
 export type WorkloadKind = (typeof WORKLOADS)[number];
 
 /** One workload of the probe guest. */
@@ -20,6 +23,10 @@ export interface Workload {
   readonly hash: HashName;
   /** Seed of the order and of the written pattern. */
   readonly seed: number;
+  /** Whether what was written is read back and compared, after the measured part. Default false. */
+  readonly verify?: boolean;
+  /** How the driver waits for completions. Default "interrupt". */
+  readonly wait?: "interrupt" | "poll";
 }
 
 /** What is left out; the hash only where the workload is "checksum", as the probe has it. */
@@ -60,7 +67,7 @@ export const SAFE_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) =>
 
 /** The probe's command line. */
 export function bootargs(workload: Workload, mode: AttachModeName, extra: readonly string[] = []): string {
-  const { kind, bs, qd, batch, total, hash, seed } = workload;
+  const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
   return [
     `workload=${kind}`,
     `driver=${MODES[mode].option}`,
@@ -70,6 +77,9 @@ export function bootargs(workload: Workload, mode: AttachModeName, extra: readon
     `total=${total}`,
     `seed=${seed}`,
     `hash=${hash}`,
+    ...(kind === "console" && total > 0 ? [`bytes=${total}`] : []),
+    ...(verify ? ["verify=1"] : []),
+    ...(wait ? [`wait=${wait}`] : []),
     ...extra,
   ].join(" ");
 }
