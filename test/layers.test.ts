@@ -151,6 +151,8 @@ const NODE_GLOBALS = new Set(["process", "Buffer", "require", "__dirname", "__fi
 /** npm package → the files that may import it. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@assemblyscript/loader": /^src\/core\/instance\.ts$/,
+  "@observablehq/plot": /^src\/claims\/chart\.ts$/,
+  linkedom: /^src\/claims\/chart\.ts$/,
   commander: /^src\/cli\//,
   yaml: /^src\/(scenario|cli)\//,
   zod: /^src\/scenario\//,

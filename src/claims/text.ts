@@ -58,12 +58,18 @@ export function sensitivityText({ throughout, parameters }: SensitivityReport, v
   return `Flips with ${list(flips)}; otherwise the same throughout ±50 % in each of ${costs}.`;
 }
 
+/** How many claims came out which way. */
+export function summary({ claims }: ClaimsReport): string {
+  const count = (verdict: Verdict) => claims.filter((claim) => claim.verdict === verdict).length;
+  return `Of ${claims.length} claims, those that hold: ${count("holds")}; that don't: ${count("doesn't hold")}; not shown yet: ${count("not shown yet")}.`;
+}
+
 export function claimsText(report: ClaimsReport, options: TableOptions): string {
   const paint: Paint = options.paint ?? plain;
-  const count = (verdict: Verdict) => report.claims.filter((claim) => claim.verdict === verdict).length;
   const head = `${paint("bold", "Yado")} ${report.version}: the chapter's claims${report.quick ? ", with a quarter of the volumes" : ""}\n`;
-  const summary = `${count("holds")} hold, ${count("doesn't hold")} ${count("doesn't hold") === 1 ? "doesn't" : "don't"}, ${count("not shown yet")} not shown yet.\n`;
-  return [head, ...report.claims.map((claim) => claimText(claim, options.width, paint)), summary].join("\n");
+  return [head, ...report.claims.map((claim) => claimText(claim, options.width, paint)), `${summary(report)}\n`].join(
+    "\n",
+  );
 }
 
 function claimText(claim: ClaimReport, width: number, paint: Paint): string {

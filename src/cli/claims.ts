@@ -1,14 +1,16 @@
 // `yado claims`: the experiments behind the chapter's claims, and what they show.
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { allHold, CLAIMS, claimsText, parseYaml, runClaims, scenarioSchema } from "../index.js";
-import { claimsScenario, probe, readText } from "./files.js";
+import { allHold, CLAIMS, claimsHtml, claimsText, parseYaml, runClaims, scenarioSchema, UserError } from "../index.js";
+import { checkOutput, claimsScenario, probe, readText, writeWhole } from "./files.js";
 import { runOptions, type SharedOptions, wordsOption } from "./options.js";
 import { checkJson, deliver, hostFacts, Status, withSession } from "./session.js";
 import { tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   only?: string[];
+  html?: string;
   quick?: boolean;
   sensitivity?: boolean;
 }
@@ -19,6 +21,7 @@ Examples:
   yado claims --only S5,S9                            two of them
   yado claims --quick                                 a quarter of the volumes
   yado claims --json claims.json                      everything that was measured
+  yado claims --html claims.html                      a report with plots, in one file
   yado run --scenario scenarios/claims/streams.yaml   one of the experiments by itself
 
 Exit code: 0 when every claim that was judged holds; 1 when one doesn't; 2 for input that can't be used.`;
@@ -38,6 +41,7 @@ export function claimsCommand(): Command {
         ),
       ),
     )
+    .addOption(new Option("--html <file>", "a report with plots, in one file that asks for no other"))
     .addOption(new Option("--quick", "a quarter of the volumes"))
     .addOption(new Option("--no-sensitivity", "don't judge again with other costs"));
   for (const option of runOptions()) command.addOption(option);
@@ -46,9 +50,15 @@ export function claimsCommand(): Command {
 
 async function action(options: Options): Promise<void> {
   const started = new Date();
-  const { only, quick = false, sensitivity = true } = options;
+  const { only, html, quick = false, sensitivity = true } = options;
   const claims = CLAIMS.filter(({ id }) => !only || only.includes(id));
   checkJson(options, []);
+  if (html !== undefined) {
+    checkOutput(html, "--html");
+    if (options.json !== undefined && resolve(options.json) === resolve(html)) {
+      throw new UserError("JSON is to go there too", "--html", "Name two files");
+    }
+  }
   const report = await withSession(options, availableParallelism(), ({ pool, progress, version }) =>
     runClaims(
       { claims, quick, sensitivity, kernel: probe() },
@@ -66,6 +76,7 @@ async function action(options: Options): Promise<void> {
       },
     ),
   );
+  if (html !== undefined) writeWhole(html, await claimsHtml(report), "--html");
   deliver(options, claimsText(report, tableOptions()), { ...report, host: hostFacts(started, {}) });
   if (!allHold(report)) process.exitCode = Status.Failed;
 }
