@@ -29,6 +29,8 @@ const BLOCK: readonly CostName[] = [
 ];
 const MEDIUM: readonly CostName[] = ["medium-read", "medium-bandwidth", "pcie-bandwidth"];
 
+const streams = (...modes: readonly string[]) => ({ scenario: "streams", where: { mode: modes } });
+
 export const CLAIMS: readonly Claim[] = [
   {
     id: "S1",
@@ -106,7 +108,7 @@ export const CLAIMS: readonly Claim[] = [
     says: "Without an IOTLB the VMM can offer a service that tells physical addresses; the driver is modified to ask.",
     covers: ["disk"],
     missing: [LAN],
-    uses: [{ scenario: "addresses" }],
+    uses: [{ scenario: "addresses" }, streams("native", "assigned-service")],
     judge: judgeService,
   },
   {
@@ -114,7 +116,7 @@ export const CLAIMS: readonly Claim[] = [
     says: "Or the VMM notices that DMA addresses are being set, takes an exception and rewrites them.",
     covers: ["disk"],
     missing: [LAN],
-    uses: [{ scenario: "addresses" }],
+    uses: [{ scenario: "addresses" }, streams("native", "assigned-rewrite")],
     judge: judgeRewriting,
   },
   {

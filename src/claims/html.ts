@@ -61,7 +61,8 @@ ${sections.join("\n")}
 }
 
 async function section(claim: ClaimReport): Promise<string> {
-  const { id, says, verdict, why, figures, charts, experiments, sensitivity } = claim;
+  const { id, says, verdict, why, figures, charts, experiments } = claim;
+  const sensitivity = sensitivityText(claim);
   const drawings = await Promise.all(
     charts.map(
       async (chart) => `<figure><figcaption>${escaped(chart.title)}</figcaption>${await chartSvg(chart)}</figure>`,
@@ -77,7 +78,7 @@ async function section(claim: ClaimReport): Promise<string> {
     `<p>${escaped(why)}</p>`,
     ...drawings,
     ...(rows.length > 0 ? [`<table>${rows.join("\n")}</table>`] : []),
-    ...(sensitivity ? [`<p class="costs">${escaped(sensitivityText(sensitivity, verdict))}</p>`] : []),
+    ...(sensitivity ? [`<p class="costs">${escaped(sensitivity)}</p>`] : []),
     `<p class="scope">${escaped(scope(claim))}</p>`,
     ...(experiments.length > 0 ? [`<pre><code>${experiments.map(escaped).join("\n")}</code></pre>`] : []),
     "</section>",

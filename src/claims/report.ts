@@ -27,7 +27,9 @@ export interface ClaimReport {
   readonly charts: readonly Chart[];
   /** Commands that run its experiments. */
   readonly experiments: readonly string[];
-  /** null where no cost has a part in the verdict, or where it wasn't asked for. */
+  /** Cost parameters that have a part in the verdict. */
+  readonly costs: readonly string[];
+  /** null where no cost has a part, or where it wasn't asked for. */
   readonly sensitivity: SensitivityReport | null;
 }
 

@@ -139,22 +139,13 @@ export async function runClaims(options: ClaimsOptions, services: ClaimsServices
     options.claims.map(async (claim): Promise<ClaimReport> => {
       const { verdict, why, figures, charts = [] } = claim.judge(evidence);
       const { id, says, covers, missing } = claim;
+      const costs = claim.sensitivity?.costs ?? [];
       const sensitivity =
         claim.sensitivity && options.sensitivity
           ? await watched(`${id}, other costs`, sensitivityOf(claim, verdict, evidence, laboratory))
           : null;
-      return {
-        id,
-        says,
-        verdict,
-        covers,
-        missing,
-        why,
-        figures,
-        charts,
-        experiments: experimentsOf(claim),
-        sensitivity,
-      };
+      const experiments = experimentsOf(claim);
+      return { id, says, verdict, covers, missing, why, figures, charts, experiments, costs, sensitivity };
     }),
   );
   return {

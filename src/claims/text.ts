@@ -45,8 +45,14 @@ export function scope({ covers, missing }: ClaimReport): string {
   return [covers.length > 0 ? `shown for: ${list(covers)}` : "", ...missing].filter(Boolean).join("; ");
 }
 
-/** How the verdict fares when costs are half of what they are, or half as much again. */
-export function sensitivityText({ throughout, parameters }: SensitivityReport, verdict: Verdict): string {
+/** How the verdict fares when costs are half of what they are, or half as much again; "" where that isn't known. */
+export function sensitivityText({ verdict, costs, sensitivity }: ClaimReport): string {
+  if (verdict === "not shown yet") return "";
+  if (costs.length === 0) return "No cost parameter has a part in it: what counts is where bytes go and what traps.";
+  return sensitivity ? changes(sensitivity, verdict) : "";
+}
+
+function changes({ throughout, parameters }: SensitivityReport, verdict: Verdict): string {
   const costs = list(parameters.map(({ cost }) => cost));
   if (throughout) {
     return `${verdict === "holds" ? "Holds" : "Stays so"} throughout −50 % and +50 % in each of ${costs}.`;
@@ -73,7 +79,8 @@ export function claimsText(report: ClaimsReport, options: TableOptions): string 
 }
 
 function claimText(claim: ClaimReport, width: number, paint: Paint): string {
-  const { id, says, verdict, why, figures, experiments, sensitivity } = claim;
+  const { id, says, verdict, why, figures, experiments } = claim;
+  const sensitivity = sensitivityText(claim);
   const longest = Math.max(0, ...figures.map(({ name }) => name.length));
   const values = figures.map(figureText);
   const widest = Math.max(0, ...values.map((value) => value.length));
@@ -82,7 +89,7 @@ function claimText(claim: ClaimReport, width: number, paint: Paint): string {
     folded(`“${says}”`, width, INDENT),
     folded(why, width, INDENT),
     ...figures.map(({ name }, i) => `${INDENT}  ${name.padEnd(longest)}  ${values[i].padStart(widest)}\n`),
-    ...(sensitivity ? [folded(sensitivityText(sensitivity, verdict), width, INDENT)] : []),
+    ...(sensitivity ? [folded(sensitivity, width, INDENT)] : []),
     ...experiments.map((command) => paint("dim", `${INDENT}$ ${command}`) + "\n"),
   ].join("");
 }

@@ -15,7 +15,7 @@ export function judgeDedication(evidence: Evidence): Judgement {
   const lossy = measured.filter(({ kept }) => kept < NO_LOSS);
   const whole = measured.filter(({ kept }) => kept >= NO_LOSS);
   const same = measured.every(({ base, other }) => base.driver === "stock" && other.driver === base.driver);
-  const shares = (group: typeof measured) => list(group.map(({ name, kept }) => `${name} ${percent(kept)}`));
+  const shares = (group: typeof measured) => list(group.map(({ name, kept }) => `${name} (${percent(kept)})`));
   const polled = over(
     evidence.guest("polling", { mode: "assigned" }).throughputMBps,
     evidence.guest("polling", { mode: "native" }).throughputMBps,
@@ -95,8 +95,16 @@ function judgeHelp(
       { name: help.name, value: asked, unit: "" },
       { name: `${help.name} per operation`, value: over(asked, helped.operations), unit: "" },
       { name: "lookups in the IOTLB", value: lookups(helped), unit: "" },
-      { name: "hart's cycles per operation", value: helped.perOperation.busy, unit: "cycles" },
+      ...evidence.all("streams", { mode }).map(({ values: { bs }, guests: [guest] }): Figure => {
+        const native = evidence.guest("streams", { mode: "native", bs });
+        return {
+          name: `stream of ${bs}: throughput ÷ native`,
+          value: over(guest.throughputMBps, native.throughputMBps),
+          unit: "%",
+        };
+      }),
     ],
+    charts: [throughputChart(evidence)],
   };
 }
 

@@ -26,7 +26,7 @@ export function judgeSharing(evidence: Evidence): Judgement {
   return {
     verdict: holds ? "holds" : "doesn't hold",
     why: holds
-      ? `${guests.length} guests with the ordinary driver used one disk in turns; every access to a register of "their" controller left the guest, and each got back exactly the bytes that are its own.`
+      ? `${guests.length} guests with the ordinary driver used one disk at the same time; their accesses to the registers of a controller that each believed to own left the guest, each got or kept exactly its own bytes, and each reported so on an emulated serial line.`
       : faults.join(" "),
     figures: guests.flatMap((guest): Figure[] => [
       { name: `${guest.name}: trapped accesses to the disk's registers`, value: guest.mmioExits.nvme ?? 0, unit: "" },
@@ -73,7 +73,7 @@ export function judgeSerial(evidence: Evidence): Judgement {
     ],
     charts: [
       {
-        title: "the hart's time for a character",
+        title: "the hart's time for a character; dashed: the line's",
         kind: "bar",
         x: "",
         y: "µs",
@@ -101,16 +101,15 @@ export function judgeCollapse(evidence: Evidence): Judgement {
   const standing = measured.filter(({ left }) => left >= COLLAPSED);
   const fallen = measured.filter(({ left }) => left < COLLAPSED);
   const shares = (group: typeof measured) =>
-    list(group.map(({ name, left, work }) => `${name} ${percent(left)} at ${brief(work)} × the work of the hart`));
+    list(group.map(({ name, left, work }) => `${name} (${percent(left)}, ${brief(work)} × the hart's work)`));
   const [kernel, userspace] = ["kernel", "userspace"].map((profile) => evidence.guest("profile", { profile }));
   return {
     verdict: standing.length === 0 ? "holds" : "doesn't hold",
     why: [
-      `Of native's throughput emulation leaves (collapse: less than ${percent(COLLAPSED)}) with ${shares(fallen) || "no workload less"}.`,
+      `Collapse: less than ${percent(COLLAPSED)} of native's throughput is left.`,
+      fallen.length > 0 ? `So it is with ${shares(fallen)}.` : "So it is with no workload.",
       ...(standing.length > 0
-        ? [
-            `It does not collapse with ${shares(standing)}: an NVMe request needs two register accesses however large it is.`,
-          ]
+        ? [`Not so with ${shares(standing)}: an NVMe request takes the same few register accesses however large it is.`]
         : []),
       `A model in a process of its own costs ${brief(over(userspace.perOperation.busy, kernel.perOperation.busy))} × as much of the hart as one in the kernel.`,
     ].join(" "),

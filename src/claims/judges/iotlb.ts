@@ -72,7 +72,7 @@ export function judgeIotlb(evidence: Evidence): Judgement {
       guarded
         ? `Forged addresses were refused with ${grouped(records)} records in the fault queue.`
         : "Not every forged address was refused with a record in the fault queue.",
-      `Pages of 2 MiB instead of 4 KiB: ${grouped(large.iotlb.misses)} misses instead of ${grouped(small.iotlb.misses)}, ${brief(over(large.throughputMBps, small.throughputMBps))} × the throughput.`,
+      `With pages of 2 MiB instead of 4 KiB the misses fall from ${grouped(small.iotlb.misses)} to ${grouped(large.iotlb.misses)}, at ${brief(over(large.throughputMBps, small.throughputMBps))} × the throughput.`,
     ].join(" "),
     figures: [
       ...knees.flatMap((one): Figure[] => [
