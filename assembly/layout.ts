@@ -104,10 +104,10 @@ export const RAM_SIZE = COSTS_END;
 /** u32 cycles per tick of `time`. */
 export const TIME_DIVIDER = RAM_SIZE + 8;
 /** u32 the hart whose state lies in X_REGS…EXIT_END and in CSRS, and 1 << its number. */
-export const HART_SELECTED = TIME_DIVIDER + 4;
-export const HART_BIT = HART_SELECTED + 4;
+export const SELECTED_HART = TIME_DIVIDER + 4;
+export const SELECTED_HART_BIT = SELECTED_HART + 4;
 /** u64 `time` stands still beyond this cycle: harts that take turns must not see it go back. */
-export const TIME_LIMIT = HART_BIT + 8;
+export const TIME_LIMIT = SELECTED_HART_BIT + 8;
 /** u64 physical address of HTIF's tohost: stores there go to the host, as to a device; 0 when there is none. */
 export const HTIF_TOHOST = TIME_LIMIT + 8;
 export const MACHINE_END = 0x1000;
@@ -140,11 +140,11 @@ export const MMU = CSR_TRAITS_END;
 export const MMU_END = MMU + 0x40_0000;
 export const TIMING = MMU_END;
 export const TIMING_END = TIMING + 0x8_0000;
-/** States of harts that aren't selected: what lies at X_REGS + n while a hart is, lies at HARTS + hart * HART_SLOT + n while it isn't. */
+/** States of harts that aren't selected: what lies at X_REGS + n while a hart is, lies at HARTS + hart * HART_SLOT_SIZE + n while it isn't. */
 export const HARTS_MAX = 8;
-export const HART_SLOT = 0x1_0000;
+export const HART_SLOT_SIZE = 0x1_0000;
 export const HARTS = TIMING_END;
-export const HARTS_END = HARTS + HARTS_MAX * HART_SLOT;
+export const HARTS_END = HARTS + HARTS_MAX * HART_SLOT_SIZE;
 /** Interrupt files of the IMSICs: assembly/aia. */
 export const AIA = HARTS_END;
 /** u64 a hart: interrupts that its files signal. Bits as in mip (MEIP, SEIP); hgeip is the high half. */

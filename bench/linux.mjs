@@ -53,7 +53,14 @@ function measured(guest, directory, quick) {
   const systems = {
     yado: (boot) => [
       process.execPath,
-      [join(ROOT, "bin/yado.mjs"), "run", ...machineOptions(guest, initrd, boot), "--stats", `json:${stats}`],
+      [
+        join(ROOT, "bin/yado.mjs"),
+        "run",
+        ...machineOptions(guest, initrd, boot),
+        "--stats",
+        `json:${stats}`,
+        "--quiet",
+      ],
     ],
     qemu: (boot) => [
       "qemu-system-riscv64",

@@ -1,7 +1,7 @@
 // RISC-V Advanced Interrupt Architecture 1.0, "Incoming MSI Controller (IMSIC)": the interrupt files of all harts.
 import { Interrupt } from "../isa/cause";
 import { FileRegister, IMSIC_GUESTS_MAX, IMSIC_IDENTITIES, IMSIC_M, IMSIC_PAGE, IMSIC_S, PageRegister } from "../isa/imsic";
-import { AIA, AIA_END, AIA_SIGNALS, HARTS_MAX, HART_SELECTED } from "../layout";
+import { AIA, AIA_END, AIA_SIGNALS, HARTS_MAX, SELECTED_HART } from "../layout";
 
 // ---- configuration; survives a reset
 /** u32 harts that have an IMSIC, from hart 0 on; u32 guest interrupt files of each (GEILEN). */
@@ -63,7 +63,7 @@ export function geilen(): u32 {
 // @ts-ignore: decorator
 @inline
 export function signals(): u64 {
-  return load<u64>(AIA_SIGNALS + (load<u32>(HART_SELECTED) << 3));
+  return load<u64>(AIA_SIGNALS + (load<u32>(SELECTED_HART) << 3));
 }
 // @ts-ignore: decorator
 @inline
@@ -73,7 +73,7 @@ export function hgeipOf(signals: u64): u64 {
 
 /** An interrupt file of the selected hart, as an address in this memory. */
 export function ownFile(index: u32): u32 {
-  return FILES + (load<u32>(HART_SELECTED) * ROOM_FOR + index) * FILE_SIZE;
+  return FILES + (load<u32>(SELECTED_HART) * ROOM_FOR + index) * FILE_SIZE;
 }
 /** The one of guest `vgein` (hstatus.VGEIN), or 0. */
 export function guestFile(vgein: u32): u32 {

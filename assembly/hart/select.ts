@@ -1,5 +1,5 @@
 // Harts take turns in one place: the selected hart's registers and CSRs lie where the interpreter has them, the others' in HARTS.
-import { CSRS, EXIT_END, HARTS, HART_BIT, HART_RESERVATION, HART_SELECTED, HART_SLOT, HARTS_MAX, X_REGS } from "../layout";
+import { CSRS, EXIT_END, HARTS, SELECTED_HART_BIT, HART_RESERVATION, SELECTED_HART, HART_SLOT_SIZE, HARTS_MAX, X_REGS } from "../layout";
 import { selectTlb } from "../mmu/tlb";
 import { selectCaches } from "../timing/caches";
 import { Csr } from "../isa/csr";
@@ -27,7 +27,7 @@ function copyState(to: u32, from: u32): void {
 // @ts-ignore: decorator
 @inline
 function slot(hart: u32): u32 {
-  return HARTS + hart * HART_SLOT - X_REGS;
+  return HARTS + hart * HART_SLOT_SIZE - X_REGS;
 }
 
 /**
@@ -35,7 +35,7 @@ function slot(hart: u32): u32 {
  * an LR and its SC.
  */
 export function selectHart(hart: u32): void {
-  const before = load<u32>(HART_SELECTED);
+  const before = load<u32>(SELECTED_HART);
   if (hart == before || hart >= <u32>HARTS_MAX) return;
   store<u64>(HART_RESERVATION, -1);
   copyState(slot(before), 0);
@@ -44,8 +44,8 @@ export function selectHart(hart: u32): void {
 }
 
 function makeSelected(hart: u32): void {
-  store<u32>(HART_SELECTED, hart);
-  store<u32>(HART_BIT, 1 << hart);
+  store<u32>(SELECTED_HART, hart);
+  store<u32>(SELECTED_HART_BIT, 1 << hart);
   selectTlb(hart);
   selectCaches(hart);
 }

@@ -113,12 +113,8 @@ function transformed(cause: u64, tval: u64): u64 {
       value = full & 0x01f0_707f;
       address += <u64>(<i64>(((<i32>full >> 25) << 5) | ((full >> 7) & 31)));
       break;
-    case 0x2f:
-    case 0x73: // atomic instructions, HLV, HLVX and HSV keep all but rs1
+    default: // atomic instructions, HLV, HLVX, HSV and CBO keep all but rs1
       value = full & ~(<u32>31 << 15);
-      break;
-    default: // CBO: no transformation is defined
-      return 0;
   }
   return (value | (<u32>(tval - address) & 31) << 15) & ~compressed;
 }

@@ -2,7 +2,7 @@
 // a line, and a hit means that the translation is valid and the line is in L1D; without it the granule is a page. One set of
 // tables (loads, stores, fetch pages) a context, so that a trap or a guest switch loses nothing. They hold only what is allowed on
 // the whole granule: a hit is all that an access needs.
-import { HART_SELECTED, RAM, RAM_MAX } from "../layout";
+import { SELECTED_HART, RAM, RAM_MAX } from "../layout";
 import { TLB_END } from "./tlb";
 
 /** log2 of the granule in bytes. */
@@ -98,7 +98,7 @@ function tables(key: u32): u32 {
 
 /** Makes the tables of a context current, taking the oldest when it has none. */
 export function useFilters(atp: u64, hgatp: u64, bits: u64): void {
-  bits |= <u64>load<u32>(HART_SELECTED) << HART_SHIFT;
+  bits |= <u64>load<u32>(SELECTED_HART) << HART_SHIFT;
   if (matches(current, atp, hgatp, bits)) return;
   let unused: u32 = 0;
   let key = KEYS;
@@ -192,7 +192,7 @@ function free(key: u32): void {
 // @ts-ignore: decorator
 @inline
 function own(bits: u64): bool {
-  return <u32>(bits >> HART_SHIFT) == load<u32>(HART_SELECTED);
+  return <u32>(bits >> HART_SHIFT) == load<u32>(SELECTED_HART);
 }
 // @ts-ignore: decorator
 @inline
@@ -214,7 +214,9 @@ export function dropFilters(): void {
 export function dropStage1(virt: u32, vmid: u32, byPage: bool, va: u64, byAsid: bool, asid: u32): void {
   for (let key = KEYS; key < KEYS_END; key += Key.Size) {
     const bits = load<u64>(key, Key.Bits);
-    if (!own(bits) || virtual(bits) != virt || !(load<u64>(key) >> 60)) continue;
+    if (!own(bits) || virtual(bits) != virt) continue;
+    // a guest that translates nothing itself is still behind a second stage, of which the TLB forgets as much
+    if (!virt && !(load<u64>(key) >> 60)) continue;
     if (virt && vmidOf(load<u64>(key, Key.Hgatp)) != vmid) continue;
     if (byAsid && (<u32>(load<u64>(key) >> 44) & 0xffff) != asid) continue;
     if (byPage) dropPage(key, va);

@@ -2,7 +2,7 @@
 // when the hart's line filter misses (assembly/mmu/filter.ts): a filter hit implies an L1D hit, and what L1D evicts leaves the filter.
 import { Cost } from "../isa/cost";
 import { Counter } from "../isa/counter";
-import { COSTS, COUNTERS, HARTS_MAX, HART_BIT, L1I_PRESENT, RAM_START, TIMING } from "../layout";
+import { COSTS, COUNTERS, HARTS_MAX, SELECTED_HART_BIT, L1I_PRESENT, RAM_START, TIMING } from "../layout";
 
 const L1_SETS: u32 = 64;
 const L2_SETS: u32 = 1024;
@@ -139,7 +139,7 @@ export function dataLine(pa: u64, entry: u32, write: u32): i32 {
 /** Fetch from a line of RAM that was not marked present in L1I. */
 export function fetchLine(present: u32): i32 {
   const line = present - L1I_PRESENT;
-  const bit = load<u32>(HART_BIT);
+  const bit = load<u32>(SELECTED_HART_BIT);
   store<u8>(present, load<u8>(present) | bit);
   if (!(access(l1 + L1I, l1 + L1_ORDER + L1_SETS, line & (L1_SETS - 1), line + 1) & MISS)) return 0;
   if (evicted) {

@@ -10,7 +10,7 @@ import {
   HART_INSTRET,
   HART_LINES,
   HART_PC,
-  HART_SELECTED,
+  SELECTED_HART,
   RAM,
   RAM_SIZE,
   RAM_START,
@@ -120,7 +120,7 @@ export class Core {
 
   /** The hart that `run` runs, and that pc, registers, CSRs, cycles and instret belong to. */
   get selected(): number {
-    return this.u32[HART_SELECTED >>> 2];
+    return this.u32[SELECTED_HART >>> 2];
   }
   select(hart: number): void {
     if (hart !== this.selected) this.exports.selectHart(hart);

@@ -1,5 +1,13 @@
 // The state of one hart, whether it is selected or not.
-import { AIA_SIGNALS, CSRS, HART_SELECTED, HART_SLOT, HARTS, TIME_DIVIDER, X_REGS } from "../../assembly/layout.js";
+import {
+  AIA_SIGNALS,
+  CSRS,
+  SELECTED_HART,
+  HART_SLOT_SIZE,
+  HARTS,
+  TIME_DIVIDER,
+  X_REGS,
+} from "../../assembly/layout.js";
 
 const TWO32 = 0x1_0000_0000;
 
@@ -18,8 +26,8 @@ export class HartState {
 
   /** Where what lies at `address` for the selected hart lies now for this one. */
   private place(address: number): number {
-    const selected = this.core.u32[HART_SELECTED >>> 2] === this.id;
-    return selected ? address : HARTS + this.id * HART_SLOT + address - X_REGS;
+    const selected = this.core.u32[SELECTED_HART >>> 2] === this.id;
+    return selected ? address : HARTS + this.id * HART_SLOT_SIZE + address - X_REGS;
   }
 
   /** Cycles per tick of `time`, the same for all harts. */

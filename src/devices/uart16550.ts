@@ -103,6 +103,8 @@ export interface UartPorts {
   console: ConsolePort;
   /** Input clock in Hz; 0: characters take no time (a software model with no line behind it). */
   inputClock: number;
+  /** What is sent takes no time, whatever the input clock; what comes in arrives at line rate. */
+  sendsAtOnce?: boolean;
 }
 
 function resetState(): UartState {
@@ -272,7 +274,7 @@ export class Uart16550 implements MmioDevice {
     s.shifting = byte ?? -1;
     if (byte === undefined) return;
     if (s.waiting.length === 0) s.thrEmpty = true;
-    const cycles = this.characterCycles();
+    const cycles = this.ports.sendsAtOnce ? 0 : this.characterCycles();
     if (cycles === 0) this.sent();
     else {
       this.sending = this.ports.clock.after(cycles, () => {

@@ -14,7 +14,7 @@ import { deviceTree, letDevicesThrough } from "./boot.js";
 import type { Console } from "./console.js";
 import type { Costs } from "./costs.js";
 import { mediumParameters, nvmeTimes } from "./device-times.js";
-import type { AiaMode, BoardTreeConfig } from "./devicetree.js";
+import { type AiaMode, type BoardTreeConfig, DEFAULT_EXTENSIONS } from "./devicetree.js";
 import { Machine } from "./machine.js";
 import { msixBarSize } from "./msix.js";
 import { RTC, VIRTIO_MMIO, virtioSlot } from "./memory-map.js";
@@ -65,6 +65,8 @@ export interface Board {
 
 /** 2026-01-01T00:00:00Z: fixed, so that runs repeat. */
 export const DEFAULT_RTC_START = Date.UTC(2026, 0, 1) / 1000;
+/** All that the harts have. */
+const EXTENSIONS = [...DEFAULT_EXTENSIONS, "h", "svadu", "svnapot", "svpbmt"];
 const FIRST_SLOT = 1;
 const PCIE_SLOTS = 31;
 /** device_id of virtio-mmio slot 0, one beyond all functions of PCIe bus 0. */
@@ -105,7 +107,7 @@ function virtioFunction(deviceId: number, queues: number): Omit<PcieFunctionConf
 export function buildBoard(config: BoardConfig): Board {
   const { core, console, costs, disks = [], harts = 1, aia = "none" } = config;
   const guests = config.guests ?? IMSIC_GUESTS_MAX;
-  const machine = new Machine({ core, harts, console, costs, aia, guests, serialClock: 0 });
+  const machine = new Machine({ core, harts, console, costs, aia, guests, quickSerial: true });
   machine.attachMmio(RTC, ({ irq, clock }) => new GoldfishRtc({ irq, clock }, config.rtcStart ?? DEFAULT_RTC_START));
   const numbered = disks.map((disk, index) => ({ ...disk, index }));
   const inMmio = numbered.filter((disk) => disk.interface === "virtio-mmio");
@@ -126,6 +128,8 @@ export function buildBoard(config: BoardConfig): Board {
   const shown: Omit<BoardTreeConfig, "ramSize"> = {
     iommu: config.iommu ?? false,
     harts,
+    extensions: EXTENSIONS,
+    mmu: "sv57",
     aia,
     guests,
     rtc: true,

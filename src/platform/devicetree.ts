@@ -55,9 +55,23 @@ export interface BoardTreeConfig {
 }
 
 export const DEFAULT_EXTENSIONS = [
-  ...["i", "m", "a", "f", "d", "c"],
+  ...["i", "m", "a", "f", "d", "c", "h"],
   ...["zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm"],
-  ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "smstateen", "sstc", "svinval"],
+  ...[
+    "zacas",
+    "zawrs",
+    "zba",
+    "zbb",
+    "zbc",
+    "zbkb",
+    "zbkx",
+    "zbs",
+    "smstateen",
+    "sstc",
+    "svinval",
+    "svnapot",
+    "svpbmt",
+  ],
 ];
 /** Told of with IMSICs, though the CSRs are always there. */
 const AIA_EXTENSIONS = ["smaia", "ssaia"] as const;

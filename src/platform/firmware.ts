@@ -28,6 +28,7 @@ const MEDELEG = 0xf0_b509n;
 /** mcounteren.CY, TM, IR. */
 const COUNTERS = 7n;
 const MENVCFG_STCE = 1n << 63n;
+const MENVCFG_PBMTE = 1n << 62n;
 const MENVCFG_ADUE = 1n << 61n;
 /** CBIE = 3 (invalidates), CBCFE, CBZE. */
 const MENVCFG_CBO = 0xf0n;
@@ -45,7 +46,8 @@ export function enterSupervisor(core: Core, start: { entry: number | bigint; dev
   core.setCsr(Csr.mideleg, MIDELEG);
   core.setCsr(Csr.medeleg, MEDELEG);
   core.setCsr(Csr.mcounteren, COUNTERS);
-  core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_ADUE | MENVCFG_CBO);
+  core.setCsr(Csr.scounteren, COUNTERS); // as OpenSBI leaves it: a kernel without a driver for them never writes it
+  core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_PBMTE | MENVCFG_ADUE | MENVCFG_CBO);
   openState(core);
   core.setCsr(Csr.stimecmp, 0xffff_ffff_ffff_ffffn);
   core.setCsr(Csr.pmpaddr0, PMP_ALL_ADDRESSES);

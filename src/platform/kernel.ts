@@ -53,6 +53,7 @@ function bears(bytes: Uint8Array, { at, bytes: mark }: Pick<Mark, "at" | "bytes"
 }
 
 const ELF = { at: 0, bytes: [0x7f, ...text("ELF")] };
+export const isElf = (bytes: Uint8Array): boolean => bears(bytes, ELF);
 /** magic2 of the Image header. */
 const IMAGE = { at: 56, bytes: [...text("RSC"), 5] };
 const IMAGE_HEADER_SIZE = 64;
@@ -69,7 +70,7 @@ export function readKernel(file: SoftwareFile, base = RAM_START + KERNEL_OFFSET)
   const { bytes, name } = file;
   if (bytes.length === 0) throw new UserError("the file is empty", name, OTHER);
   if (file.raw) return flat(file, base, bytes.length);
-  if (bears(bytes, ELF)) return moved(parseElf(bytes, name), name, base);
+  if (isElf(bytes)) return moved(parseElf(bytes, name), name, base);
   if (bears(bytes, IMAGE)) return readImage(file, base);
   const stranger = STRANGERS.find((mark) => bears(bytes, mark));
   if (stranger) throw new UserError(stranger.what, name, stranger.remedy);
@@ -84,7 +85,7 @@ export function readKernel(file: SoftwareFile, base = RAM_START + KERNEL_OFFSET)
 export function readFirmware(file: SoftwareFile, room: number): Program {
   const { bytes, name } = file;
   if (bytes.length === 0) throw new UserError("the file is empty", name, "Give firmware, such as OpenSBI's fw_dynamic");
-  if (!file.raw && bears(bytes, ELF)) {
+  if (!file.raw && isElf(bytes)) {
     const image = parseElf(bytes, name, { selfRelocating: true });
     return image.segments[0].address === 0 ? shifted(image, name, RAM_START) : { ...image, name };
   }

@@ -7,6 +7,8 @@ import { boot, type Software } from "../platform/boot.js";
 import { Console } from "../platform/console.js";
 import type { AiaMode } from "../platform/devicetree.js";
 import { Firmware } from "../platform/firmware.js";
+import { attachHtif } from "../platform/htif.js";
+import { isElf } from "../platform/kernel.js";
 import type { Machine, StopReason } from "../platform/machine.js";
 import type { Debugger } from "./debugger.js";
 import { coreEngine, limited, retired } from "./engine.js";
@@ -103,6 +105,8 @@ export class Session {
       this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
       return this.deviceTree;
     });
+    if (config.software.kernel && isElf(config.software.kernel.bytes))
+      attachHtif(board.machine, config.software.kernel.bytes);
     this.attend(board.machine);
     board.machine.uart.poll();
     return board.machine;

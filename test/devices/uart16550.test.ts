@@ -10,7 +10,7 @@ const CHARACTER = Math.round((10 * FREQUENCY) / 115_200);
 const [RBR, IER, IIR, LCR, MCR, LSR, MSR, SCR] = [0, 1, 2, 3, 4, 5, 6, 7];
 const [DATA_READY, OVERRUN, THRE, TEMT] = [1, 2, 0x20, 0x40];
 
-function line(inputClock = 3_686_400) {
+function line(inputClock = 3_686_400, sendsAtOnce = false) {
   const clock = { now: 0 };
   const events = new EventQueue(() => clock.now, FREQUENCY);
   const irq = { level: false };
@@ -24,6 +24,7 @@ function line(inputClock = 3_686_400) {
     clock: events,
     console: terminal,
     inputClock,
+    sendsAtOnce,
   });
   const pass = (cycles: number) => {
     clock.now += cycles;
@@ -177,6 +178,20 @@ test("without an input clock (a software model) characters take no time", () => 
   write(IER, 1);
   terminal.type("x");
   uart.poll();
+  expect(read(RBR)).toBe(0x78);
+});
+
+test("a line that sends at once still receives at its own rate", () => {
+  const { uart, read, write, terminal, pass } = line(3_686_400, true);
+  write(RBR, 0x61);
+  expect(terminal.text()).toBe("a");
+  expect(read(LSR)).toBe(THRE | TEMT);
+  write(IER, 1);
+  terminal.type("x");
+  uart.poll();
+  pass(CHARACTER - 1);
+  expect(read(LSR) & DATA_READY).toBe(0);
+  pass(1);
   expect(read(RBR)).toBe(0x78);
 });
 

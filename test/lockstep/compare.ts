@@ -96,9 +96,9 @@ export function firstDifference(qemu: Uint8Array, yado: Uint8Array): Difference 
   for (const [from, to] of order) {
     for (let i = from; i < to; i++) {
       if (a[i] === b[i]) continue;
-      const quirk =
-        from === log[0] ? quirkOf(trapOf(a, i & ~7), trapOf(b, i & ~7)) : trapsOf(a).map(leftBehind).find(Boolean);
-      return { where: place(i), qemu: hex(a[i]), yado: hex(b[i]), quirk };
+      const quirk = from === log[0] ? quirkOf(trapOf(a, i & ~7), trapOf(b, i & ~7)) : undefined;
+      const left = place(i).startsWith("data") ? trapsOf(a).map(leftBehind).find(Boolean) : undefined;
+      return { where: place(i), qemu: hex(a[i]), yado: hex(b[i]), quirk: quirk ?? left };
     }
   }
   return undefined;

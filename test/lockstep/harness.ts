@@ -150,6 +150,8 @@ const BETWEEN: [number, number][] = [
   [Csr.vsatp, 0],
   [Csr.hgatp, 0],
   [Csr.hvip, 0],
+  [Csr.pmpcfg0, 0],
+  [Csr.pmpcfg2, 0],
 ];
 
 /** s0 = descriptor of the program under way. */

@@ -28,6 +28,8 @@ export interface Program {
   memory: readonly { address: number; bytes: Uint8Array }[];
   /** Pages of tables in use. */
   tables: number;
+  /** What QEMU must have beyond its usual extensions, for this family. */
+  extensions?: string;
   /** Addresses of interest, and where their page-table entries lie. */
   marks: readonly { va: bigint; entry: number }[];
 }

@@ -3,13 +3,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { RAM_START } from "../../assembly/layout.js";
 import { type Image, type Outcome, outcomeOf } from "./image.js";
-import { RAM_BYTES } from "./layout.js";
+import { RAM_BYTES, SLOTS } from "./layout.js";
 
 const QEMU = "qemu-system-riscv64";
 /** RV64GCH with the extensions that both have; no performance counters beyond the three. */
 const CPU =
-  "rv64,priv_spec=v1.12.0,h=true,zba=true,zbb=true,zbc=true,zbs=true,svinval=true,svnapot=false,svpbmt=false,sstc=true,x-smaia=true,x-ssaia=true,v=false,pmu-num=0";
+  "rv64,priv_spec=v1.12.0,h=true,zba=true,zbb=true,zbc=true,zbs=true,svinval=true,sstc=true,x-smaia=true,x-ssaia=true,v=false,pmu-num=0";
 
 /** The version that judges, or undefined where there is none. */
 export function qemuVersion(): string | undefined {
@@ -19,8 +20,8 @@ export function qemuVersion(): string | undefined {
 
 const home = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
-/** Runs an image; where QEMU fails an assertion of its own, or has not ended after `seconds`, fewer programs have ended than there are. */
-export async function runQemu(image: Image, seconds: number): Promise<Outcome> {
+/** Runs an image; if QEMU fails an assertion of its own, or no program ends within `seconds`, fewer have ended than there are. */
+export async function runQemu(image: Image, seconds: number, extensions = ""): Promise<Outcome> {
   const directory = mkdtempSync(join(home, "yado-lockstep-"));
   const ram = join(directory, "ram");
   try {
@@ -29,7 +30,16 @@ export async function runQemu(image: Image, seconds: number): Promise<Outcome> {
     const child = spawn(
       QEMU,
       [
-        ...["-machine", "virt,memory-backend=ram,aia=none", "-cpu", CPU, "-smp", "2", "-m", `${RAM_BYTES / 2 ** 20}M`],
+        ...[
+          "-machine",
+          "virt,memory-backend=ram,aia=none",
+          "-cpu",
+          CPU + extensions,
+          "-smp",
+          "2",
+          "-m",
+          `${RAM_BYTES / 2 ** 20}M`,
+        ],
         ...["-object", `memory-backend-file,id=ram,size=${RAM_BYTES},mem-path=${ram},share=on`],
         ...["-bios", "none", "-accel", "tcg,thread=multi", "-nographic", "-monitor", "none", "-serial", "none"],
       ],
@@ -40,14 +50,19 @@ export async function runQemu(image: Image, seconds: number): Promise<Outcome> {
       child.stderr.setEncoding("utf8").on("data", (text: string) => {
         said += text;
       });
-      const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
+      let ended = -1;
+      const timer = setInterval(() => {
+        const before = ended;
+        ended = outcomeOf({ ...image, slots: [] }, readStart(ram, SLOTS - RAM_START)).ended;
+        if (ended === before) child.kill("SIGKILL");
+      }, seconds * 1000);
       child.on("error", reject).on("close", () => {
-        clearTimeout(timer);
+        clearInterval(timer);
         resolve(said);
       });
     });
     if (complaint && !complaint.includes("Assertion")) throw new Error(`${QEMU}: ${complaint}`);
-    return outcomeOf(image, readStart(ram, image.bytes.length));
+    return { ...outcomeOf(image, readStart(ram, image.bytes.length)), failure: complaint || undefined };
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -130,8 +130,10 @@ test("a device interrupts a guest: through the IOMMU into its interrupt file, an
   core.u32[HART_HOST >>> 2] = Host.M | Host.HS;
   core.u32[HART_MODE >>> 2] = 1;
   core.u32[HART_VIRT >>> 2] = 1;
-  const csrs = { ...OPEN, [Csr.hstatus]: vgein(5), [Csr.hideleg]: 0x444n, [Csr.mideleg]: 0x1666n };
+  const everywhere = { [Csr.pmpaddr0]: (1n << 54n) - 1n, [Csr.pmpcfg0]: 0x1fn };
+  const csrs = { ...OPEN, ...everywhere, [Csr.hstatus]: vgein(5), [Csr.hideleg]: 0x444n, [Csr.mideleg]: 0x1666n };
   for (const [n, value] of Object.entries(csrs)) core.setCsr(Number(n), value);
+  core.exports.flushTranslations();
   core.pc = BigInt(MAIN);
   program(MAIN, [...enable, ...openFile(Csr.siselect, Csr.sireg), ...open, ...spin]);
   program(HANDLER, handler(Csr.stopei));

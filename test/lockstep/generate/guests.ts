@@ -9,18 +9,22 @@ import { SCHEMES, Space, Tables } from "../tables.js";
 import { integer } from "./integer.js";
 import {
   A,
+  G,
+  ADUE_STCE,
+  ATTRIBUTES,
+  PBMTE,
   ALIAS,
   D,
   flags,
   mapHarness,
   mapUserCode,
   memoryOf,
+  naturalPages,
   R,
   randomEntry,
   remap,
   testAccess,
   type TestPage,
-  trapInPlace,
   U,
   USER,
   W,
@@ -28,7 +32,7 @@ import {
 } from "./paging.js";
 import { floats, OPEN, registers } from "./plain.js";
 import { FREE, insn, together } from "./state.js";
-import { change } from "./system.js";
+import { change, trapInPlace } from "./system.js";
 
 const { LOOP } = at;
 const encode = asm as unknown as Record<string, (x: number, rs1: number) => number>;
@@ -44,19 +48,15 @@ const OPEN_GUEST = USER;
 
 function virtualPages(space: Space): TestPage[] {
   const bases = [...VIRTUAL_BASES, BEHIND];
-  return bases.flatMap((base) =>
-    Array.from({ length: 8 }, (_, i) => {
-      const va = base + BigInt(i * at.PAGE);
-      return { va, entry: space.entry(va), shift: 12, pad: i >= 4 };
-    }),
-  );
+  return [...bases.flatMap((base) => pagesAt(space, base)), ...naturalPages(space)];
 }
-function guestPages(space: Space): TestPage[] {
-  return Array.from({ length: GUEST_PAGES }, (_, i) => {
-    const va = GUEST_BASE + BigInt(i * at.PAGE);
+const guestPages = (space: Space) => [...pagesAt(space, GUEST_BASE), ...naturalPages(space)];
+const pagesAt = (space: Space, base: bigint): TestPage[] =>
+  Array.from({ length: GUEST_PAGES }, (_, i) => {
+    const va = base + BigInt(i * at.PAGE);
     return { va, entry: space.entry(va), shift: 12, pad: i >= GUEST_PAGES / 2 };
   });
-}
+
 /** Pads that HLVX reads are executable if and only if they are readable: QEMU asks for the one, the specification for the other. */
 const bothOrNone = (entry: bigint) => (entry & BigInt(R) ? entry | BigInt(X) : entry & ~BigInt(X | W));
 
@@ -71,76 +71,85 @@ function reach(random: Random, pad: boolean): Statement {
 }
 
 /** SUM stays set in vsstatus: QEMU takes it for set in HLV and HSV. */
-export function guest(seed: number, random: Random): Program {
-  const tables = new Tables();
-  const bare = random.once(5);
-  const host = new Space(tables, random.pick(SCHEMES));
-  mapHarness(host);
-  mapUserCode(host);
-  const second = new Space(tables, random.pick(SCHEMES), true);
-  const first = new Space(tables, random.pick(SCHEMES));
-  mapHarness(first);
-  mapUserCode(first);
-  const virtual = bare ? [] : virtualPages(first);
-  mapHarness(second, U);
-  const guests = guestPages(second);
-  const behind = first.entry(BEHIND) & -at.PAGE;
-  for (const page of first.pages) second.map(page, page, OPEN_GUEST);
-  if (!bare)
-    second.map(behind, behind, random.once(2) ? OPEN_GUEST : (flags(random) | A | D | (random.once(3) ? 0 : W)) & 255);
-  const frame = (pad: boolean) => guests.filter((page) => page.pad === pad).map((page) => page.va);
-  const entryOf = (page: TestPage) => {
-    const entry = randomEntry(random, page, frame(page.pad));
-    return page.pad ? bothOrNone(entry) : entry;
-  };
-  for (const page of virtual) tables.put(page.entry, entryOf(page));
-  for (const page of guests) {
-    const entry = randomEntry(random, page) | (random.once(8) ? 0n : BigInt(U));
-    tables.put(page.entry, page.pad ? bothOrNone(entry) : entry);
-  }
-  const pages = bare ? guests : virtual;
-  const guestFaults = random.once(2) ? 0xb0_0000n : 0n;
-  const modes: Mode[] = ["VS", "VS", "VS", "VU", "VU", "S", "M", "U"];
-  const statements = Array.from({ length: 30 }, () => {
-    switch (random.below(16)) {
-      case 0:
-        return remap(random, [...virtual, ...guests], modes, entryOf);
-      case 1:
-        return together(
-          goTo(random.pick(["S", "M"])),
-          change(random, Csr.hstatus, 0x200n | (random.u64() & 0x100n), XL),
-          insn("hfence.gvma", asm.hfenceGvma(0, 0)),
-        );
-      case 2:
-      case 3:
-        return goTo(random.pick(modes));
-      case 4:
-        return random.pick([integer, trapInPlace])(random);
-      default:
-        return testAccess(random, pages, (pad) => reach(random, pad));
+export const guest =
+  (attributes: boolean) =>
+  (seed: number, random: Random): Program => {
+    const tables = new Tables();
+    const bare = random.once(5);
+    const host = new Space(tables, random.pick(SCHEMES));
+    mapHarness(host);
+    mapUserCode(host);
+    const second = new Space(tables, random.pick(SCHEMES), true);
+    const first = new Space(tables, random.pick(SCHEMES));
+    mapHarness(first);
+    mapUserCode(first);
+    const virtual = bare ? [] : virtualPages(first);
+    mapHarness(second, U);
+    const guests = guestPages(second);
+    const behind = first.entry(BEHIND) & -at.PAGE;
+    for (const page of first.pages) second.map(page, page, OPEN_GUEST);
+    if (!bare)
+      second.map(
+        behind,
+        behind,
+        random.once(2) ? OPEN_GUEST : (flags(random) | A | D | (random.once(3) ? 0 : W)) & 255,
+      );
+    const frame = (pad: boolean) => guests.filter((page) => page.pad === pad).map((page) => page.va);
+    const entryOf = (page: TestPage) => {
+      const entry = randomEntry(random, page, attributes, frame(page.pad)) | (random.once(4) ? BigInt(G) : 0n);
+      return page.pad ? bothOrNone(entry) : entry;
+    };
+    for (const page of virtual) tables.put(page.entry, entryOf(page));
+    for (const page of guests) {
+      const entry = randomEntry(random, page, attributes) | (random.once(8) ? 0n : BigInt(U));
+      tables.put(page.entry, page.pad ? bothOrNone(entry) : entry);
     }
-  });
-  return {
-    seed,
-    family: "guest",
-    mode: random.pick(["VS", "VU", "S"]),
-    statements,
-    x: registers(random),
-    f: floats(random),
-    presets: [
-      ...OPEN,
-      [Csr.hstatus, XL | 0x200n | (random.u64() & 0x100n)],
-      [Csr.vsstatus, XL | 0x4_6000n],
-      [Csr.medeleg, (random.u64() & 0x40_b5ffn & ~(1n << 9n)) | guestFaults],
-      [Csr.hedeleg, random.u64() & 0xb1bbn],
-      [Csr.satp, bare ? 0n : host.atp(1)],
-      [Csr.vsatp, bare ? 0n : first.atp(2)],
-      [Csr.hgatp, second.atp(3)],
-      [Csr.mstatus, 0x6000n],
-    ],
-    alias: bare ? { ...ALIAS, U: ALIAS.S, VU: ALIAS.S } : ALIAS,
-    memory: memoryOf(random, tables),
-    tables: tables.used,
-    marks: [...virtual, ...guests].map(({ va, entry }) => ({ va: BigInt.asUintN(64, va), entry })),
+    const pages = bare ? guests : virtual;
+    const guestFaults = random.once(2) ? 0xb0_0000n : 0n;
+    const modes: Mode[] = ["VS", "VS", "VS", "VU", "VU", "S", "M", "U"];
+    const statements = Array.from({ length: 30 }, () => {
+      switch (random.below(16)) {
+        case 0:
+          return remap(random, [...virtual, ...guests], modes, entryOf);
+        case 1:
+          return together(
+            goTo(random.pick(["S", "M"])),
+            change(random, Csr.hstatus, 0x200n | (random.u64() & 0x100n), XL),
+            insn("hfence.gvma", asm.hfenceGvma(0, 0)),
+          );
+        case 2:
+        case 3:
+          return goTo(random.pick(modes));
+        case 4:
+          return random.pick([integer, trapInPlace])(random);
+        default:
+          return testAccess(random, pages, (pad) => reach(random, pad));
+      }
+    });
+    return {
+      seed,
+      family: attributes ? "guest-attributes" : "guest",
+      extensions: attributes ? ATTRIBUTES : "",
+      mode: random.pick(["VS", "VU", "S"]),
+      statements,
+      x: registers(random),
+      f: floats(random),
+      presets: [
+        ...OPEN,
+        [Csr.menvcfg, attributes ? PBMTE : ADUE_STCE],
+        [Csr.henvcfg, attributes ? PBMTE : ADUE_STCE],
+        [Csr.hstatus, XL | 0x200n | (random.u64() & 0x100n)],
+        [Csr.vsstatus, XL | 0x4_6000n],
+        [Csr.medeleg, (random.u64() & 0x40_b5ffn & ~(1n << 9n)) | guestFaults],
+        [Csr.hedeleg, random.u64() & 0xb1bbn],
+        [Csr.satp, bare ? 0n : host.atp(1)],
+        [Csr.vsatp, bare ? 0n : first.atp(2)],
+        [Csr.hgatp, second.atp(3)],
+        [Csr.mstatus, 0x6000n],
+      ],
+      alias: bare ? { ...ALIAS, U: ALIAS.S, VU: ALIAS.S } : ALIAS,
+      memory: memoryOf(random, tables),
+      tables: tables.used,
+      marks: [...virtual, ...guests].map(({ va, entry }) => ({ va: BigInt.asUintN(64, va), entry })),
+    };
   };
-}

@@ -8,6 +8,7 @@ import { guest } from "./guests.js";
 import { bits, integer, multiply } from "./integer.js";
 import { atomic, dataAccess } from "./memory.js";
 import { paging } from "./paging.js";
+import { protection } from "./protection.js";
 import { type Family, plain } from "./plain.js";
 import { csr, transition, trap } from "./system.js";
 
@@ -29,8 +30,11 @@ export const FAMILIES: Record<string, Family> = {
     [Csr.mstatus, 0x6000n],
     [Csr.vsstatus, 0x6000n],
   ]),
-  page: paging,
-  guest,
+  page: paging(false),
+  "page-attributes": paging(true),
+  guest: guest(false),
+  "guest-attributes": guest(true),
+  pmp: protection,
   b: plain("b", [bits, bits, bits, integer], 150),
 };
 

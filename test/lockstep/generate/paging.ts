@@ -11,7 +11,7 @@ import { integer } from "./integer.js";
 import { amoAt, loadStore, reservedAt } from "./memory.js";
 import { floats, OPEN, registers } from "./plain.js";
 import { bytesOf, FREE, insn, load, together } from "./state.js";
-import { change, jumpTo, NOWHERE, trap } from "./system.js";
+import { change, jumpTo, NOWHERE, trapInPlace } from "./system.js";
 
 const { LOOP, RESUME } = at;
 export const [R, W, X, U, G, A, D] = [2, 4, 8, 16, 32, 64, 128];
@@ -24,6 +24,8 @@ const BASES = [0x9060_0000n, 0xffff_ffff_9060_0000n, 0x30_0000_0000n];
 /** Test superpages: their frames hold the window. */
 const MEGA = 0x9080_0000n;
 const GIGA = 0x1_4000_0000n;
+const NATURAL = 0x90c0_0000n;
+const FIRST_NATURAL = (at.DATA - at.WINDOW) / at.PAGE;
 const PER_BASE = 8;
 
 /** A page of virtual addresses whose entry is at random. */
@@ -46,31 +48,52 @@ export function mapUserCode(space: Space): void {
   for (const offset of [0, at.PAGE]) space.map(USER_CODE + BigInt(offset), at.CODE + offset, USER & ~W);
 }
 
-/** Flags that usually make sense, with any of them missing at times. */
+/** Flags that usually make sense, with any of them missing at times; not G, for what is global in one address space is so in all. */
 export function flags(random: Random): number {
-  if (random.once(12)) return random.below(256);
+  if (random.once(12)) return random.below(256) & ~G;
   let bits = 1 | R | W | X | A | D | (random.once(2) ? U : 0);
   for (const bit of [R, W, X, A, D, 1]) if (random.once(bit === 1 ? 24 : 6)) bits &= ~bit;
   return bits;
 }
 const RSW = 3n << 8n;
+/** "Svnapot", "Svpbmt": a page of 64 KiB whose frame is the window, or a memory type. Of reserved encodings only those that QEMU knows. */
+function withAttributes(random: Random, entry: bigint, page: TestPage): bigint {
+  const place = Number((page.va >> 12n) & 15n) - FIRST_NATURAL;
+  const natural = page.shift === 12 && place >= 0 && place < 6 && page.pad === place >= 4;
+  if (!natural || random.once(4)) return entry | (BigInt(random.below(3)) << 61n);
+  const frame = random.once(6) ? BigInt(random.below(16)) : 8n;
+  return (entry & 0x3ffn) | (1n << 63n) | (frame === 8n ? 0n : BigInt(A | D)) | pteOf(at.WINDOW, 0) | (frame << 10n);
+}
 /** An entry of a test page. */
-export function randomEntry(random: Random, page: Pick<TestPage, "shift" | "pad">, frames?: readonly bigint[]): bigint {
+export function randomEntry(random: Random, page: TestPage, attributes: boolean, frames?: readonly bigint[]): bigint {
+  // a store that reaches it from the page before is a quirk
+  const nowhere = page.shift > 12 || ((page.va >> 12n) & 7n) === 0n;
   let frame: bigint;
   if (page.shift > 12) frame = (BigInt(at.WINDOW) >> BigInt(page.shift)) << BigInt(page.shift);
   else if (frames && random.once(2)) frame = random.pick(frames);
   else frame = page.pad ? BigInt(at.PADS + at.PAGE * random.below(2)) : BigInt(at.DATA + at.PAGE * random.below(4));
   let entry = pteOf(frame, flags(random));
   if (random.once(16)) entry |= random.u64() & RSW;
-  if (random.once(24)) entry |= 1n << BigInt(54 + random.below(10));
-  if (!page.pad && random.once(24)) entry = (entry & 0x3ffn) | pteOf(random.pick(NOWHERE), 0);
+  // no pointer: what it finds may have the reserved bits that QEMU then ignores
+  if (attributes && page.shift > 12) entry |= BigInt(R);
+  if (attributes && random.once(2)) return withAttributes(random, entry, page);
+  if (!attributes && random.once(24)) entry |= 1n << BigInt(54 + random.below(7));
+  if (nowhere && random.once(8)) entry = (entry & 0x3ffn) | pteOf(random.pick(NOWHERE), R);
   // a superpage whose frame is no multiple of its size
   if (page.shift > 12 && random.once(6)) entry |= 1n << BigInt(10 + random.below(page.shift - 12));
   return entry;
 }
 
+/** Where the data and the pads lie in a page of 64 KiB. */
+export function naturalPages(space: Space): TestPage[] {
+  return Array.from({ length: 6 }, (_, i) => {
+    const va = NATURAL + BigInt((FIRST_NATURAL + i) * at.PAGE);
+    return { va, entry: space.entry(va), shift: 12, pad: i >= 4 };
+  });
+}
+
 export function testPages(space: Space): TestPage[] {
-  const pages: TestPage[] = [];
+  const pages = naturalPages(space);
   for (const base of BASES) {
     for (let i = 0; i < PER_BASE; i++) {
       const va = base + BigInt(i * at.PAGE);
@@ -196,58 +219,61 @@ const same = BigInt(at.CODE);
 export const ALIAS: Record<Mode, bigint> = { M: same, S: same, U: USER_CODE, VS: same, VU: USER_CODE };
 
 /** One stage: two address spaces that differ in their test pages, M, S and U. */
-export function paging(seed: number, random: Random): Program {
-  const tables = new Tables();
-  const mode = random.pick(SCHEMES);
-  const spaces = [1, 2].map(() => {
-    const space = new Space(tables, mode);
-    mapHarness(space);
-    mapUserCode(space);
-    return space;
-  });
-  const perSpace = spaces.map(testPages);
-  for (const page of perSpace.flat()) tables.put(page.entry, randomEntry(random, page));
-  const atps = spaces.map((space, i) => space.atp(i + random.below(3) * 16));
-  const pages = perSpace.flat();
-  const statements = Array.from({ length: 30 }, () => {
-    switch (random.below(16)) {
-      case 0:
-        return remap(random, pages, ["S", "U", "S", "U", "M"], (page) => randomEntry(random, page));
-      case 1:
-        return modified(random, pages);
-      case 2:
-        return change(random, Csr.sstatus, random.u64() & SUM_MXR, 0x2_0000_0000n);
-      case 3:
-        return goTo(random.pick(["M", "S", "S", "U", "U"]));
-      case 4:
-        return together(load(LOOP, random.pick(atps)), insn("csrw satp", asm.csrw(Csr.satp, LOOP)));
-      case 5:
-        return random.pick([integer, trapInPlace])(random);
-      default:
-        return testAccess(random, perSpace[0]);
-    }
-  });
-  return {
-    seed,
-    family: "page",
-    mode: random.pick(["S", "U"]),
-    statements,
-    x: registers(random),
-    f: floats(random),
-    presets: [
-      ...OPEN,
-      [Csr.medeleg, random.u64() & 0xb1ffn & ~(1n << 9n)],
-      [Csr.satp, random.pick(atps)],
-      [Csr.mstatus, (random.u64() & SUM_MXR) | FS_DIRTY],
-    ],
-    alias: ALIAS,
-    memory: memoryOf(random, tables),
-    tables: tables.used,
-    marks: pages.map(({ va, entry }) => ({ va: BigInt.asUintN(64, va), entry })),
+export const paging =
+  (attributes: boolean) =>
+  (seed: number, random: Random): Program => {
+    const tables = new Tables();
+    const mode = random.pick(SCHEMES);
+    const spaces = [1, 2].map(() => {
+      const space = new Space(tables, mode);
+      mapHarness(space);
+      mapUserCode(space);
+      return space;
+    });
+    const perSpace = spaces.map(testPages);
+    for (const page of perSpace.flat()) tables.put(page.entry, randomEntry(random, page, attributes));
+    const atps = spaces.map((space, i) => space.atp(i + random.below(3) * 16));
+    const pages = perSpace.flat();
+    const statements = Array.from({ length: 30 }, () => {
+      switch (random.below(16)) {
+        case 0:
+          return remap(random, pages, ["S", "U", "S", "U", "M"], (page) => randomEntry(random, page, attributes));
+        case 1:
+          return modified(random, pages);
+        case 2:
+          return change(random, Csr.sstatus, random.u64() & SUM_MXR, 0x2_0000_0000n);
+        case 3:
+          return goTo(random.pick(["M", "S", "S", "U", "U"]));
+        case 4:
+          return together(load(LOOP, random.pick(atps)), insn("csrw satp", asm.csrw(Csr.satp, LOOP)));
+        case 5:
+          return random.pick([integer, trapInPlace])(random);
+        default:
+          return testAccess(random, perSpace[0]);
+      }
+    });
+    return {
+      seed,
+      family: attributes ? "page-attributes" : "page",
+      extensions: attributes ? ATTRIBUTES : "",
+      mode: random.pick(["S", "U"]),
+      statements,
+      x: registers(random),
+      f: floats(random),
+      presets: [
+        ...OPEN,
+        [Csr.menvcfg, attributes ? PBMTE : ADUE_STCE],
+        [Csr.henvcfg, attributes ? PBMTE : ADUE_STCE],
+        [Csr.medeleg, random.u64() & 0xb1ffn & ~(1n << 9n)],
+        [Csr.satp, random.pick(atps)],
+        [Csr.mstatus, (random.u64() & SUM_MXR) | FS_DIRTY],
+      ],
+      alias: ALIAS,
+      memory: memoryOf(random, tables),
+      tables: tables.used,
+      marks: pages.map(({ va, entry }) => ({ va: BigInt.asUintN(64, va), entry })),
+    };
   };
-}
-/** Traps that do not leave the mode by themselves. */
-export const trapInPlace = (random: Random): Statement => {
-  const statement = trap(random);
-  return /ret to/.test(statement.text) ? insn("ecall", asm.addi(asm.a7, 0, 1), asm.ecall) : statement;
-};
+export const ATTRIBUTES = ",svnapot=true,svpbmt=true";
+export const ADUE_STCE = 0xa000_0000_0000_0000n;
+export const PBMTE = ADUE_STCE | (1n << 62n);
