@@ -90,6 +90,6 @@ function claimText(claim: ClaimReport, width: number, paint: Paint): string {
     folded(why, width, INDENT),
     ...figures.map(({ name }, i) => `${INDENT}  ${name.padEnd(longest)}  ${values[i].padStart(widest)}\n`),
     ...(sensitivity ? [folded(sensitivity, width, INDENT)] : []),
-    ...experiments.map((command) => paint("dim", `${INDENT}$ ${command}`) + "\n"),
+    ...experiments.map((command) => `${paint("dim", `${INDENT}$ ${command}`)}\n`),
   ].join("");
 }
