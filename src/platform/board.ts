@@ -18,7 +18,7 @@ import { deviceTree, letDevicesThrough } from "./boot.js";
 import type { Console } from "./console.js";
 import type { Costs } from "./costs.js";
 import { mediumParameters, virtioTimes, nvmeTimes } from "./device-times.js";
-import type { AiaMode, BoardTreeConfig } from "./devicetree.js";
+import { type AiaMode, type BoardTreeConfig, DEFAULT_EXTENSIONS } from "./devicetree.js";
 import { Machine, type PcieDevicePorts } from "./machine.js";
 import { msixBarSize } from "./msix.js";
 import { macAddress } from "./mac.js";
@@ -86,6 +86,8 @@ export interface Board {
 
 /** 2026-01-01T00:00:00Z: fixed, so that runs repeat. */
 export const DEFAULT_RTC_START = Date.UTC(2026, 0, 1) / 1000;
+/** All that the harts have. */
+const EXTENSIONS = [...DEFAULT_EXTENSIONS, "h", "svadu", "svnapot", "svpbmt"];
 const FIRST_SLOT = 1;
 const PCIE_SLOTS = 31;
 /** device_id of virtio-mmio slot 0, one beyond all functions of PCIe bus 0. */
@@ -141,6 +143,8 @@ export function buildBoard(config: BoardConfig): Board {
   const shown: Omit<BoardTreeConfig, "ramSize"> = {
     iommu: config.iommu ?? false,
     harts,
+    extensions: EXTENSIONS,
+    mmu: "sv57",
     aia,
     guests,
     rtc: true,
