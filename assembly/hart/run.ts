@@ -1,11 +1,10 @@
 // The interpreter: decoded records and one dense switch, which the compiler makes a jump table. Everything rare goes elsewhere.
-import { addressed, basic, clmul, clmulr, permuted, singleBit } from "../insn/b";
+import { addressed } from "../insn/b";
 import { divide, multiply } from "../insn/m";
 import { integer, taken } from "../insn/i";
 import { classCycles } from "../insn/decode";
 import { Op } from "../insn/op";
 import { BLOCK_HEADER, RECORD, TALLY_MASK, TALLY_SHIFT, imm, linkOffset, op, rs1, rs2, setRd } from "../insn/record";
-import { conditional } from "../insn/zicond";
 import { Exit } from "../isa/exit";
 import {
   EXIT_INSN_LENGTH,
@@ -24,9 +23,10 @@ import { accessFault, useContext } from "../mmu/translate";
 import { Access } from "../mmu/walk";
 import { fetchLine } from "../timing/caches";
 import { SCRATCH_BLOCK, encodingAt, fetchBlock, fetchOne, generation, knownBlock, nearBlock, pageAddress } from "./code";
-import { BOX, float, floatAllowed, floatReady, quick, quickFused } from "./float";
+import { BOX, floatAllowed, floatReady } from "./float";
 import { interruptToTake, nextTimer } from "./interrupts";
 import { Load, Pending, finishLoad, slowLoad, slowStore } from "./memory";
+import { seldom } from "./seldom";
 import { Leave, clearPenalty, dirtyFloat, insnLength, leave, penalty, setInsn, setLeave } from "./state";
 import { system } from "./system";
 import { INTERRUPT, takeException, takeTrap } from "./trap";
@@ -302,49 +302,6 @@ function execute(budget: i32): void {
       case Op.Sh2addUw: setRd(dp, addressed(Op.Sh2addUw, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Sh3addUw: setRd(dp, addressed(Op.Sh3addUw, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.SlliUw: setRd(dp, addressed(Op.SlliUw, rs1(dp), imm(dp))); dp += RECORD; continue;
-      case Op.Andn: setRd(dp, basic(Op.Andn, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Orn: setRd(dp, basic(Op.Orn, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Xnor: setRd(dp, basic(Op.Xnor, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Clz: setRd(dp, basic(Op.Clz, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Ctz: setRd(dp, basic(Op.Ctz, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Cpop: setRd(dp, basic(Op.Cpop, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Clzw: setRd(dp, basic(Op.Clzw, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Ctzw: setRd(dp, basic(Op.Ctzw, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Cpopw: setRd(dp, basic(Op.Cpopw, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Min: setRd(dp, basic(Op.Min, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Minu: setRd(dp, basic(Op.Minu, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Max: setRd(dp, basic(Op.Max, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Maxu: setRd(dp, basic(Op.Maxu, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.SextB: setRd(dp, basic(Op.SextB, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.SextH: setRd(dp, basic(Op.SextH, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.ZextH: setRd(dp, basic(Op.ZextH, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Rol: setRd(dp, basic(Op.Rol, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Ror: setRd(dp, basic(Op.Ror, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Rolw: setRd(dp, basic(Op.Rolw, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Rorw: setRd(dp, basic(Op.Rorw, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.OrcB: setRd(dp, basic(Op.OrcB, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Rev8: setRd(dp, basic(Op.Rev8, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Rori: setRd(dp, basic(Op.Ror, rs1(dp), imm(dp))); dp += RECORD; continue;
-      case Op.Roriw: setRd(dp, basic(Op.Rorw, rs1(dp), imm(dp))); dp += RECORD; continue;
-      case Op.Clmul: setRd(dp, clmul(rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Clmulh: setRd(dp, clmulr(rs1(dp), rs2(dp)) >> 1); dp += RECORD; continue;
-      case Op.Clmulr: setRd(dp, clmulr(rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Pack: setRd(dp, permuted(Op.Pack, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Packh: setRd(dp, permuted(Op.Packh, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Packw: setRd(dp, permuted(Op.Packw, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Brev8: setRd(dp, permuted(Op.Brev8, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Xperm4: setRd(dp, permuted(Op.Xperm4, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Xperm8: setRd(dp, permuted(Op.Xperm8, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Bclr: setRd(dp, singleBit(Op.Bclr, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Bext: setRd(dp, singleBit(Op.Bext, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Binv: setRd(dp, singleBit(Op.Binv, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Bset: setRd(dp, singleBit(Op.Bset, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.Bclri: setRd(dp, singleBit(Op.Bclr, rs1(dp), imm(dp))); dp += RECORD; continue;
-      case Op.Bexti: setRd(dp, singleBit(Op.Bext, rs1(dp), imm(dp))); dp += RECORD; continue;
-      case Op.Binvi: setRd(dp, singleBit(Op.Binv, rs1(dp), imm(dp))); dp += RECORD; continue;
-      case Op.Bseti: setRd(dp, singleBit(Op.Bset, rs1(dp), imm(dp))); dp += RECORD; continue;
-      case Op.CzeroEqz: setRd(dp, conditional(Op.CzeroEqz, rs1(dp), rs2(dp))); dp += RECORD; continue;
-      case Op.CzeroNez: setRd(dp, conditional(Op.CzeroNez, rs1(dp), rs2(dp))); dp += RECORD; continue;
       case Op.Nop: dp += RECORD; continue;
       case Op.Flw:
         if (!floatLoaded<u32>(dp)) {
@@ -372,33 +329,6 @@ function execute(budget: i32): void {
           left -= missedFloatStore(dp, sizeof<u64>());
           if (leave) return settle(dp, left);
         }
-        dp += RECORD;
-        continue;
-      case Op.FaddS: if (!quick<f32>(Op.FaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FsubS: if (!quick<f32>(Op.FsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FmulS: if (!quick<f32>(Op.FmulS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FdivS: if (!quick<f32>(Op.FdivS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FaddD: if (!quick<f64>(Op.FaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FsubD: if (!quick<f64>(Op.FsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FmulD: if (!quick<f64>(Op.FmulS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FdivD: if (!quick<f64>(Op.FdivS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FmaddS: if (!quickFused<f32>(Op.FmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FmsubS: if (!quickFused<f32>(Op.FmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FnmsubS: if (!quickFused<f32>(Op.FnmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FnmaddS: if (!quickFused<f32>(Op.FnmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FmaddD: if (!quickFused<f64>(Op.FmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FmsubD: if (!quickFused<f64>(Op.FmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FnmsubD: if (!quickFused<f64>(Op.FnmsubS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FnmaddD: if (!quickFused<f64>(Op.FnmaddS, dp) && float(dp)) return settle(dp, left); dp += RECORD; continue;
-      case Op.FsqrtS: case Op.FsgnjS: case Op.FsgnjnS:
-      case Op.FsgnjxS: case Op.FminS: case Op.FmaxS: case Op.FleS: case Op.FltS: case Op.FeqS: case Op.FclassS:
-      case Op.FcvtWS: case Op.FcvtWuS: case Op.FcvtLS: case Op.FcvtLuS: case Op.FcvtSW: case Op.FcvtSWu: case Op.FcvtSL:
-      case Op.FcvtSLu: case Op.FmvXW: case Op.FmvWX: case Op.FcvtSD: case Op.FsqrtD: case Op.FmsubD:
-      case Op.FsgnjD: case Op.FsgnjnD: case Op.FsgnjxD: case Op.FminD: case Op.FmaxD:
-      case Op.FleD: case Op.FltD: case Op.FeqD: case Op.FclassD: case Op.FcvtWD: case Op.FcvtWuD: case Op.FcvtLD:
-      case Op.FcvtLuD: case Op.FcvtDW: case Op.FcvtDWu: case Op.FcvtDL: case Op.FcvtDLu: case Op.FmvXD: case Op.FmvDX:
-      case Op.FcvtDS:
-        if (float(dp)) return settle(dp, left);
         dp += RECORD;
         continue;
       case Op.Lb:
@@ -733,6 +663,11 @@ function execute(budget: i32): void {
         continue;
       }
       default: {
+        if (op(dp) < Op.System) {
+          if (seldom(dp)) return settle(dp, left);
+          dp += RECORD;
+          continue;
+        }
         clearPenalty();
         settleBefore(dp, left);
         system(dp);

@@ -68,7 +68,7 @@ export function conformanceCommand(): Command {
     .addOption(new Option("--filter <pattern>", "only tests whose name contains it, or fits it where it has * or ?"))
     .addOption(
       new Option("--max-instructions <n>", "instructions after which a test has failed")
-        .default(200_000_000)
+        .default(50_000_000)
         .argParser(countOption("--max-instructions")),
     )
     .addOption(

@@ -6,7 +6,7 @@ import { checkOutput, reason } from "./files.js";
 import type { Serial } from "./machine-options.js";
 
 const ESCAPE = 0x01;
-const HELP = "\r\nCtrl-A X  end the machine\r\nCtrl-A H  this help\r\nCtrl-A Ctrl-A  send Ctrl-A\r\n";
+const HELP = "\nCtrl-A X  end the machine\nCtrl-A H  this help\nCtrl-A Ctrl-A  send Ctrl-A\n";
 /** Milliseconds that a pipe gets to end before it counts as a live one. */
 const PIPE_PATIENCE = 200;
 

@@ -9,7 +9,9 @@ import { runScenarioFile } from "./scenario.js";
 type Options = MachineOptions & SharedOptions & { scenario?: string };
 
 const EXAMPLES = `
-A machine (QEMU's spellings with one dash will do: -smp 4, -kernel Image, -nographic):
+Examples:
+
+A machine; QEMU's spellings with one dash will do (-smp 4, -kernel Image, -nographic):
   yado run --kernel program.elf                       a program for S-mode over the built-in SBI
   yado run -m 1G --smp 4 --kernel Image --initrd initrd.gz --append "console=ttyS0"
   yado run --bios fw_dynamic.bin --kernel Image       the same over OpenSBI, from M-mode on

@@ -41,7 +41,7 @@ export interface TestResult {
   readonly signature?: readonly string[];
 }
 
-/** Cycles per instruction beyond which a test is thought to wait for ever. */
+/** Cycles per instruction beyond which a test is thought to wait for ever, or to do nothing but trap. */
 const MOST_CYCLES = 100;
 /** Longest stretch of cycles without looking at tohost, for stores that HTIF doesn't see (those of atomics). */
 const STRETCH = 10_000_000;

@@ -46,6 +46,7 @@ export function enterSupervisor(core: Core, start: { entry: number | bigint; dev
   core.setCsr(Csr.mideleg, MIDELEG);
   core.setCsr(Csr.medeleg, MEDELEG);
   core.setCsr(Csr.mcounteren, COUNTERS);
+  core.setCsr(Csr.scounteren, COUNTERS); // as OpenSBI leaves it: a kernel without a driver for them never writes it
   core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_PBMTE | MENVCFG_ADUE | MENVCFG_CBO);
   openState(core);
   core.setCsr(Csr.stimecmp, 0xffff_ffff_ffff_ffffn);

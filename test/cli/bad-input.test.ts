@@ -126,7 +126,7 @@ test("numbers that JSON doesn't know are shown as they were written", () => {
 
 describe("run", () => {
   test("no scenario", () => {
-    expect(refused(["run"])).toContain("required option '--scenario <file>' not specified");
+    expect(refused(["run"])).toContain("there is nothing to run. Name a kernel with --kernel, or a scenario");
     expect(refused(["run", "--scenario", "none.yaml"])).toContain("there is no such file");
   });
 

@@ -32,7 +32,7 @@ export function program(
   const at = { program: 64, text: 0x1000, symbols: 0x1000 + DATA_OFFSET + data.length };
   const stringsAt = at.symbols + 24 * names.length;
   const sections = Math.ceil((stringsAt + strings.length) / 8) * 8;
-  const file = new Uint8Array(sections + 3 * 64);
+  const file = new Uint8Array(sections + 4 * 64);
   const view = new DataView(file.buffer);
   const wide = (offset: number, value: number) => view.setBigUint64(offset, BigInt(value), true);
 
@@ -43,7 +43,7 @@ export function program(
   view.setUint16(54, 56, true);
   view.setUint16(56, 1, true);
   view.setUint16(58, 64, true);
-  view.setUint16(60, 3, true);
+  view.setUint16(60, 4, true);
   view.setUint32(at.program, 1, true);
   const size = DATA_OFFSET + data.length;
   for (const [i, value] of [at.text, start, start, size, size, 0x1000].entries()) wide(at.program + 8 * (i + 1), value);
@@ -60,7 +60,8 @@ export function program(
     wide(sections + 64 * i + 24, offset);
     wide(sections + 64 * i + 32, length);
   };
-  section(1, 2, 2, at.symbols, 24 * names.length);
-  section(2, 3, 0, stringsAt, strings.length);
+  section(1, 8, 0, at.symbols, 0x10_0000); // .bss: none of its bytes are in the file
+  section(2, 2, 3, at.symbols, 24 * names.length);
+  section(3, 3, 0, stringsAt, strings.length);
   return file;
 }

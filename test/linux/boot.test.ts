@@ -59,6 +59,12 @@ describe.skipIf(!guest)("Debian's kernel with BusyBox", () => {
     expect(status).toBe(0);
   });
 
+  test("finds the extensions that the harts have, for hypervisors too", async () => {
+    const { lines } = await boot({ modules: ["kvm"], script: "poweroff -f" });
+    expect(lines).toContainEqual(expect.stringMatching(/^kvm .* hypervisor extension available$/));
+    expect(lines).toContainEqual(expect.stringMatching(/^kvm .* using Sv57x4 G-stage page table format$/));
+  });
+
   test("knows the time that the machine was given", async () => {
     const { lines } = await boot({ script: "date -u +%Y-%m-%d\npoweroff -f" });
     expect(lines[lines.indexOf(PROMPT) + 1]).toBe("2026-01-01");

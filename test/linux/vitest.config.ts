@@ -6,5 +6,7 @@ export default defineConfig({
     include: ["test/linux/**/*.test.ts"],
     testTimeout: 240_000,
     hookTimeout: 60_000,
+    // what is waited for are other processes
+    maxWorkers: 2,
   },
 });

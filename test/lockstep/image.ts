@@ -31,6 +31,8 @@ export function imageOf(programs: readonly Program[]): Image {
 export interface Outcome {
   ended: number;
   windows: Uint8Array[];
+  /** What the machine said before it died. */
+  failure?: string;
 }
 
 /** Reads the outcome from RAM after the machine has stopped; `ram` may be longer than the image. */

@@ -3,8 +3,9 @@ import { spawn, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { RAM_START } from "../../assembly/layout.js";
 import { type Image, type Outcome, outcomeOf } from "./image.js";
-import { RAM_BYTES } from "./layout.js";
+import { RAM_BYTES, SLOTS } from "./layout.js";
 
 const QEMU = "qemu-system-riscv64";
 /** RV64GCH with the extensions that both have; no performance counters beyond the three. */
@@ -19,7 +20,7 @@ export function qemuVersion(): string | undefined {
 
 const home = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
-/** Runs an image; where QEMU fails an assertion of its own, or has not ended after `seconds`, fewer programs have ended than there are. */
+/** Runs an image; if QEMU fails an assertion of its own, or no program ends within `seconds`, fewer have ended than there are. */
 export async function runQemu(image: Image, seconds: number, extensions = ""): Promise<Outcome> {
   const directory = mkdtempSync(join(home, "yado-lockstep-"));
   const ram = join(directory, "ram");
@@ -49,14 +50,19 @@ export async function runQemu(image: Image, seconds: number, extensions = ""): P
       child.stderr.setEncoding("utf8").on("data", (text: string) => {
         said += text;
       });
-      const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
+      let ended = -1;
+      const timer = setInterval(() => {
+        const before = ended;
+        ended = outcomeOf({ ...image, slots: [] }, readStart(ram, SLOTS - RAM_START)).ended;
+        if (ended === before) child.kill("SIGKILL");
+      }, seconds * 1000);
       child.on("error", reject).on("close", () => {
-        clearTimeout(timer);
+        clearInterval(timer);
         resolve(said);
       });
     });
     if (complaint && !complaint.includes("Assertion")) throw new Error(`${QEMU}: ${complaint}`);
-    return outcomeOf(image, readStart(ram, image.bytes.length));
+    return { ...outcomeOf(image, readStart(ram, image.bytes.length)), failure: complaint || undefined };
   } finally {
     rmSync(directory, { recursive: true });
   }

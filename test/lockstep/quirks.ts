@@ -38,7 +38,9 @@ const QUIRKS: [name: string, holds: (qemu: Trap, yado: Trap) => boolean][] = [
   [
     "a store across pages is translated as a whole before either half reaches memory",
     (qemu, yado) =>
-      qemu.cause === yado.cause + 8 && (yado.cause === 5 || yado.cause === 7) && crosses(yado.tval, qemu.tval),
+      [yado.cause + 8, yado.cause + 16].includes(qemu.cause) &&
+      (yado.cause === 5 || yado.cause === 7) &&
+      crosses(yado.tval, qemu.tval),
   ],
   [
     "S-mode executes a page of U-mode that it has loaded from with SUM",

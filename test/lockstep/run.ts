@@ -13,8 +13,8 @@ export interface Verdict {
   yado: Uint8Array;
 }
 
-/** Seconds after which a program of an image is taken to hang. */
-const PATIENCE = 4;
+/** Seconds without the end of a program after which it is taken to hang; programs take milliseconds. */
+const PATIENCE = 6;
 
 /** Runs up to BATCH programs on both. One that hangs on either has a difference, or none if it hangs on both; those behind it run anew. */
 export async function runBoth(programs: readonly Program[], build: CoreBuild = "flat"): Promise<Verdict[]> {
@@ -30,12 +30,16 @@ export async function runBoth(programs: readonly Program[], build: CoreBuild = "
     yado: yado.windows[i],
   }));
   if (ended === programs.length) return verdicts;
-  const says = (outcome: Outcome) => (outcome.ended > ended ? "ends" : "hangs");
+  const says = (outcome: Outcome) => (outcome.ended > ended ? "ends" : (outcome.failure ?? "hangs"));
   const difference = {
     where: "the program",
     qemu: says(qemu),
     yado: says(yado),
-    quirk: qemu.ended === yado.ended ? "the program hangs on both" : undefined,
+    quirk: qemu.failure
+      ? "QEMU fails an assertion of its own"
+      : qemu.ended === yado.ended
+        ? "hangs on both"
+        : undefined,
   };
   verdicts.push({ program: programs[ended], difference, qemu: qemu.windows[ended], yado: yado.windows[ended] });
   return ended + 1 < programs.length ? [...verdicts, ...(await runBoth(programs.slice(ended + 1), build))] : verdicts;

@@ -9,6 +9,7 @@ import { SCHEMES, Space, Tables } from "../tables.js";
 import { integer } from "./integer.js";
 import {
   A,
+  G,
   ADUE_STCE,
   ATTRIBUTES,
   PBMTE,
@@ -95,7 +96,7 @@ export const guest =
       );
     const frame = (pad: boolean) => guests.filter((page) => page.pad === pad).map((page) => page.va);
     const entryOf = (page: TestPage) => {
-      const entry = randomEntry(random, page, attributes, frame(page.pad));
+      const entry = randomEntry(random, page, attributes, frame(page.pad)) | (random.once(4) ? BigInt(G) : 0n);
       return page.pad ? bothOrNone(entry) : entry;
     };
     for (const page of virtual) tables.put(page.entry, entryOf(page));

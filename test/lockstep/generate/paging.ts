@@ -48,9 +48,9 @@ export function mapUserCode(space: Space): void {
   for (const offset of [0, at.PAGE]) space.map(USER_CODE + BigInt(offset), at.CODE + offset, USER & ~W);
 }
 
-/** Flags that usually make sense, with any of them missing at times. */
+/** Flags that usually make sense, with any of them missing at times; not G, for what is global in one address space is so in all. */
 export function flags(random: Random): number {
-  if (random.once(12)) return random.below(256);
+  if (random.once(12)) return random.below(256) & ~G;
   let bits = 1 | R | W | X | A | D | (random.once(2) ? U : 0);
   for (const bit of [R, W, X, A, D, 1]) if (random.once(bit === 1 ? 24 : 6)) bits &= ~bit;
   return bits;
@@ -74,9 +74,11 @@ export function randomEntry(random: Random, page: TestPage, attributes: boolean,
   else frame = page.pad ? BigInt(at.PADS + at.PAGE * random.below(2)) : BigInt(at.DATA + at.PAGE * random.below(4));
   let entry = pteOf(frame, flags(random));
   if (random.once(16)) entry |= random.u64() & RSW;
+  // no pointer: what it finds may have the reserved bits that QEMU then ignores
+  if (attributes && page.shift > 12) entry |= BigInt(R);
   if (attributes && random.once(2)) return withAttributes(random, entry, page);
   if (!attributes && random.once(24)) entry |= 1n << BigInt(54 + random.below(7));
-  if (nowhere && random.once(8)) entry = (entry & 0x3ffn) | pteOf(random.pick(NOWHERE), 0);
+  if (nowhere && random.once(8)) entry = (entry & 0x3ffn) | pteOf(random.pick(NOWHERE), R);
   // a superpage whose frame is no multiple of its size
   if (page.shift > 12 && random.once(6)) entry |= 1n << BigInt(10 + random.below(page.shift - 12));
   return entry;

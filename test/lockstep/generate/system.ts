@@ -12,7 +12,7 @@ const XL = 0x2_0000_0000n;
 const ANY = [Csr.mscratch, Csr.sscratch, Csr.vsscratch, Csr.mcause, Csr.vscause, Csr.scause];
 /** CSRs of which programs touch some bits: those, and the bits that must stay 1. Interrupt enables come more often than not. */
 const SOME: [Csr, bigint, bigint][] = [
-  [Csr.mstatus, 0x80_007c_79aan, 5n * XL],
+  [Csr.mstatus, 0x7c_79aan, 5n * XL],
   [Csr.sstatus, 0xc_6122n, XL],
   [Csr.vsstatus, 0xc_6122n, XL],
   [Csr.hstatus, 0x70_0380n, XL],
@@ -24,11 +24,11 @@ const SOME: [Csr, bigint, bigint][] = [
   [Csr.hedeleg, 0xb1bbn, 0n],
   [Csr.hideleg, 0x444n, 0n],
   [Csr.mie, 0x666n, 0n],
-  [Csr.sie, 0x666n, 0n],
+  [Csr.sie, 0x222n, 0n],
   [Csr.hie, 0x444n, 0n],
   [Csr.vsie, 0x222n, 0n],
   [Csr.mip, 0x226n, 0n],
-  [Csr.sip, 0x666n, 0n],
+  [Csr.sip, 0x222n, 0n],
   [Csr.hip, 0x444n, 0n],
   [Csr.hvip, 0x444n, 0n],
   [Csr.vsip, 0x222n, 0n],
@@ -55,7 +55,7 @@ const UNSURE = new Map<Csr, bigint>([
   [Csr.hstatus, 1n << 6n],
   [Csr.vsstatus, 1n << 63n],
   [Csr.sie, 0x222n],
-  [Csr.sip, 0x220n],
+  [Csr.sip, 0x222n],
   [Csr.vsip, 0x220n],
 ]);
 /** An access whose result is freed of what may differ; x30 is spoilt. */
@@ -116,16 +116,20 @@ export function csr(random: Random): Statement {
   }
 }
 
+/** What MRET may find in MPP and MPV: with MPP = M, QEMU heeds MPV. */
+const PREVIOUS = [3n << 11n, 1n << 11n, 0n, (1n << 39n) | (1n << 11n), 1n << 39n];
+
 /** MRET or SRET to the next instruction, in whatever mode that leads to. */
 function trapReturn(random: Random): Statement {
-  const machine = random.once(2);
-  const epc = machine ? Csr.mepc : Csr.sepc;
-  return insn(
-    machine ? "mret to the next" : "sret to the next",
-    asm.auipc(LOOP, 0),
-    asm.addi(LOOP, LOOP, 16),
-    asm.csrw(epc, LOOP),
-    machine ? asm.mret : asm.sret,
+  const next = (epc: number) => [asm.auipc(LOOP, 0), asm.addi(LOOP, LOOP, 16), asm.csrw(epc, LOOP)];
+  if (random.once(2)) return insn("sret to the next", ...next(Csr.sepc), asm.sret);
+  const previous = random.pick(PREVIOUS);
+  return together(
+    load(LOOP, (1n << 39n) | (3n << 11n)),
+    insn("mstatus MPP and MPV off", asm.csrrc(0, Csr.mstatus, LOOP)),
+    load(LOOP, previous),
+    insn("mstatus MPP and MPV on", asm.csrrs(0, Csr.mstatus, LOOP)),
+    insn("mret to the next", ...next(Csr.mepc), asm.mret),
   );
 }
 
