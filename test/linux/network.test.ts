@@ -25,29 +25,32 @@ const CONNECT = [
 
 const cases = MODELS.flatMap((each) => CONTROLLERS.map((aia) => ({ ...each, aia })));
 
-describe.skipIf(!guest).each(cases)("Debian's driver for $model, with aia=$aia", ({ model, modules, aia, interrupts }) => {
-  test("gets a lease, is answered, and loads a file", async () => {
-    const directory = scratch();
-    const [served, capture] = [join(directory, "served"), join(directory, "capture.pcap")];
-    const content = generatedBytes(SIZE, 11);
-    writeFileSync(served, content);
-    const { status, lines } = await boot({
-      modules,
-      options: ["--aia", aia, "--net", `model=${model}`, "--serve", `/file=${served}`, "--pcap", capture],
-      script: [
-        CONNECT,
-        "ping -c 3 10.0.2.2",
-        "wget -q -O - http://10.0.2.2/file | sha256sum",
-        "cat /proc/interrupts",
-        "poweroff -f",
-      ].join("\n"),
+describe.skipIf(!guest).each(cases)(
+  "Debian's driver for $model, with aia=$aia",
+  ({ model, modules, aia, interrupts }) => {
+    test("gets a lease, is answered, and loads a file", async () => {
+      const directory = scratch();
+      const [served, capture] = [join(directory, "served"), join(directory, "capture.pcap")];
+      const content = generatedBytes(SIZE, 11);
+      writeFileSync(served, content);
+      const { status, lines } = await boot({
+        modules,
+        options: ["--aia", aia, "--net", `model=${model}`, "--serve", `/file=${served}`, "--pcap", capture],
+        script: [
+          CONNECT,
+          "ping -c 3 10.0.2.2",
+          "wget -q -O - http://10.0.2.2/file | sha256sum",
+          "cat /proc/interrupts",
+          "poweroff -f",
+        ].join("\n"),
+      });
+      expect(lines).toContain("leased 10.0.2.15");
+      expect(lines).toContain("3 packets transmitted, 3 packets received, 0% packet loss");
+      expect(lines).toContain(`${createHash("sha256").update(content).digest("hex")}  -`);
+      const messages = lines.filter((line) => line.includes("PCI-MSIX")).map((line) => line.trim().split(/\s+/).at(-1));
+      expect(interrupts.every((name) => messages.includes(name))).toBe(aia === "aplic-imsic");
+      expect(readFileSync(capture).readUInt32LE(0)).toBe(0xa1b2_3c4d);
+      expect(status).toBe(0);
     });
-    expect(lines).toContain("leased 10.0.2.15");
-    expect(lines).toContain("3 packets transmitted, 3 packets received, 0% packet loss");
-    expect(lines).toContain(`${createHash("sha256").update(content).digest("hex")}  -`);
-    const messages = lines.filter((line) => line.includes("PCI-MSIX")).map((line) => line.trim().split(/\s+/).at(-1));
-    expect(interrupts.every((name) => messages.includes(name))).toBe(aia === "aplic-imsic");
-    expect(readFileSync(capture).readUInt32LE(0)).toBe(0xa1b2_3c4d);
-    expect(status).toBe(0);
-  });
-});
+  },
+);
