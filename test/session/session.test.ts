@@ -98,6 +98,15 @@ test("a reset starts the machine anew with empty memory, and its counts go on; o
   expect(ended(bare(program, { noReboot: true })).end).toEqual({ kind: "reset" });
 });
 
+test("a machine that resets for ever can be ended from outside after each reset", () => {
+  const run = bare([...finish(0x7777), forever]);
+  expect(run.run()).toEqual({ kind: "paused" });
+  expect(run.counts().reboots).toBe(1);
+  run.stop({ kind: "interrupted", signal: "SIGINT" });
+  expect(run.run()).toEqual({ kind: "paused" });
+  expect(run.counts().reboots).toBe(1);
+});
+
 test("who waits for input that can't come is told so, and goes on when it comes", () => {
   const run = bare([asm.wfi, forever]);
   expect(run.run()).toEqual({ kind: "deadlock" });
