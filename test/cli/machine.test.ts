@@ -42,6 +42,9 @@ test("hello prints and powers off, in QEMU's spelling too", () => {
   const plain = yado(["run", "--kernel", HELLO]);
   expect(plain).toMatchObject(expected);
   expect(yado(["run", "-nographic", "-M", "virt", "-m", "64", "-smp", "2", "-kernel", HELLO])).toMatchObject(expected);
+  const machine = ["-nodefaults", "-cpu", "rv64", "-accel", "tcg", "-m", "size=64M"];
+  const console = ["-display", "none", "-monitor", "none", "-serial", "stdio"];
+  expect(yado(["run", ...machine, ...console, "-kernel", HELLO])).toMatchObject(expected);
 });
 
 test("a kernel compressed with gzip runs as it does plain", () => {
@@ -181,6 +184,7 @@ test("a trace has a line for each instruction", () => {
   const lines = readFileSync(join(cwd, "trace.txt"), "utf8").split("\n");
   expect(lines[0]).toBe("0 M 0000000080000000 001002b7 x5=0000000000100000");
   expect(lines).toHaveLength(5);
+  expect(yado([...RAW, "--trace", "-"], { cwd }).stdout).toBe(lines.join("\n"));
 });
 
 test("the device tree is written, and nothing runs", () => {
