@@ -214,7 +214,9 @@ export function dropFilters(): void {
 export function dropStage1(virt: u32, vmid: u32, byPage: bool, va: u64, byAsid: bool, asid: u32): void {
   for (let key = KEYS; key < KEYS_END; key += Key.Size) {
     const bits = load<u64>(key, Key.Bits);
-    if (!own(bits) || virtual(bits) != virt || !(load<u64>(key) >> 60)) continue;
+    if (!own(bits) || virtual(bits) != virt) continue;
+    // a guest that translates nothing itself is still behind a second stage, of which the TLB forgets as much
+    if (!virt && !(load<u64>(key) >> 60)) continue;
     if (virt && vmidOf(load<u64>(key, Key.Hgatp)) != vmid) continue;
     if (byAsid && (<u32>(load<u64>(key) >> 44) & 0xffff) != asid) continue;
     if (byPage) dropPage(key, va);

@@ -28,7 +28,7 @@ export function packages(log = () => {}) {
 export const fetched = () => (existsSync(ROOT) ? ROOT : undefined);
 
 function fetch(log) {
-  for (const tool of ["apt-get", "dpkg-deb"]) {
+  for (const tool of ["apt-get", "dpkg-deb", "xz"]) {
     if (spawnSync(tool, ["--version"]).status !== 0) throw new Unavailable(`no ${tool} here`);
   }
   const source = mirror();

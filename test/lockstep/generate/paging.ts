@@ -74,6 +74,8 @@ export function randomEntry(random: Random, page: TestPage, attributes: boolean,
   else frame = page.pad ? BigInt(at.PADS + at.PAGE * random.below(2)) : BigInt(at.DATA + at.PAGE * random.below(4));
   let entry = pteOf(frame, flags(random));
   if (random.once(16)) entry |= random.u64() & RSW;
+  // no pointer: what it finds may have the reserved bits that QEMU then ignores
+  if (attributes && page.shift > 12) entry |= BigInt(R);
   if (attributes && random.once(2)) return withAttributes(random, entry, page);
   if (!attributes && random.once(24)) entry |= 1n << BigInt(54 + random.below(7));
   if (nowhere && random.once(8)) entry = (entry & 0x3ffn) | pteOf(random.pick(NOWHERE), R);
