@@ -1,7 +1,21 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Functionality".
 import { expect, test } from "vitest";
 import { NO_TIMES } from "../../../src/devices/e1000e/parameters.js";
-import { CTRL, CTRL_VME, DEXT, EOP, IC, IFCS, RS, TCTL, TDH, TDT, TSE, VLE } from "../../support/e1000e-driver.js";
+import {
+  CTRL,
+  CTRL_RST,
+  CTRL_VME,
+  DEXT,
+  EOP,
+  IC,
+  IFCS,
+  RS,
+  TCTL,
+  TDH,
+  TDT,
+  TSE,
+  VLE,
+} from "../../support/e1000e-driver.js";
 import { sameBytes } from "../../support/world.js";
 import { checksumsRight, e1000e, frame, pseudoSum, ready, tagged, tcpFrame } from "./setup.js";
 
