@@ -148,3 +148,12 @@ test("the device tree is that of the machine, with or without software", () => {
   });
   expect(new DataView(tree.buffer, tree.byteOffset).getUint32(0)).toBe(0xd00dfeed);
 });
+
+test("a reset gives the machine a new network, and its capture goes on", () => {
+  const pieces: Uint8Array[] = [];
+  const nics = [{ interface: "e1000e" }, { interface: "virtio" }] as const;
+  const network = { nics, onCapture: (piece: Uint8Array) => pieces.push(piece) };
+  const twice = bare(finish(0x7777), { network, maxInstructions: 10 });
+  expect(ended(twice).counts().reboots).toBeGreaterThan(0);
+  expect(pieces.map(({ length }) => length)).toEqual([24]);
+});
