@@ -1,7 +1,8 @@
 // Options of a machine of one's own, as QEMU's users spell them.
 import { Option } from "commander";
-import { type AiaMode, type DiskInterface, parseSize, SIZE_FORM, suggest, UserError } from "../index.js";
-import { countOption, wordOption } from "./options.js";
+import { type AiaMode, type DiskInterface, parseSize, SIZE_FORM, UserError } from "../index.js";
+import { type NetOption, netOption, type ServeOption, serveOption } from "./network.js";
+import { countOption, fields, wordOption } from "./options.js";
 
 export interface DiskOption {
   file: string;
@@ -22,6 +23,9 @@ export interface MachineOptions {
   append?: string;
   bios?: string;
   disk?: DiskOption[];
+  net?: NetOption[];
+  serve?: ServeOption[];
+  pcap?: string;
   serial?: Serial;
   aia?: AiaMode;
   timing?: "flat" | "caches";
@@ -43,7 +47,8 @@ const INTERFACES = ["nvme", "virtio", "virtio-mmio"] as const;
 
 /** "512" → MiB, as QEMU has it; "512M" and the like as everywhere. */
 function memoryOption(text: string): number {
-  const value = /^[0-9]+$/.test(text) ? Number(text) * MIB : parseSize(text);
+  const size = text.replace(/^size=/, "");
+  const value = /^[0-9]+$/.test(size) ? Number(size) * MIB : parseSize(size);
   if (value === undefined) throw new UserError(`"${text}" is no size`, "--memory", `Expected: MiB, or ${SIZE_FORM}`);
   return value;
 }
@@ -52,23 +57,6 @@ function hartsOption(text: string): number {
   const count = Number(/^(?:cpus=)?([0-9]+)$/.exec(text)?.[1]);
   if (count >= 1 && count <= MAX_HARTS) return count;
   throw new UserError(`"${text}" is no number of harts`, "--smp", `Give 1 to ${MAX_HARTS}`);
-}
-
-/** "a=1,b=x,,y" → a: "1", b: "x,y": a comma within a value is doubled. */
-function fields(text: string, flag: string, known: readonly string[], bare: string): Map<string, string> {
-  const found = new Map<string, string>();
-  const parts = text.replaceAll(",,", "\0").split(",");
-  for (const [i, part] of parts.entries()) {
-    const written = part.replaceAll("\0", ",");
-    const equals = written.indexOf("=");
-    const [key, value] =
-      equals < 0 && i === 0 ? [bare, written] : [written.slice(0, equals), written.slice(equals + 1)];
-    if (!known.includes(key))
-      throw new UserError(`unknown key "${key || written}"`, flag, suggest(key || written, known));
-    if (found.has(key)) throw new UserError(`"${key}" is given twice`, flag, "Give each once");
-    found.set(key, value);
-  }
-  return found;
 }
 
 function diskOption(text: string, before: DiskOption[] = []): DiskOption[] {
@@ -91,7 +79,9 @@ function diskOption(text: string, before: DiskOption[] = []): DiskOption[] {
 function serialOption(text: string): Serial {
   if (text.startsWith("file:") && text.length > 5) return { kind: "file", path: text.slice(5) };
   if (text === "none") return { kind: "null" };
-  return { kind: wordOption("--serial", ["stdio", "null"] as const)(text.startsWith("mon:") ? text.slice(4) : text) };
+  const word = text.startsWith("mon:") ? text.slice(4) : text;
+  if (word === "stdio" || word === "null") return { kind: word };
+  throw new UserError(`"${text}" says not where`, "--serial", "Write stdio, file:FILE or null");
 }
 
 function boardOption(text: string): AiaMode | undefined {
@@ -136,18 +126,31 @@ export const ownMachineOptions = () => [
     "--disk <file=…>",
     "file=F[,if=virtio|nvme|virtio-mmio][,readonly=on][,snapshot=on]; repeatable (default if: virtio)",
   ).argParser(diskOption),
+  new Option(
+    "--net <model=…>",
+    "model=virtio|e1000e|virtio-mmio[,mac=M][,ip=A][,bandwidth=bit/s][,latency=ns][,loss=p][,seed=n]; repeatable; a host at 10.0.2.2 serves DHCP and more",
+  ).argParser(netOption),
+  new Option(
+    "--serve </path=file>",
+    "what that host's web server has: /path=FILE or /path=generated:SIZE; repeatable",
+  ).argParser(serveOption),
+  new Option("--pcap <file>", "a capture of what passes the network interfaces, in the machine's time"),
   new Option("--serial <where>", "stdio, file:F or null (default: stdio)").argParser(serialOption),
   new Option("--aia <mode>", "interrupt controllers: none (PLIC), aplic, aplic-imsic (default: none)").argParser(
     wordOption<AiaMode>("--aia", AIA_MODES),
   ),
   new Option("-M, --machine <virt>", "virt[,aia=mode]").argParser(boardOption).hideHelp(),
+  new Option("--cpu <model>").hideHelp().argParser(wordOption("--cpu", ["rv64", "max"] as const)),
+  new Option("--accel <name>").hideHelp().argParser(wordOption("--accel", ["tcg"] as const)),
+  new Option("--display <kind>").hideHelp().argParser(wordOption("--display", ["none"] as const)),
+  new Option("--monitor <where>").hideHelp().argParser(wordOption("--monitor", ["none"] as const)),
   new Option("--timing <model>", "flat, or caches: a modelled hierarchy, slower (default: flat)").argParser(
     wordOption("--timing", ["flat", "caches"] as const),
   ),
   new Option("--max-instructions <n>", "end after exactly so many instructions, of all harts together").argParser(
     countOption("--max-instructions"),
   ),
-  new Option("--trace [file]", "a line for each instruction (default file: standard error)"),
+  new Option("--trace [file]", "a line for each instruction; - for standard output (default file: standard error)"),
   new Option("--stats <json:file>", "what was counted, as JSON; json:- for standard output").argParser(statsOption),
   new Option(
     "--rtc-start <time>",
@@ -161,6 +164,7 @@ export const ownMachineOptions = () => [
 /** QEMU's spellings that aren't a dash more of ours. */
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   "-nographic": [],
+  "-nodefaults": [],
   "-S": [],
   "-s": ["--gdb", "1234"],
   "-drive": ["--disk"],

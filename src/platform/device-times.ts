@@ -1,5 +1,7 @@
 // The device models' times out of the cost table.
 import type { MediumParameters } from "../backends/medium.js";
+import type { E1000eParameters } from "../devices/e1000e/parameters.js";
+import type { DmaTimes } from "../devices/virtio/dma-times.js";
 import type { NvmeParameters } from "../devices/nvme/parameters.js";
 import type { Costs } from "./costs.js";
 
@@ -19,6 +21,26 @@ export function nvmeTimes(costs: Costs): NvmeParameters {
     enable: costs.value("nvme-enable"),
     disable: costs.value("nvme-disable"),
     shutdown: costs.value("nvme-shutdown"),
+  };
+}
+
+/** Times of an 82574L behind the PCIe link. */
+export function e1000eTimes(costs: Costs): E1000eParameters {
+  return {
+    doorbellArrival: costs.value("mmio-write-arrival"),
+    dmaRead: costs.value("dma-read-pcie"),
+    dmaWrite: costs.value("dma-write"),
+    linkBandwidth: costs.value("pcie-bandwidth") * GIGA,
+    autoNegotiation: costs.value("nic-auto-negotiation"),
+  };
+}
+
+/** Times of the DMA engine of a virtio device behind the PCIe link. */
+export function virtioTimes(costs: Costs): DmaTimes {
+  return {
+    dmaRead: costs.value("dma-read-pcie"),
+    dmaWrite: costs.value("dma-write"),
+    linkBandwidth: costs.value("pcie-bandwidth") * GIGA,
   };
 }
 

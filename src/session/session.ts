@@ -10,6 +10,7 @@ import { Firmware } from "../platform/firmware.js";
 import { attachHtif } from "../platform/htif.js";
 import { isElf } from "../platform/kernel.js";
 import type { Machine, StopReason } from "../platform/machine.js";
+import { SessionNetwork, type SessionNetworkConfig } from "./network.js";
 import type { Debugger } from "./debugger.js";
 import { coreEngine, limited, retired } from "./engine.js";
 import { traced } from "./trace.js";
@@ -22,6 +23,8 @@ export interface SessionConfig {
   software: Software;
   bootargs?: string;
   disks: readonly BoardDisk[];
+  /** Network interfaces, and what is around them; none if left out. */
+  network?: SessionNetworkConfig;
   aia: AiaMode;
   /** Time at power-on, in seconds since 1970. */
   rtcStart?: number;
@@ -79,6 +82,7 @@ export class Session {
   deviceTree = new Uint8Array();
   end: SessionEnd | undefined;
   private current: Machine;
+  private readonly network: SessionNetwork;
   private reboots = 0;
   private finishTrace: () => void = () => {};
   /** Of the boots before the current one. */
@@ -88,6 +92,7 @@ export class Session {
     this.core = new Core(config.ramSize, config.core);
     this.console = new Console(config.onOutput);
     this.before = noCounts(config.harts);
+    this.network = new SessionNetwork(config.network, config.rtcStart ?? DEFAULT_RTC_START);
     this.current = this.powerOn();
   }
 
@@ -99,7 +104,10 @@ export class Session {
     const { config, core, console } = this;
     const { harts, disks, aia, bootargs } = config;
     const rtcStart = (config.rtcStart ?? DEFAULT_RTC_START) + Math.floor(this.before.seconds);
-    const board: Board = buildBoard({ core, harts, console, disks, aia, rtcStart });
+    const board: Board = buildBoard({
+      ...{ core, harts, console, disks, aia, rtcStart },
+      nics: this.network.powerOn(this.before.cycles),
+    });
     const supervisorOnly = config.software.firmware === "built-in";
     boot(board.machine, config.software, (initrd) => {
       this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
@@ -146,35 +154,30 @@ export class Session {
   }
 
   /**
-   * Runs until something stands in the way; when that is the end, `end` says which.
+   * Runs until something stands in the way, such as a reset, which is made; when that is the end, `end` says which.
    * @param cycles after how many it may return, at a place where that changes nothing
    */
   run(cycles = Infinity): Pause {
-    for (;;) {
-      const { machine } = this;
-      const limit = (this.config.maxCycles ?? Infinity) - this.before.cycles;
-      const reason = machine.run(limit, machine.now + cycles);
-      if (this.end) return { kind: "paused" };
-      switch (reason.kind) {
-        case "reset":
-          if (!this.config.noReboot) {
-            this.reboot();
-            continue;
-          }
-          this.end = reason;
-          return { kind: "paused" };
-        case "finished":
-          this.end = reason;
-          return { kind: "paused" };
-        case "guest-error":
-          this.end = this.failure(reason);
-          return { kind: "paused" };
-        case "deadline":
-          if (machine.now >= limit) this.end = { kind: "limit", limit: "max-cycles" };
-          return reason;
-        default:
-          return reason;
-      }
+    const { machine } = this;
+    const limit = (this.config.maxCycles ?? Infinity) - this.before.cycles;
+    const reason = machine.run(limit, machine.now + cycles);
+    if (this.end) return { kind: "paused" };
+    switch (reason.kind) {
+      case "reset":
+        if (this.config.noReboot) this.end = reason;
+        else this.reboot();
+        return { kind: "paused" };
+      case "finished":
+        this.end = reason;
+        return { kind: "paused" };
+      case "guest-error":
+        this.end = this.failure(reason);
+        return { kind: "paused" };
+      case "deadline":
+        if (machine.now >= limit) this.end = { kind: "limit", limit: "max-cycles" };
+        return reason;
+      default:
+        return reason;
     }
   }
 
@@ -225,9 +228,10 @@ export class Session {
 
 /** The device tree that the software would get; without a kernel, the board's alone. */
 export function deviceTreeOf(config: SessionConfig): Uint8Array {
-  const { software, ramSize, harts, aia, disks, bootargs } = config;
+  const { software, ramSize, harts, aia, disks, network, bootargs } = config;
   if (software.kernel || typeof software.firmware !== "string") return new Session(config).deviceTree;
-  return buildBoard({ core: new Core(ramSize, config.core), harts, aia, disks }).tree({ bootargs });
+  const nics = new SessionNetwork(network, 0).powerOn(0);
+  return buildBoard({ core: new Core(ramSize, config.core), harts, aia, disks, nics }).tree({ bootargs });
 }
 
 function noCounts(harts: number): Omit<Counts, "reboots" | "consoleBytes"> {
