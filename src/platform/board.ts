@@ -1,24 +1,30 @@
 // The board as a user configures it: machine, disks and clock in a fixed order, and the device tree that says so.
 //
 // Disks of `nvme` and `virtio` take PCIe slots 1, 2, … in the order in which they are given, whatever their kind; disks
-// of `virtio-mmio` take the virtio-mmio slots 0, 1, … . Slots that aren't taken are there, and empty.
+// of `virtio-mmio` take the virtio-mmio slots 0, 1, … . Network interfaces come behind them in the same way, and then the
+// virtio console, in a PCIe slot. Slots that aren't taken are there, and empty.
 import { IMSIC_GUESTS_MAX } from "../../assembly/isa/imsic.js";
 import { Medium, type MediumContents } from "../backends/medium.js";
 import type { Core } from "../core/core.js";
 import { GoldfishRtc } from "../devices/goldfish-rtc.js";
 import { NvmeController } from "../devices/nvme/controller.js";
 import { VirtioBlk } from "../devices/virtio/blk.js";
+import { VirtioConsole } from "../devices/virtio/console.js";
+import type { VirtioDevice } from "../devices/virtio/device.js";
 import { NO_DEVICE, VirtioMmio } from "../devices/virtio/mmio.js";
+import { VirtioNet } from "../devices/virtio/net.js";
 import { STRUCTURES_BAR, STRUCTURES_BYTES, VirtioPci, virtioIdentity } from "../devices/virtio/pci.js";
 import { deviceTree, letDevicesThrough } from "./boot.js";
 import type { Console } from "./console.js";
 import type { Costs } from "./costs.js";
-import { mediumParameters, nvmeTimes } from "./device-times.js";
+import { mediumParameters, nvmeTimes, virtioTimes } from "./device-times.js";
 import { type AiaMode, type BoardTreeConfig, DEFAULT_EXTENSIONS } from "./devicetree.js";
-import { Machine } from "./machine.js";
+import { Machine, type PcieDevicePorts } from "./machine.js";
 import { msixBarSize } from "./msix.js";
+import { macAddress } from "./mac.js";
 import { RTC, VIRTIO_MMIO, virtioSlot } from "./memory-map.js";
 import type { PcieFunctionConfig } from "./pcie.js";
+import type { Clock, ConsolePort, Link, PcieDevice } from "./ports.js";
 import { UserError } from "./user-error.js";
 
 export type DiskInterface = "nvme" | "virtio" | "virtio-mmio";
@@ -29,6 +35,16 @@ export interface BoardDisk {
   interface: DiskInterface;
 }
 
+export type NicInterface = "e1000e" | "virtio" | "virtio-mmio";
+
+export interface BoardNic {
+  interface: NicInterface;
+  /** Six bytes in hexadecimal, colons between them; 52:54:00:12:34:56 + n for the n-th if left out. */
+  mac?: string;
+  /** The end of a link, or what makes it with the board's clock. */
+  link: Link | ((clock: Clock) => Link);
+}
+
 export interface BoardConfig {
   core: Core;
   /** 1 (as left out) to 8. */
@@ -36,6 +52,9 @@ export interface BoardConfig {
   console?: Console;
   costs?: Costs;
   disks?: readonly BoardDisk[];
+  nics?: readonly BoardNic[];
+  /** What is behind a virtio console; none if left out. */
+  virtioConsole?: ConsolePort;
   aia?: AiaMode;
   /** Guest interrupt files of each hart with aplic-imsic; as many as there can be if left out. */
   guests?: number;
@@ -59,6 +78,8 @@ export interface TreeExtras {
 
 export interface Board {
   machine: Machine;
+  /** To be told when something was typed at it. */
+  virtioConsole: VirtioConsole | undefined;
   /** The device tree, as a blob of at most DEVICE_TREE_SIZE bytes; UserError beyond that. */
   tree(extras?: TreeExtras): Uint8Array;
 }
@@ -87,12 +108,15 @@ const NVME_FUNCTION = {
   msix: { vectors: NVME_VECTORS, bar: 4 },
 } as const;
 
+/** Class codes. */
 const SCSI_STORAGE = 0x01_0000;
+const ETHERNET = 0x02_0000;
+const COMMUNICATION = 0x07_8000;
 /** A virtio device with a message for each queue and one for its configuration. */
-function virtioFunction(deviceId: number, queues: number): Omit<PcieFunctionConfig, "slot"> {
-  const vectors = queues + 1;
+function virtioFunction({ deviceId, queueSizes }: VirtioDevice, classCode: number): Omit<PcieFunctionConfig, "slot"> {
+  const vectors = queueSizes.length + 1;
   return {
-    identity: virtioIdentity(deviceId, SCSI_STORAGE),
+    identity: virtioIdentity(deviceId, classCode),
     bars: [
       { index: 1, size: msixBarSize(vectors), width: 32 },
       { index: STRUCTURES_BAR, size: STRUCTURES_BYTES, prefetchable: true },
@@ -103,27 +127,18 @@ function virtioFunction(deviceId: number, queues: number): Omit<PcieFunctionConf
   };
 }
 
-/** Builds the board. UserError when there are more disks than places. */
+/** Builds the board. UserError when there are more devices than places. */
 export function buildBoard(config: BoardConfig): Board {
-  const { core, console, costs, disks = [], harts = 1, aia = "none" } = config;
+  checkRoom(config);
+  const { core, console, costs, disks = [], nics = [], harts = 1, aia = "none" } = config;
   const guests = config.guests ?? IMSIC_GUESTS_MAX;
   const machine = new Machine({ core, harts, console, costs, aia, guests, quickSerial: true });
   machine.attachMmio(RTC, ({ irq, clock }) => new GoldfishRtc({ irq, clock }, config.rtcStart ?? DEFAULT_RTC_START));
-  const numbered = disks.map((disk, index) => ({ ...disk, index }));
-  const inMmio = numbered.filter((disk) => disk.interface === "virtio-mmio");
-  const inPcie = numbered.filter((disk) => disk.interface !== "virtio-mmio");
-  checkRoom(inPcie.length, PCIE_SLOTS, "PCIe");
-  checkRoom(inMmio.length, VIRTIO_MMIO.slots, "virtio-mmio");
-  for (const [i, disk] of inPcie.entries()) {
-    if (disk.interface === "nvme") attachNvme(machine, disk, FIRST_SLOT + i);
-    else attachVirtioPci(machine, disk, FIRST_SLOT + i, harts);
-  }
-  for (let slot = 0; slot < VIRTIO_MMIO.slots; slot++) {
-    const disk = inMmio.at(slot);
-    const device = disk ? virtioBlk(machine, disk, 1) : NO_DEVICE;
-    const place = { ...virtioSlot(slot), deviceId: MMIO_DEVICE_ID + slot };
-    machine.attachMmio(place, (ports) => new VirtioMmio(ports, device));
-  }
+  const places = new Places(machine);
+  for (const [index, disk] of disks.entries()) attachDisk(places, { ...disk, index }, harts);
+  for (const [index, nic] of nics.entries()) attachNic(places, nic, index, harts);
+  const virtioConsole = attachConsole(places, config.virtioConsole);
+  places.close();
   if (!config.iommu) letDevicesThrough(machine);
   const shown: Omit<BoardTreeConfig, "ramSize"> = {
     iommu: config.iommu ?? false,
@@ -137,13 +152,53 @@ export function buildBoard(config: BoardConfig): Board {
     everyWindow: true,
     virtio: VIRTIO_MMIO.slots,
   };
-  return { machine, tree: (extras = {}) => deviceTree({ ...shown, ...extras, ramSize: core.ramSize }) };
+  return { machine, virtioConsole, tree: (extras = {}) => deviceTree({ ...shown, ...extras, ramSize: core.ramSize }) };
 }
 
-function checkRoom(disks: number, slots: number, kind: string): void {
-  if (disks <= slots) return;
-  throw new UserError(`${disks} disks for ${slots} ${kind} slots`, "disk", "Give the machine fewer disks");
+/** Refuses more devices than there are places for, before any is made. */
+function checkRoom({ disks = [], nics = [], virtioConsole }: BoardConfig): void {
+  const all: readonly { interface: string }[] = [...disks, ...nics];
+  const inMmio = all.filter((one) => one.interface === "virtio-mmio").length;
+  const inPcie = all.length - inMmio + (virtioConsole ? 1 : 0);
+  const what = all.length > disks.length || virtioConsole ? "devices" : "disks";
+  for (const [count, slots, kind] of [
+    [inPcie, PCIE_SLOTS, "PCIe"],
+    [inMmio, VIRTIO_MMIO.slots, "virtio-mmio"],
+  ] as const) {
+    if (count <= slots) continue;
+    throw new UserError(`${count} ${what} for ${slots} ${kind} slots`, "disk", `Give the machine fewer ${what}`);
+  }
 }
+
+/** Where devices go: each to the next slot of its kind. */
+class Places {
+  private slot = FIRST_SLOT;
+  private readonly mmio: VirtioDevice[] = [];
+
+  constructor(readonly machine: Machine) {}
+
+  pcie(config: Omit<PcieFunctionConfig, "slot">, build: (ports: PcieDevicePorts) => PcieDevice): void {
+    this.machine.attachPcie({ ...config, slot: this.slot++ }, build);
+  }
+
+  virtio(device: VirtioDevice, classCode: number): void {
+    this.pcie(virtioFunction(device, classCode), (ports) => new VirtioPci(ports, device));
+  }
+
+  virtioMmio(device: VirtioDevice): void {
+    this.mmio.push(device);
+  }
+
+  /** Puts every virtio-mmio slot on the bus, those that nobody took empty. */
+  close(): void {
+    for (let slot = 0; slot < VIRTIO_MMIO.slots; slot++) {
+      const place = { ...virtioSlot(slot), deviceId: MMIO_DEVICE_ID + slot };
+      this.machine.attachMmio(place, (ports) => new VirtioMmio(ports, this.mmio[slot] ?? NO_DEVICE));
+    }
+  }
+}
+
+// ---- disks
 
 /** A disk, and its number among all: its serial number says it. */
 interface NumberedDisk extends BoardDisk {
@@ -151,28 +206,58 @@ interface NumberedDisk extends BoardDisk {
 }
 const serial = (disk: NumberedDisk) => `YADO${String(disk.index + 1).padStart(4, "0")}`;
 
-function medium(machine: Machine, disk: BoardDisk): Medium {
-  return new Medium(machine.events, disk.medium, mediumParameters(machine.costs));
+function attachDisk(places: Places, disk: NumberedDisk, harts: number): void {
+  const { machine } = places;
+  const backend = new Medium(machine.events, disk.medium, mediumParameters(machine.costs));
+  const virtio = (queues: number) =>
+    new VirtioBlk(backend, { id: serial(disk), readOnly: disk.medium.readOnly, queues });
+  switch (disk.interface) {
+    case "nvme":
+      attachNvme(places, disk, backend);
+      break;
+    case "virtio":
+      places.virtio(virtio(harts), SCSI_STORAGE);
+      break;
+    case "virtio-mmio":
+      places.virtioMmio(virtio(1));
+      break;
+  }
 }
 
-function attachNvme(machine: Machine, disk: NumberedDisk, slot: number): void {
-  const backend = medium(machine, disk);
+function attachNvme(places: Places, disk: NumberedDisk, backend: Medium): void {
   const settings = {
     serialNumber: serial(disk),
     uuid: `5961646f-0000-4000-8000-${String(disk.index + 1).padStart(12, "0")}`,
-    times: nvmeTimes(machine.costs),
+    times: nvmeTimes(places.machine.costs),
     writeProtected: disk.medium.readOnly,
     ioQueues: NVME_QUEUES,
   };
-  machine.attachPcie({ ...NVME_FUNCTION, slot }, (ports) => new NvmeController({ ...ports, backend }, settings));
+  places.pcie(NVME_FUNCTION, (ports) => new NvmeController({ ...ports, backend }, settings));
 }
 
-function virtioBlk(machine: Machine, disk: NumberedDisk, queues: number): VirtioBlk {
-  return new VirtioBlk(medium(machine, disk), { id: serial(disk), readOnly: disk.medium.readOnly, queues });
+// ---- network interfaces
+
+function attachNic(places: Places, nic: BoardNic, index: number, harts: number): void {
+  const { events: clock, costs } = places.machine;
+  const mac = macAddress(nic.mac, index);
+  const link = typeof nic.link === "function" ? nic.link(clock) : nic.link;
+  const virtio = (pairs: number) => new VirtioNet({ link, clock }, { mac, pairs, times: virtioTimes(costs) });
+  switch (nic.interface) {
+    case "e1000e":
+      throw new UserError("there is no e1000e yet", "net", "Choose virtio");
+    case "virtio":
+      places.virtio(virtio(harts), ETHERNET);
+      break;
+    case "virtio-mmio":
+      places.virtioMmio(virtio(1));
+      break;
+  }
 }
 
-function attachVirtioPci(machine: Machine, disk: NumberedDisk, slot: number, queues: number): void {
-  const device = virtioBlk(machine, disk, queues);
-  const config = { ...virtioFunction(device.deviceId, queues), slot };
-  machine.attachPcie(config, (ports) => new VirtioPci(ports, device));
+function attachConsole(places: Places, console: ConsolePort | undefined): VirtioConsole | undefined {
+  if (!console) return undefined;
+  const { events: clock, costs } = places.machine;
+  const device = new VirtioConsole({ clock, console }, virtioTimes(costs));
+  places.virtio(device, COMMUNICATION);
+  return device;
 }

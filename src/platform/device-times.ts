@@ -1,5 +1,6 @@
 // The device models' times out of the cost table.
 import type { MediumParameters } from "../backends/medium.js";
+import type { DmaTimes } from "../devices/virtio/dma-times.js";
 import type { NvmeParameters } from "../devices/nvme/parameters.js";
 import type { Costs } from "./costs.js";
 
@@ -19,6 +20,15 @@ export function nvmeTimes(costs: Costs): NvmeParameters {
     enable: costs.value("nvme-enable"),
     disable: costs.value("nvme-disable"),
     shutdown: costs.value("nvme-shutdown"),
+  };
+}
+
+/** Times of the DMA engine of a virtio device behind the PCIe link. */
+export function virtioTimes(costs: Costs): DmaTimes {
+  return {
+    dmaRead: costs.value("dma-read-pcie"),
+    dmaWrite: costs.value("dma-write"),
+    linkBandwidth: costs.value("pcie-bandwidth") * GIGA,
   };
 }
 

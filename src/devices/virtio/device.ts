@@ -40,6 +40,8 @@ export interface VirtioDevice {
   start(link: DeviceLink): void;
   /** The driver says that there are new buffers in a queue. */
   notify(queue: number): void;
+  /** The driver writes 1, 2 or 4 bytes of the configuration space, at any time; left out, no field is writable. */
+  configure?(at: number, size: number, value: number): void;
   /** Forget everything; completions of before are dropped. */
   reset(): void;
 }
@@ -54,6 +56,8 @@ export interface DeviceLink {
   give(queue: Virtqueue, used: readonly { head: number; written: number }[]): void;
   /** The device can't go on. */
   broken(ring: BrokenRing): void;
+  /** The configuration space has changed. */
+  configurationChanged(): void;
 }
 
 /** Observers of the transport; they do nothing by default. */
@@ -161,6 +165,9 @@ export class Facilities {
       },
       broken: (ring) => {
         if (current()) this.broken(ring);
+      },
+      configurationChanged: () => {
+        if (current()) this.configurationChanged();
       },
     });
   }

@@ -134,7 +134,10 @@ export class VirtioMmio implements MmioDevice {
 
   write(offset: number, size: number, value: number): Access {
     if (offset % size !== 0 || offset >= WINDOW_BYTES) return Access.Fault;
-    if (offset >= Reg.Config) return Access.Ok; // no field is writable without VIRTIO_BLK_F_CONFIG_WCE and the like
+    if (offset >= Reg.Config) {
+      this.device.configure?.(offset - Reg.Config, size, value);
+      return Access.Ok;
+    }
     if (size !== 4) return Access.Fault;
     const { s, facilities } = this;
     switch (offset) {

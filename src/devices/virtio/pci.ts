@@ -99,7 +99,7 @@ export class VirtioPci implements PcieDevice {
 
   constructor(
     private readonly ports: VirtioPciPorts,
-    device: VirtioDevice,
+    private readonly device: VirtioDevice,
     hooks: VirtioHooks = {},
   ) {
     const interrupt = (cause: Cause, queue: number) => {
@@ -156,6 +156,9 @@ export class VirtioPci implements PcieDevice {
     switch (offset - at) {
       case STRUCTURES.common.offset:
         this.writeCommon(at, value);
+        break;
+      case STRUCTURES.device.offset:
+        this.device.configure?.(at, size, value);
         break;
       case STRUCTURES.notify.offset:
         if (at % NOTIFY_OFF_MULTIPLIER === 0) this.facilities.notify(at / NOTIFY_OFF_MULTIPLIER);
