@@ -12,10 +12,8 @@ import {
   HART_MTIMECMP,
   HARTS_MAX,
   TIME_DIVIDER,
-  TIME_LIMIT,
 } from "../../assembly/layout.js";
 import { type Core, setLine } from "../core/core.js";
-import type { HartState } from "../core/hart.js";
 import { Aclint } from "../devices/aclint.js";
 import { Aplic } from "../devices/aplic.js";
 import { Finisher } from "../devices/finisher.js";
@@ -58,7 +56,9 @@ import {
   type MsiPort,
   type PcieDevice,
 } from "./ports.js";
-import { earliestTimer, interrupted } from "./timers.js";
+import { type Hart, Turns } from "./turns.js";
+
+export type { Hart } from "./turns.js";
 
 /** Plays the modes that HART_HOST gives to the host: the firmware, or the VMM. */
 export interface Supervisor {
@@ -94,17 +94,6 @@ export interface MachineConfig {
   /** What the serial line sends takes no time: a kernel's log would be most of its boot otherwise. */
   quickSerial?: boolean;
 }
-
-/** A hart as the machine schedules it. */
-export interface Hart {
-  readonly id: number;
-  readonly state: HartState;
-  /** Waiting: in WFI. */
-  status: "stopped" | "running" | "waiting";
-}
-
-/** Cycles that each of several running harts gets in a round, 10 µs by default; `time` stands still within a round. */
-const ROUND = 15_000;
 
 /** What a device on the board gets. */
 export interface DevicePorts {
@@ -162,6 +151,7 @@ export class Machine {
   /** WFIs that no supervisor took. */
   waits = 0;
 
+  private readonly turns: Turns;
   private readonly access: Record<Reach, { read: number; write: number }>;
   private stopped: StopReason | undefined;
 
@@ -176,6 +166,13 @@ export class Machine {
       state: core.hart(id),
       status: id === 0 ? "running" : "stopped",
     }));
+    this.turns = new Turns({
+      core,
+      harts: this.harts,
+      advance: (until) => this.leave(this.execute(until)),
+      sleep: (cycles) => this.charge("idle", cycles),
+      breakOff: () => this.stopped !== undefined || this.pausing,
+    });
     this.costs = config.costs ?? new Costs();
     this.console = config.console ?? new Console();
     this.events = new EventQueue(() => core.cycles, this.costs.frequency);
@@ -203,7 +200,7 @@ export class Machine {
           write: (half, value) => state.setWord(HART_MTIMECMP + 4 * half, value),
         },
       })),
-      ticks: () => Math.floor(Math.min(core.cycles, this.timeLimit) / core.u32[TIME_DIVIDER >>> 2]),
+      ticks: () => Math.floor(Math.min(core.cycles, this.turns.timeLimit) / core.u32[TIME_DIVIDER >>> 2]),
     });
     this.uart = new Uart16550({
       irq: this.wired.line(UART.irq),
@@ -371,11 +368,7 @@ export class Machine {
 
   // ---- running
 
-  /** Where the round under way began, with several harts. */
-  private round = 0;
   private pausing = false;
-  private timeLimit = Infinity;
-  private readonly able: Hart[] = [];
 
   /** Makes `run` return. The first reason counts. */
   stop(reason: StopReason = { kind: "finished", code: 0 }): void {
@@ -384,7 +377,7 @@ export class Machine {
 
   /** The clock, in cycles, that everything but a hart in the middle of its round goes by. */
   get now(): number {
-    return this.harts.length === 1 ? this.core.cycles : this.round;
+    return this.turns.now;
   }
 
   /** Makes `run` return soon; the next one goes on as if nothing had been. */
@@ -397,7 +390,7 @@ export class Machine {
    * @param pause cycle from which on `run` may return as well, as soon as that changes nothing of what happens later
    */
   run(until = Infinity, pause = Infinity): StopReason {
-    const { events, able } = this;
+    const { events, turns } = this;
     while (!this.stopped) {
       const { now } = this;
       if (this.pausing) {
@@ -407,68 +400,15 @@ export class Machine {
       if (now >= until || now >= pause) return { kind: "deadline" };
       events.runDue(now);
       if (this.stopped) break;
-      const next = Math.min(this.gather(now), events.next());
+      const next = Math.min(turns.gather(now), events.next());
       const end = Math.min(next, until);
-      if (able.length === 0 && next === Infinity) return { kind: "deadlock" };
-      if (able.length === 0 && now >= this.idleLimit) return { kind: "idle", until: next };
-      if (able.length === 0) this.idle(Math.min(end, this.idleLimit));
-      else if (able.length === 1) this.alone(able[0], now, Math.min(end, pause));
-      else this.together(now, Math.min(end, now + ROUND));
+      if (!turns.idle) turns.take(now, end, pause);
+      else if (next === Infinity) return { kind: "deadlock" };
+      else if (now >= this.idleLimit) return { kind: "idle", until: next };
+      else turns.pass(Math.min(end, this.idleLimit));
     }
     this.uart.drain();
     return this.stopped;
-  }
-
-  /** Finds the harts that can run now; returns the cycle at which a timer wakes another. */
-  private gather(now: number): number {
-    const { able } = this;
-    let wake = Infinity;
-    able.length = 0;
-    for (const hart of this.harts) {
-      if (hart.status === "waiting") {
-        const timer = earliestTimer(hart.state);
-        if (timer <= now || interrupted(hart.state)) hart.status = "running";
-        else wake = Math.min(wake, timer);
-      }
-      if (hart.status === "running") able.push(hart);
-    }
-    return wake;
-  }
-
-  /** Nobody runs: time passes. */
-  private idle(until: number): void {
-    this.charge("idle", Math.max(0, until - this.core.cycles));
-    this.round = until;
-  }
-
-  /** One hart runs by itself, and its cycles are the clock. */
-  private alone(hart: Hart, now: number, until: number): void {
-    this.select(hart, now, Infinity);
-    this.leave(this.execute(Math.min(until, Number.MAX_SAFE_INTEGER)));
-    this.round = Math.max(now, this.core.cycles);
-  }
-
-  /** Each hart that can runs from `now` to `until`, in the order of their numbers. */
-  private together(now: number, until: number): void {
-    for (const hart of this.able) {
-      this.select(hart, now, now);
-      while (!this.stopped && hart.status === "running" && this.core.cycles < until) {
-        this.leave(this.execute(until));
-        if (this.pausing) return;
-      }
-    }
-    this.round = until;
-  }
-
-  /** Makes `hart` the selected one; what it slept through is idle time. `time` stands still at `timeLimit`. */
-  private select(hart: Hart, now: number, timeLimit: number): void {
-    const { core } = this;
-    core.select(hart.id);
-    if (core.cycles < now) this.charge("idle", now - core.cycles);
-    if (timeLimit !== this.timeLimit) {
-      this.timeLimit = timeLimit;
-      core.setNumber(TIME_LIMIT, Math.min(timeLimit, Number.MAX_SAFE_INTEGER));
-    }
   }
 
   /** Deals with the exit that ended a stretch of execution. */
