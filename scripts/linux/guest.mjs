@@ -21,6 +21,7 @@ export const LEAN = [
 const APPLETS = [
   ...["sh", "mount", "umount", "insmod", "uname", "poweroff", "reboot", "cat", "echo", "sha256sum", "dd", "ls", "sync"],
   ...["nproc", "grep", "sleep", "mkdir", "tail", "head", "cut", "date", "dmesg", "taskset", "wc", "cp", "hwclock"],
+  ...["ip", "ifconfig", "udhcpc", "ping", "wget", "route", "nc"],
 ];
 /** Bytes between a module's signature and what marks it; the last four are its length. */
 const SIGNATURE_HEADER = 12;

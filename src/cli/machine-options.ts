@@ -1,7 +1,8 @@
 // Options of a machine of one's own, as QEMU's users spell them.
 import { Option } from "commander";
-import { type AiaMode, type DiskInterface, parseSize, SIZE_FORM, suggest, UserError } from "../index.js";
-import { countOption, wordOption } from "./options.js";
+import { type AiaMode, type DiskInterface, parseSize, SIZE_FORM, UserError } from "../index.js";
+import { type NetOption, netOption, type ServeOption, serveOption } from "./network.js";
+import { countOption, fields, wordOption } from "./options.js";
 
 export interface DiskOption {
   file: string;
@@ -22,6 +23,9 @@ export interface MachineOptions {
   append?: string;
   bios?: string;
   disk?: DiskOption[];
+  net?: NetOption[];
+  serve?: ServeOption[];
+  pcap?: string;
   serial?: Serial;
   aia?: AiaMode;
   timing?: "flat" | "caches";
@@ -52,23 +56,6 @@ function hartsOption(text: string): number {
   const count = Number(/^(?:cpus=)?([0-9]+)$/.exec(text)?.[1]);
   if (count >= 1 && count <= MAX_HARTS) return count;
   throw new UserError(`"${text}" is no number of harts`, "--smp", `Give 1 to ${MAX_HARTS}`);
-}
-
-/** "a=1,b=x,,y" → a: "1", b: "x,y": a comma within a value is doubled. */
-function fields(text: string, flag: string, known: readonly string[], bare: string): Map<string, string> {
-  const found = new Map<string, string>();
-  const parts = text.replaceAll(",,", "\0").split(",");
-  for (const [i, part] of parts.entries()) {
-    const written = part.replaceAll("\0", ",");
-    const equals = written.indexOf("=");
-    const [key, value] =
-      equals < 0 && i === 0 ? [bare, written] : [written.slice(0, equals), written.slice(equals + 1)];
-    if (!known.includes(key))
-      throw new UserError(`unknown key "${key || written}"`, flag, suggest(key || written, known));
-    if (found.has(key)) throw new UserError(`"${key}" is given twice`, flag, "Give each once");
-    found.set(key, value);
-  }
-  return found;
 }
 
 function diskOption(text: string, before: DiskOption[] = []): DiskOption[] {
@@ -136,6 +123,15 @@ export const ownMachineOptions = () => [
     "--disk <file=…>",
     "file=F[,if=virtio|nvme|virtio-mmio][,readonly=on][,snapshot=on]; repeatable (default if: virtio)",
   ).argParser(diskOption),
+  new Option(
+    "--net <model=…>",
+    "model=virtio|e1000e|virtio-mmio[,mac=M][,ip=A][,bandwidth=bit/s][,latency=ns][,loss=p][,seed=n]; repeatable; a host at 10.0.2.2 serves DHCP and more",
+  ).argParser(netOption),
+  new Option(
+    "--serve </path=file>",
+    "what that host's web server has: /path=FILE or /path=generated:SIZE; repeatable",
+  ).argParser(serveOption),
+  new Option("--pcap <file>", "a capture of what passes the network interfaces, in the machine's time"),
   new Option("--serial <where>", "stdio, file:F or null (default: stdio)").argParser(serialOption),
   new Option("--aia <mode>", "interrupt controllers: none (PLIC), aplic, aplic-imsic (default: none)").argParser(
     wordOption<AiaMode>("--aia", AIA_MODES),

@@ -9,6 +9,7 @@ import {
   openImage,
   Session,
   type SessionConfig,
+  type SessionNetworkConfig,
   type SessionEnd,
   type Software,
   UserError,
@@ -16,13 +17,16 @@ import {
 import { ConsoleStream } from "./console.js";
 import { GdbPort } from "./gdb.js";
 import { TraceFile } from "./trace-file.js";
-import { checkOutput, writeWhole } from "./files.js";
+import { checkOutput, readBytes, writeWhole } from "./files.js";
+import { CaptureFile } from "./network.js";
 import type { DiskOption, MachineOptions } from "./machine-options.js";
 import { Status } from "./session.js";
 import { readInitrd, readProgram } from "./software.js";
 import { complain } from "./terminal.js";
 
 const DEFAULT_MEMORY = 512 * 2 ** 20;
+/** Bytes of a file that the web server has. */
+const MAX_SERVED = 2 ** 31;
 const MEMORY_UNIT = 0x1_0000;
 const MAX_MEMORY = 0x6000_0000;
 /** Milliseconds of a slice between two looks at the world outside. */
@@ -42,9 +46,10 @@ interface Disk {
 export async function runMachine(options: MachineOptions): Promise<void> {
   const memory = checkMemory(options.memory ?? DEFAULT_MEMORY);
   const software = readSoftware(options, memory);
-  const outputs = [options.stats, options.dumpdtb, typeof options.trace === "string" ? options.trace : undefined];
+  const trace = typeof options.trace === "string" ? options.trace : undefined;
+  const outputs = [options.stats, options.dumpdtb, trace, options.pcap];
   const inputs = [options.kernel, options.initrd, options.bios, ...(options.disk ?? []).map(({ file }) => file)];
-  for (const [i, flag] of ["--stats", "--dumpdtb", "--trace"].entries()) {
+  for (const [i, flag] of ["--stats", "--dumpdtb", "--trace", "--pcap"].entries()) {
     const path = outputs[i];
     if (path !== undefined && path !== "-")
       checkOutput(
@@ -61,6 +66,7 @@ export async function runMachine(options: MachineOptions): Promise<void> {
     software,
     bootargs: options.append,
     disks: disks.map(({ board }) => board),
+    network: readNetwork(options),
     aia: options.aia ?? options.machine ?? "none",
     rtcStart: options.rtcStart,
     maxCycles: options.maxCycles,
@@ -111,6 +117,23 @@ function readSoftware(options: MachineOptions, memory: number): Software {
   };
 }
 
+/** The interfaces, and around them what any of the options says. */
+function readNetwork({ net, serve = [], pcap }: MachineOptions): SessionNetworkConfig | undefined {
+  for (const [flag, given] of [
+    ["--serve", serve.length > 0],
+    ["--pcap", pcap !== undefined],
+  ] as const) {
+    if (given && !net) throw new UserError("there is no network interface", flag, "Add one with --net");
+  }
+  if (!net) return undefined;
+  const contents = serve.map(({ path, content }) => {
+    const place = `--serve ${path}`;
+    return [path, "file" in content ? readBytes(content.file, place, MAX_SERVED) : content] as const;
+  });
+  const around = { ...Object.assign({}, ...net.map((each) => each.around)), files: Object.fromEntries(contents) };
+  return { nics: net.map(({ interface: kind, mac }) => ({ interface: kind, mac })), around };
+}
+
 const needless = (flag: string) => new UserError("there is no kernel for it", flag, "Name a kernel with --kernel");
 
 function openDisks(options: readonly DiskOption[]): Disk[] {
@@ -146,6 +169,7 @@ class MachineRun {
   private readonly console: ConsoleStream;
   private readonly gdb: GdbPort | undefined;
   private readonly trace: TraceFile | undefined;
+  private readonly capture: CaptureFile | undefined;
   private readonly handlers = SIGNALS.map(
     (signal) => [signal, () => this.end({ kind: "interrupted", signal })] as const,
   );
@@ -164,8 +188,11 @@ class MachineRun {
       this.gdb = new GdbPort(gdb, { kill: () => this.end({ kind: "quit" }), attention });
     }
     if (trace !== undefined) this.trace = new TraceFile(trace);
+    if (options.pcap !== undefined) this.capture = new CaptureFile(options.pcap);
+    const { network } = config;
     this.session = new Session({
       ...config,
+      network: network && { ...network, onCapture: this.capture?.write },
       paced: this.console.terminal,
       onOutput: (byte) => this.console.print(byte),
       onTrace: this.trace?.write,
@@ -239,6 +266,7 @@ class MachineRun {
   close(): void {
     for (const [signal, handler] of this.handlers) process.off(signal, handler);
     this.console.close();
+    this.capture?.close();
     this.gdb?.close(this.session.end ? exitCode(this.session.end) : Status.Failed);
   }
 

@@ -38,6 +38,23 @@ export function wordOption<T extends string>(flag: string, words: readonly T[]) 
   };
 }
 
+/** "a=1,b=x,,y" → a: "1", b: "x,y": a comma within a value is doubled. */
+export function fields(text: string, flag: string, known: readonly string[], bare: string): Map<string, string> {
+  const found = new Map<string, string>();
+  const parts = text.replaceAll(",,", "\0").split(",");
+  for (const [i, part] of parts.entries()) {
+    const written = part.replaceAll("\0", ",");
+    const equals = written.indexOf("=");
+    const [key, value] =
+      equals < 0 && i === 0 ? [bare, written] : [written.slice(0, equals), written.slice(equals + 1)];
+    if (!known.includes(key))
+      throw new UserError(`unknown key "${key || written}"`, flag, suggest(key || written, known));
+    if (found.has(key)) throw new UserError(`"${key}" is given twice`, flag, "Give each once");
+    found.set(key, value);
+  }
+  return found;
+}
+
 /** "a,b" → ["a", "b"], each one known and named once. */
 export function wordsOption<T extends string>(flag: string, words: readonly T[]) {
   const one = wordOption(flag, words);

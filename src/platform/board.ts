@@ -6,6 +6,8 @@
 import { IMSIC_GUESTS_MAX } from "../../assembly/isa/imsic.js";
 import { Medium, type MediumContents } from "../backends/medium.js";
 import type { Core } from "../core/core.js";
+import { E1000eController } from "../devices/e1000e/controller.js";
+import { REGISTERS_BYTES } from "../devices/e1000e/registers.js";
 import { GoldfishRtc } from "../devices/goldfish-rtc.js";
 import { NvmeController } from "../devices/nvme/controller.js";
 import { VirtioBlk } from "../devices/virtio/blk.js";
@@ -17,7 +19,7 @@ import { STRUCTURES_BAR, STRUCTURES_BYTES, VirtioPci, virtioIdentity } from "../
 import { deviceTree, letDevicesThrough } from "./boot.js";
 import type { Console } from "./console.js";
 import type { Costs } from "./costs.js";
-import { mediumParameters, nvmeTimes, virtioTimes } from "./device-times.js";
+import { e1000eTimes, mediumParameters, nvmeTimes, virtioTimes } from "./device-times.js";
 import { type AiaMode, type BoardTreeConfig, DEFAULT_EXTENSIONS } from "./devicetree.js";
 import { Machine, type PcieDevicePorts } from "./machine.js";
 import { msixBarSize } from "./msix.js";
@@ -106,6 +108,18 @@ const NVME_FUNCTION = {
   pin: 1,
   express: true,
   msix: { vectors: NVME_VECTORS, bar: 4 },
+} as const;
+
+/** Intel 82574L: registers in BAR 0, MSI-X in BAR 3; no flash and no I/O space. */
+const E1000E_FUNCTION = {
+  identity: { vendor: 0x8086, device: 0x10d3, classCode: 0x02_0000, subsystemVendor: 0x8086 },
+  bars: [
+    { index: 0, size: REGISTERS_BYTES, width: 32 },
+    { index: 3, size: 0x4000, width: 32 },
+  ],
+  pin: 1,
+  express: true,
+  msix: { vectors: 5, bar: 3 },
 } as const;
 
 /** Class codes. */
@@ -244,7 +258,11 @@ function attachNic(places: Places, nic: BoardNic, index: number, harts: number):
   const virtio = (pairs: number) => new VirtioNet({ link, clock }, { mac, pairs, times: virtioTimes(costs) });
   switch (nic.interface) {
     case "e1000e":
-      throw new UserError("there is no e1000e yet", "net", "Choose virtio");
+      places.pcie(
+        E1000E_FUNCTION,
+        (ports) => new E1000eController({ ...ports, link }, { mac, times: e1000eTimes(costs) }),
+      );
+      break;
     case "virtio":
       places.virtio(virtio(harts), ETHERNET);
       break;

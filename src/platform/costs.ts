@@ -130,6 +130,7 @@ export const PARAMETERS = {
   "nvme-enable": { value: 10_000, unit: "ns", source: ASSUMED },
   "nvme-disable": { value: 1000, unit: "ns", source: ASSUMED },
   "nvme-shutdown": { value: 10_000, unit: "ns", source: "besides the flush; assumed" },
+  "nic-auto-negotiation": { value: 10_000_000, unit: "ns", source: "of the PHY; assumed: copper takes up to seconds" },
   "medium-read": {
     value: 5100,
     unit: "ns",

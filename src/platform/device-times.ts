@@ -1,5 +1,6 @@
 // The device models' times out of the cost table.
 import type { MediumParameters } from "../backends/medium.js";
+import type { E1000eParameters } from "../devices/e1000e/parameters.js";
 import type { DmaTimes } from "../devices/virtio/dma-times.js";
 import type { NvmeParameters } from "../devices/nvme/parameters.js";
 import type { Costs } from "./costs.js";
@@ -20,6 +21,17 @@ export function nvmeTimes(costs: Costs): NvmeParameters {
     enable: costs.value("nvme-enable"),
     disable: costs.value("nvme-disable"),
     shutdown: costs.value("nvme-shutdown"),
+  };
+}
+
+/** Times of an 82574L behind the PCIe link. */
+export function e1000eTimes(costs: Costs): E1000eParameters {
+  return {
+    doorbellArrival: costs.value("mmio-write-arrival"),
+    dmaRead: costs.value("dma-read-pcie"),
+    dmaWrite: costs.value("dma-write"),
+    linkBandwidth: costs.value("pcie-bandwidth") * GIGA,
+    autoNegotiation: costs.value("nic-auto-negotiation"),
   };
 }
 

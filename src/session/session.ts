@@ -10,6 +10,7 @@ import { Firmware } from "../platform/firmware.js";
 import { attachHtif } from "../platform/htif.js";
 import { isElf } from "../platform/kernel.js";
 import type { Machine, StopReason } from "../platform/machine.js";
+import { SessionNetwork, type SessionNetworkConfig } from "./network.js";
 import type { Debugger } from "./debugger.js";
 import { coreEngine, limited, retired } from "./engine.js";
 import { traced } from "./trace.js";
@@ -22,6 +23,8 @@ export interface SessionConfig {
   software: Software;
   bootargs?: string;
   disks: readonly BoardDisk[];
+  /** Network interfaces, and what is around them; none if left out. */
+  network?: SessionNetworkConfig;
   aia: AiaMode;
   /** Time at power-on, in seconds since 1970. */
   rtcStart?: number;
@@ -79,6 +82,7 @@ export class Session {
   deviceTree = new Uint8Array();
   end: SessionEnd | undefined;
   private current: Machine;
+  private readonly network: SessionNetwork;
   private reboots = 0;
   private finishTrace: () => void = () => {};
   /** Of the boots before the current one. */
@@ -88,6 +92,7 @@ export class Session {
     this.core = new Core(config.ramSize, config.core);
     this.console = new Console(config.onOutput);
     this.before = noCounts(config.harts);
+    this.network = new SessionNetwork(config.network, config.rtcStart ?? DEFAULT_RTC_START);
     this.current = this.powerOn();
   }
 
@@ -99,7 +104,10 @@ export class Session {
     const { config, core, console } = this;
     const { harts, disks, aia, bootargs } = config;
     const rtcStart = (config.rtcStart ?? DEFAULT_RTC_START) + Math.floor(this.before.seconds);
-    const board: Board = buildBoard({ core, harts, console, disks, aia, rtcStart });
+    const board: Board = buildBoard({
+      ...{ core, harts, console, disks, aia, rtcStart },
+      nics: this.network.powerOn(this.before.cycles),
+    });
     const supervisorOnly = config.software.firmware === "built-in";
     boot(board.machine, config.software, (initrd) => {
       this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
@@ -225,9 +233,10 @@ export class Session {
 
 /** The device tree that the software would get; without a kernel, the board's alone. */
 export function deviceTreeOf(config: SessionConfig): Uint8Array {
-  const { software, ramSize, harts, aia, disks, bootargs } = config;
+  const { software, ramSize, harts, aia, disks, network, bootargs } = config;
   if (software.kernel || typeof software.firmware !== "string") return new Session(config).deviceTree;
-  return buildBoard({ core: new Core(ramSize, config.core), harts, aia, disks }).tree({ bootargs });
+  const nics = new SessionNetwork(network, 0).powerOn(0);
+  return buildBoard({ core: new Core(ramSize, config.core), harts, aia, disks, nics }).tree({ bootargs });
 }
 
 function noCounts(harts: number): Omit<Counts, "reboots" | "consoleBytes"> {

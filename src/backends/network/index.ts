@@ -7,7 +7,7 @@ import { Peer } from "./peer/peer.js";
 import { Switch } from "./switch.js";
 import { type FrameObserver, GIGABIT, Wire } from "./wire.js";
 
-export { bytesSource, type FileContent, generatedSource } from "./content.js";
+export { type ByteSource, bytesSource, type FileContent, generatedSource } from "./content.js";
 export { PcapWriter } from "./pcap.js";
 export { Peer } from "./peer/peer.js";
 export { Switch } from "./switch.js";

@@ -1,7 +1,7 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Address Filtering", "VLAN filtering", "RSS": which frames are for
 // this station, and for which queue.
+import { type Packet, PROTOCOL_TCP } from "../offload.js";
 import { RAH_AV, Rctl, Reg, type RegisterFile } from "./registers.js";
-import type { Parsed } from "./offloads.js";
 
 const RECEIVE_ADDRESSES = 16;
 const PAUSE_TYPE = 0x8808;
@@ -64,16 +64,17 @@ export interface Rss {
 }
 
 /** "Receive-Side Scaling": the Toeplitz hash of addresses and ports, and the queue that the redirection table names. */
-export function scale(registers: RegisterFile, frame: Uint8Array, parsed: Parsed): Rss | undefined {
+export function scale(registers: RegisterFile, frame: Uint8Array, packet: Packet | undefined): Rss | undefined {
   const mrqc = registers.get(Reg.MRQC);
   if ((mrqc & Mrqc.ENABLE_MASK) !== Mrqc.ENABLE_RSS) return undefined;
   const none: Rss = { hash: 0, type: 0, queue: 0 };
-  if (parsed.ip !== 4) return none;
-  const { ipAt, transportAt } = parsed;
-  const addresses = frame.subarray(ipAt + 12, ipAt + 20);
-  const withPorts = parsed.protocol === "tcp" && (mrqc & Mrqc.TCP_IPV4) !== 0;
+  if (packet?.version !== 4) return none;
+  const { network, transport, fragment, end } = packet;
+  const addresses = frame.subarray(network + 12, network + 20);
+  const ports = !fragment && packet.protocol === PROTOCOL_TCP && transport + 4 <= end;
+  const withPorts = ports && (mrqc & Mrqc.TCP_IPV4) !== 0;
   if (!withPorts && !(mrqc & Mrqc.IPV4)) return none;
-  const input = withPorts ? [...addresses, ...frame.subarray(transportAt, transportAt + 4)] : [...addresses];
+  const input = withPorts ? [...addresses, ...frame.subarray(transport, transport + 4)] : [...addresses];
   const hash = toeplitz(registers, input);
   const entry = registers.get(Reg.RETA + (hash & 0x7c)) >>> (8 * (hash & 3));
   return { hash, type: withPorts ? 1 : 2, queue: (entry >>> 7) & 1 };

@@ -1,6 +1,7 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Receive Functionality": frames that pass the filters wait in the packet
 // buffer, find descriptors, go to memory, and then the descriptors go back to the host.
 import { highAfter, lowAfter } from "../../platform/ports.js";
+import { checkHeader, checkTransport, internetSum, type Packet, packetOf, PROTOCOL_UDP } from "../offload.js";
 import {
   decodeRx,
   encodeRx,
@@ -13,7 +14,7 @@ import {
 import { DESCRIPTOR_UNIT, type Engine, FETCH, IDLE, LONGEST_FRAME, Worker } from "./engine.js";
 import { accepts, isTagged, type Rss, scale } from "./filter.js";
 import { Cause, DelayedCause } from "./interrupts.js";
-import { frameCheck, ipChecksumRight, onesSum, parse, type Parsed, transportChecksumRight } from "./offloads.js";
+import { frameCheck, headersEnd } from "./offloads.js";
 import { Ctrl, QUEUES, Rctl, Reg, Rfctl, Rxcsum } from "./registers.js";
 import { Ring } from "./ring.js";
 import { Count } from "./statistics.js";
@@ -33,7 +34,7 @@ interface Waiting {
   /** What goes to the host: without the tag, with the check sequence, as software wants it. */
   data: Uint8Array;
   vlan: number | undefined;
-  parsed: Parsed;
+  packet: Packet | undefined;
   rss: Rss | undefined;
 }
 
@@ -174,7 +175,7 @@ export class Receive {
     const { registers } = this.engine;
     const frame = new Uint8Array(Math.max(received.length, SHORTEST_FRAME));
     frame.set(received);
-    const parsed = parse(frame, tagged);
+    const packet = packetOf(frame);
     const strip = tagged && (registers.get(Reg.CTRL) & Ctrl.VME) !== 0;
     const check = registers.get(Reg.RCTL) & Rctl.SECRC ? 0 : CHECK_SEQUENCE;
     const data = new Uint8Array(frame.length - (strip ? TAG : 0) + check);
@@ -182,7 +183,7 @@ export class Receive {
     data.set(frame.subarray(strip ? 16 : 12), 12);
     if (check) new DataView(data.buffer).setUint32(data.length - check, frameCheck(frame), true);
     const vlan = strip ? (frame[14] << 8) | frame[15] : undefined;
-    return { frame, data, vlan, parsed, rss: scale(registers, frame, parsed) };
+    return { frame, data, vlan, packet, rss: scale(registers, frame, packet) };
   }
 
   // ---- to memory
@@ -292,30 +293,26 @@ export class Receive {
   // ---- what is said of a packet
 
   /** "Receive Checksum Offloading" and the other bits of the last descriptor. */
-  private status({ frame, parsed, vlan }: Waiting): number {
+  private status({ frame, packet, vlan }: Waiting): number {
+    const status = RxStatus.DD | RxStatus.EOP | (vlan === undefined ? 0 : RxStatus.VP);
+    const checks = packet ? this.checks(frame, packet) : 0;
+    return status | (checks === 0 ? RxStatus.IXSM : checks);
+  }
+
+  private checks(frame: Uint8Array, packet: Packet): number {
     const { registers } = this.engine;
     const rxcsum = registers.get(Reg.RXCSUM);
-    const rfctl = registers.get(Reg.RFCTL);
-    let status = RxStatus.DD | RxStatus.EOP;
-    if (vlan !== undefined) status |= RxStatus.VP;
-    let known = false;
-    if (parsed.ip === 4 && rxcsum & Rxcsum.IPOFLD) {
-      status |= RxStatus.IPCS | (ipChecksumRight(frame, parsed) ? 0 : RxStatus.ERROR_IPE);
-      known = true;
-    }
-    const hidden = parsed.ip === 6 && rfctl & (Rfctl.IPV6_DIS | Rfctl.IPV6XSUM_DIS);
-    if (parsed.protocol !== "none" && rxcsum & Rxcsum.TUOFLD && !hidden) {
-      const right = transportChecksumRight(frame, parsed);
-      if (right !== undefined) {
-        status |= RxStatus.TCPCS | (parsed.protocol === "udp" ? RxStatus.UDPCS : 0) | (right ? 0 : RxStatus.ERROR_TCPE);
-        known = true;
-      }
-    }
-    return known ? status : status | RxStatus.IXSM;
+    const hidden = packet.version === 6 && registers.get(Reg.RFCTL) & (Rfctl.IPV6_DIS | Rfctl.IPV6XSUM_DIS);
+    const header = rxcsum & Rxcsum.IPOFLD ? checkHeader(frame, packet) : "none";
+    const transport = rxcsum & Rxcsum.TUOFLD && !hidden ? checkTransport(frame, packet) : "none";
+    const udp = packet.protocol === PROTOCOL_UDP ? RxStatus.UDPCS : 0;
+    const ofHeader = { none: 0, good: RxStatus.IPCS, bad: RxStatus.IPCS | RxStatus.ERROR_IPE };
+    const done = RxStatus.TCPCS | udp;
+    return ofHeader[header] | { none: 0, good: done, bad: done | RxStatus.ERROR_TCPE }[transport];
   }
 
   private report(
-    { frame, data, parsed, rss, vlan }: Waiting,
+    { frame, data, packet, rss, vlan }: Waiting,
     lengths: number[],
     status: number,
     header: number,
@@ -323,13 +320,13 @@ export class Receive {
     const rxcsum = this.engine.registers.get(Reg.RXCSUM);
     const last = (status & RxStatus.EOP) !== 0;
     const hashed = (rxcsum & Rxcsum.PCSD) !== 0;
-    const identified = last && !hashed && parsed.ip === 4;
-    const summed = last && !hashed ? onesSum(data, rxcsum & Rxcsum.PCSS, data.length) : 0;
+    const ip = last && !hashed && packet?.version === 4 ? packet.network : 0;
+    const summed = last && !hashed ? internetSum(data, Math.min(rxcsum & Rxcsum.PCSS, data.length)) : 0;
     return {
-      status: identified ? status | RxStatus.IPIDV : status,
+      status: ip ? status | RxStatus.IPIDV : status,
       vlan: last ? (vlan ?? 0) : 0,
       checksum: summed,
-      identification: identified ? (frame[parsed.ipAt + 4] << 8) | frame[parsed.ipAt + 5] : 0,
+      identification: ip ? (frame[ip + 4] << 8) | frame[ip + 5] : 0,
       hash: hashed ? (rss?.hash ?? 0) : undefined,
       queues: last && hashed && rss ? rss.type | (rss.queue << 8) : 0,
       lengths,
@@ -345,9 +342,9 @@ interface Shape {
 }
 
 /** "Packet Split Receive": a recognized header goes to the first buffer; else buffers are filled in turn. */
-function layout({ data, parsed, vlan }: Waiting, sizes: readonly number[], format: RxFormat): Shape | undefined {
-  const recognized = format === "split" && parsed.ip !== 0 ? parsed.headerEnd - (vlan === undefined ? 0 : TAG) : 0;
-  const header = recognized <= sizes[0] ? recognized : 0;
+function layout({ frame, data, packet, vlan }: Waiting, sizes: readonly number[], format: RxFormat): Shape | undefined {
+  const recognized = format === "split" ? headersEnd(frame, packet) - (vlan === undefined ? 0 : TAG) : 0;
+  const header = recognized > 0 && recognized <= sizes[0] ? recognized : 0;
   const lengths: number[][] = [];
   for (let left = data.length; left > 0; ) {
     const first = lengths.length === 0;

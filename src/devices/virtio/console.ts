@@ -3,6 +3,7 @@ import type { Clock, ConsolePort } from "../../platform/ports.js";
 import type { DeviceLink, VirtioDevice } from "./device.js";
 import { cyclesOf, type DmaTimes, move, occupancy, PCIE_TIMES } from "./dma-times.js";
 import { BrokenRing, type Chain, slice, type Virtqueue } from "./queue.js";
+import { Supply } from "./supply.js";
 
 const DEVICE_ID = 3;
 const QUEUE_SIZE = 64;
@@ -30,13 +31,6 @@ export interface ConsoleCounters {
   faults: number;
 }
 
-/** Chains of a queue that have been taken, and the queue's epoch in which they were. */
-interface Stock {
-  epoch: number;
-  heads: number[];
-}
-const emptyStock = (): Stock => ({ epoch: -1, heads: [] });
-
 /** The console device, without its transport. */
 export class VirtioConsole implements VirtioDevice {
   readonly deviceId = DEVICE_ID;
@@ -45,8 +39,8 @@ export class VirtioConsole implements VirtioDevice {
   readonly config = new Uint8Array(CONFIG_BYTES);
   readonly counters: ConsoleCounters = { sent: 0, received: 0, faults: 0 };
   private driver: DeviceLink | undefined;
-  private input = emptyStock();
-  private output = emptyStock();
+  private input: Supply | undefined;
+  private output: Supply | undefined;
   private sending = false;
 
   constructor(
@@ -56,12 +50,14 @@ export class VirtioConsole implements VirtioDevice {
 
   start(driver: DeviceLink): void {
     this.driver = driver;
+    this.input = new Supply(driver.queues[Queue.receiveq]);
+    this.output = new Supply(driver.queues[Queue.transmitq]);
   }
 
   reset(): void {
     this.driver = undefined;
-    this.input = emptyStock();
-    this.output = emptyStock();
+    this.input = undefined;
+    this.output = undefined;
     this.sending = false;
   }
 
@@ -74,30 +70,24 @@ export class VirtioConsole implements VirtioDevice {
     if (at === EMERG_WR) this.ports.console.write(value & 0xff);
   }
 
-  /** The oldest available chain, which stays in stock; undefined if there is none. */
-  private first(driver: DeviceLink, queue: Virtqueue, stock: Stock): Chain | undefined {
-    if (stock.epoch !== queue.epoch) {
-      stock.epoch = queue.epoch;
-      stock.heads = [];
-    }
-    const heads = stock.heads.length > 0 ? stock.heads : queue.take();
-    const chain = heads instanceof BrokenRing || heads.length === 0 ? heads : queue.chain(heads[0]);
-    if (chain instanceof BrokenRing) driver.broken(chain);
-    if (heads instanceof BrokenRing || chain instanceof BrokenRing || Array.isArray(chain)) return undefined;
-    stock.heads = heads;
-    return chain;
+  /** The oldest available chain, which stays; undefined if there is none. */
+  private first(driver: DeviceLink, supply: Supply): Chain | undefined {
+    const chain = supply.peek();
+    if (!(chain instanceof BrokenRing)) return chain;
+    driver.broken(chain);
+    return undefined;
   }
 
   // ---- to the console
 
   private send(): void {
-    const { driver } = this;
-    const queue = driver?.queues[Queue.transmitq];
-    const chain = driver && queue && this.first(driver, queue, this.output);
+    const { driver, output } = this;
+    const chain = driver && output && this.first(driver, output);
     this.sending = chain !== undefined;
-    if (!driver || !queue || !chain) return;
-    this.output.heads.shift();
-    this.ports.clock.after(cyclesOf(this.ports.clock, this.times.dmaRead), () => this.piece(driver, queue, chain, 0));
+    if (!driver || !output || !chain) return;
+    output.drop(1);
+    const { clock } = this.ports;
+    clock.after(cyclesOf(clock, this.times.dmaRead), () => this.piece(driver, output.queue, chain, 0));
   }
 
   /** Moves the bytes of a chain from `at` on, a piece an event. */
@@ -105,19 +95,20 @@ export class VirtioConsole implements VirtioDevice {
     if (this.driver !== driver) return;
     const { clock, console } = this.ports;
     const bytes = new Uint8Array(Math.min(PIECE_BYTES, chain.readableLength - at));
-    const alive = queue.epoch === chain.epoch;
-    const stall = alive ? move(driver.dma, slice(chain.readable, at, bytes.length), bytes, "fetch") : 0;
-    const next = at + bytes.length;
+    const stall =
+      queue.epoch === chain.epoch ? move(driver.dma, slice(chain.readable, at, bytes.length), bytes, "fetch") : -1;
     if (stall < 0) this.counters.faults++;
-    else if (alive) {
+    else {
       this.counters.sent += bytes.length;
       for (const byte of bytes) console.write(byte);
-      if (next < chain.readableLength) {
-        clock.after(occupancy(clock, this.times, bytes.length) + stall, () => this.piece(driver, queue, chain, next));
-        return;
-      }
     }
-    if (alive) driver.give(queue, [{ head: chain.head, written: 0 }]);
+    const next = at + bytes.length;
+    if (stall >= 0 && next < chain.readableLength) {
+      const busy = occupancy(clock, this.times, bytes.length) + stall;
+      clock.after(busy, () => this.piece(driver, queue, chain, next));
+      return;
+    }
+    if (queue.epoch === chain.epoch) driver.give(queue, [{ head: chain.head, written: 0 }]);
     this.send();
   }
 
@@ -125,20 +116,20 @@ export class VirtioConsole implements VirtioDevice {
 
   /** Call when something was typed: it goes into the buffers that the driver has made available. */
   poll(): void {
-    const { driver } = this;
-    const queue = driver?.queues[Queue.receiveq];
-    if (!driver || !queue) return;
-    for (;;) {
-      const chain = this.first(driver, queue, this.input);
-      const bytes = chain && this.typed(Math.min(PIECE_BYTES, chain.writableLength));
-      if (!chain || !bytes || (bytes.length === 0 && chain.writableLength > 0)) return;
-      this.input.heads.shift();
+    const { driver, input } = this;
+    if (!driver || !input) return;
+    const { clock } = this.ports;
+    for (let chain = this.first(driver, input); chain; chain = this.first(driver, input)) {
+      const bytes = this.typed(Math.min(PIECE_BYTES, chain.writableLength));
+      if (bytes.length === 0 && chain.writableLength > 0) return;
+      input.drop(1);
       const stored = move(driver.dma, slice(chain.writable, 0, bytes.length), bytes, "store") >= 0;
       if (stored) this.counters.received += bytes.length;
       else this.counters.faults++;
-      const used = { head: chain.head, written: stored ? bytes.length : 0 };
-      this.ports.clock.after(cyclesOf(this.ports.clock, this.times.dmaWrite), () => {
-        if (this.driver === driver && queue.epoch === chain.epoch) driver.give(queue, [used]);
+      const { head, epoch } = chain;
+      clock.after(cyclesOf(clock, this.times.dmaWrite), () => {
+        const current = this.driver === driver && input.queue.epoch === epoch;
+        if (current) driver.give(input.queue, [{ head, written: stored ? bytes.length : 0 }]);
       });
     }
   }

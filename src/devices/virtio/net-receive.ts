@@ -6,6 +6,7 @@ import type { DeviceLink } from "./device.js";
 import { has, incoming, NET_HEADER_BYTES, NetFeature } from "./net-header.js";
 import { cyclesOf, move, type DmaTimes, occupancy } from "./dma-times.js";
 import { BrokenRing, type Chain, slice, type Virtqueue } from "./queue.js";
+import { Supply } from "./supply.js";
 
 const FIFO_BYTES = 0x1_0000;
 /** Most buffers that a frame is spread over. */
@@ -23,12 +24,6 @@ export interface ReceiveCounters {
   faults: number;
 }
 
-/** Buffers of a queue that have been taken, and the queue's epoch in which they were. */
-interface Stock {
-  epoch: number;
-  heads: number[];
-}
-
 export class Receiver {
   readonly counters: ReceiveCounters = {
     frames: 0,
@@ -41,8 +36,7 @@ export class Receiver {
     faults: 0,
   };
   private driver: DeviceLink | undefined;
-  private queues: readonly Virtqueue[] = [];
-  private stocks: Stock[] = [];
+  private supplies: readonly Supply[] = [];
   private fifo: { frame: Uint8Array; queue: number }[] = [];
   private fifoBytes = 0;
   private running = false;
@@ -54,14 +48,12 @@ export class Receiver {
 
   start(driver: DeviceLink, queues: readonly Virtqueue[]): void {
     this.driver = driver;
-    this.queues = queues;
-    this.stocks = queues.map(({ epoch }) => ({ epoch, heads: [] }));
+    this.supplies = queues.map((queue) => new Supply(queue));
   }
 
   reset(): void {
     this.driver = undefined;
-    this.queues = [];
-    this.stocks = [];
+    this.supplies = [];
     this.fifo = [];
     this.fifoBytes = 0;
     this.running = false;
@@ -86,8 +78,8 @@ export class Receiver {
       const next = this.fifo.shift();
       if (!next) return;
       this.fifoBytes -= next.frame.length;
-      const queue = this.queues[next.queue];
-      const chains = this.buffers(queue, next, driver);
+      const supply = this.supplies[next.queue];
+      const chains = this.buffers(driver, supply, NET_HEADER_BYTES + next.frame.length);
       if (chains instanceof BrokenRing) {
         driver.broken(chains);
         return;
@@ -98,7 +90,7 @@ export class Receiver {
       }
       const { used, stall } = this.write(driver, chains, next.frame);
       const give = () => {
-        if (this.driver === driver && queue.epoch === chains[0].epoch) driver.give(queue, used);
+        if (this.driver === driver && supply.queue.epoch === chains[0].epoch) driver.give(supply.queue, used);
       };
       this.running = true;
       clock.after(occupancy(clock, times, NET_HEADER_BYTES + next.frame.length) + stall, () => {
@@ -108,31 +100,18 @@ export class Receiver {
     }
   }
 
-  /** The chains that hold a frame and its header; none if there aren't enough. */
-  private buffers(
-    queue: Virtqueue,
-    { frame, queue: index }: { frame: Uint8Array; queue: number },
-    driver: DeviceLink,
-  ): Chain[] | BrokenRing {
-    const { epoch } = queue;
-    if (this.stocks[index].epoch !== epoch) this.stocks[index] = { epoch, heads: [] };
-    const { heads } = this.stocks[index];
+  /** The chains that hold so many bytes; none if there aren't enough. */
+  private buffers(driver: DeviceLink, supply: Supply, bytes: number): Chain[] | BrokenRing {
     const most = has(driver.features, NetFeature.MRG_RXBUF) ? BUFFERS_MAX : 1;
     const chains: Chain[] = [];
-    for (let room = 0; room < NET_HEADER_BYTES + frame.length; ) {
-      if (chains.length === most) return [];
-      if (chains.length === heads.length) {
-        const taken = queue.take();
-        if (taken instanceof BrokenRing) return taken;
-        if (taken.length === 0) return [];
-        heads.push(...taken);
-      }
-      const chain = queue.chain(heads[chains.length]);
+    for (let room = 0; room < bytes; ) {
+      const chain = chains.length < most ? supply.peek(chains.length) : undefined;
+      if (!chain) return [];
       if (chain instanceof BrokenRing) return chain;
       chains.push(chain);
       room += chain.writableLength;
     }
-    heads.splice(0, chains.length);
+    supply.drop(chains.length);
     return chains;
   }
 

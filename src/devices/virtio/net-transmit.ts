@@ -4,7 +4,8 @@ import type { Clock, Link } from "../../platform/ports.js";
 import type { DeviceLink } from "./device.js";
 import { LARGEST_PACKET, NET_HEADER_BYTES, type Outgoing, outgoing } from "./net-header.js";
 import { cyclesOf, move, type DmaTimes, occupancy } from "./dma-times.js";
-import { BrokenRing, slice, type Virtqueue } from "./queue.js";
+import { BrokenRing, type Chain, type Virtqueue } from "./queue.js";
+import { Supply } from "./supply.js";
 
 /** Bytes in the FIFO from which on nothing more is fetched. */
 const FIFO_BYTES = 0x1_0000;
@@ -25,17 +26,10 @@ export interface TransmitSettings {
   readonly longest: number;
 }
 
-/** Chains of a queue that wait, and the queue's epoch in which they were taken. */
-interface Backlog {
-  epoch: number;
-  heads: number[];
-}
-
 export class Transmitter {
   readonly counters: TransmitCounters = { frames: 0, bytes: 0, packets: 0, malformed: 0, faults: 0 };
   private driver: DeviceLink | undefined;
-  private queues: readonly Virtqueue[] = [];
-  private backlogs: Backlog[] = [];
+  private supplies: readonly Supply[] = [];
   private turn = 0;
   private fetching = false;
   private fifo: Outgoing[] = [];
@@ -56,14 +50,12 @@ export class Transmitter {
 
   start(driver: DeviceLink, queues: readonly Virtqueue[]): void {
     this.driver = driver;
-    this.queues = queues;
-    this.backlogs = queues.map(({ epoch }) => ({ epoch, heads: [] }));
+    this.supplies = queues.map((queue) => new Supply(queue));
   }
 
   reset(): void {
     this.driver = undefined;
-    this.queues = [];
-    this.backlogs = [];
+    this.supplies = [];
     this.fetching = false;
     this.fifo = [];
     this.fifoBytes = 0;
@@ -81,48 +73,34 @@ export class Transmitter {
     this.fetching = next !== undefined;
     if (!driver || !next) return;
     this.clock.after(latency, () => {
-      if (this.driver === driver) this.serve(driver, next.index, next.head, next.epoch);
+      if (this.driver === driver) this.serve(driver, next.index, next.chain);
     });
   }
 
   /** The next chain, the queues in turn. */
-  private next(driver: DeviceLink): { index: number; head: number; epoch: number } | undefined {
-    const { queues, backlogs } = this;
-    for (let tried = 0; tried < queues.length; tried++) {
-      const index = this.turn;
-      this.turn = (this.turn + 1) % queues.length;
-      const { epoch } = queues[index];
-      if (backlogs[index].epoch !== epoch) backlogs[index] = { epoch, heads: [] };
-      const backlog = backlogs[index];
-      if (backlog.heads.length === 0) {
-        const heads = queues[index].take();
-        if (heads instanceof BrokenRing) {
-          driver.broken(heads);
-          return undefined;
-        }
-        backlog.heads = heads;
+  private next(driver: DeviceLink): { index: number; chain: Chain } | undefined {
+    const { supplies } = this;
+    for (let tried = 0; tried < supplies.length; tried++) {
+      const index = this.turn % supplies.length;
+      this.turn = index + 1;
+      const chain = supplies[index].peek();
+      if (chain instanceof BrokenRing) {
+        driver.broken(chain);
+        return undefined;
       }
-      const head = backlog.heads.shift();
-      if (head !== undefined) return { index, head, epoch };
+      if (!chain) continue;
+      supplies[index].drop(1);
+      return { index, chain };
     }
     return undefined;
   }
 
-  private serve(driver: DeviceLink, index: number, head: number, epoch: number): void {
-    const queue = this.queues[index];
-    if (queue.epoch !== epoch) {
-      this.fetch(0);
-      return;
-    }
-    const chain = queue.chain(head);
-    if (chain instanceof BrokenRing) {
-      this.fetching = false;
-      driver.broken(chain);
-      return;
-    }
-    const length = chain.readableLength;
-    const bytes = new Uint8Array(length <= NET_HEADER_BYTES + LARGEST_PACKET ? length : 0);
-    const stall = move(driver.dma, slice(chain.readable, 0, bytes.length), bytes, "fetch");
+  private serve(driver: DeviceLink, index: number, chain: Chain): void {
+    const { queue } = this.supplies[index];
+    const { head, epoch, readable, readableLength } = chain;
+    const sensible = queue.epoch === epoch && readableLength <= NET_HEADER_BYTES + LARGEST_PACKET;
+    const bytes = new Uint8Array(sensible ? readableLength : 0);
+    const stall = move(driver.dma, sensible ? readable : [], bytes, "fetch");
     if (stall < 0) this.counters.faults++;
     else this.enqueue(outgoing(bytes, driver.features, this.settings.longest), index);
     const busy = occupancy(this.clock, this.settings.times, bytes.length) + Math.max(0, stall);

@@ -4,11 +4,24 @@ import { Transmitter } from "../transmitter.js";
 import { Arp } from "./arp.js";
 import { Icmp } from "./icmp.js";
 import { Ipv4Layer } from "./ipv4.js";
-import { BROADCAST_MAC, ETHERNET_HEADER, EtherType, get16, getMac, type Ipv4, type Mac } from "./packet.js";
+import {
+  BROADCAST_MAC,
+  ETHERNET_HEADER,
+  EtherType,
+  get16,
+  getMac,
+  type Ipv4,
+  IPV4_HEADER,
+  type Mac,
+} from "./packet.js";
+import type { Connection } from "./tcp/connection.js";
+import { TCP_HEADER } from "./tcp/segment.js";
+import { Tcp } from "./tcp/tcp.js";
 import { Udp } from "./udp.js";
 
-/** Frames that may wait for the link. */
+/** Frames that may wait for the link, and those up to which TCP adds data to them. */
 const QUEUE = 1024;
+const TCP_QUEUE = 32;
 
 export interface HostSettings {
   readonly mac: Mac;
@@ -17,6 +30,10 @@ export interface HostSettings {
   readonly mask: Ipv4;
   /** Bytes of the longest IPv4 packet. */
   readonly mtu: number;
+  /** Bytes of a TCP connection's receive buffer. Default 256 KiB. */
+  readonly receiveBuffer?: number;
+  /** Seconds that a TCP segment may live. Default 30. */
+  readonly segmentLifetime?: number;
   readonly seed: number;
 }
 
@@ -26,7 +43,10 @@ export class Host implements LinkReceiver {
   readonly ip: Ipv4Layer;
   readonly icmp: Icmp;
   readonly udp: Udp;
+  readonly tcp: Tcp;
   private readonly transmitter: Transmitter;
+  /** Connections with data that wait for the link, in turn. */
+  private readonly waiting = new Set<Connection>();
 
   constructor(
     link: Link,
@@ -34,11 +54,14 @@ export class Host implements LinkReceiver {
     readonly settings: HostSettings,
   ) {
     const { addresses, mac, mtu } = settings;
-    this.transmitter = new Transmitter(link, QUEUE, ETHERNET_HEADER + mtu);
+    this.transmitter = new Transmitter(link, QUEUE, ETHERNET_HEADER + mtu, () => this.drained());
     this.arp = new Arp(clock, this.transmitter, mac, addresses);
     this.ip = new Ipv4Layer(settings, this.transmitter, this.arp);
     this.icmp = new Icmp(clock, this.ip, addresses[0], mtu);
     this.udp = new Udp(this.ip, this.icmp, mtu);
+    const mss = mtu - IPV4_HEADER - TCP_HEADER;
+    const { receiveBuffer = 0x4_0000, segmentLifetime = 30, seed } = settings;
+    this.tcp = new Tcp(clock, this.ip, addresses[0], { mss, receiveBuffer, segmentLifetime }, seed, this);
     link.attach(this);
   }
 
@@ -70,4 +93,19 @@ export class Host implements LinkReceiver {
   }
 
   linkChanged(): void {}
+
+  room(connection: Connection): boolean {
+    if (this.transmitter.length < TCP_QUEUE) return true;
+    this.waiting.add(connection);
+    return false;
+  }
+
+  /** A frame has left. A connection that finds no room again is last in turn. */
+  private drained(): void {
+    for (const connection of this.waiting) {
+      if (this.transmitter.length >= TCP_QUEUE) break;
+      this.waiting.delete(connection);
+      connection.resume();
+    }
+  }
 }

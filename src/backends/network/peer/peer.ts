@@ -5,6 +5,8 @@ import { DhcpServer } from "./dhcp.js";
 import { DnsServer } from "./dns.js";
 import { Host, type HostSettings } from "./host.js";
 import type { Ipv4, Mac } from "./packet.js";
+import { serveHttp } from "./http.js";
+import { serveTcp } from "./tcp-services.js";
 import { UdpServices } from "./udp-services.js";
 
 export interface PeerSettings extends HostSettings {
@@ -40,5 +42,7 @@ export class Peer {
     });
     this.dns = new DnsServer(host.udp, dns, settings.names);
     this.udp = new UdpServices(clock, host.udp, address);
+    serveTcp(host.tcp);
+    serveHttp(host.tcp, settings.files);
   }
 }
