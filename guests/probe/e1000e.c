@@ -14,7 +14,7 @@ enum { RCTL_EN = 1 << 1, RCTL_BAM = 1 << 15, RCTL_SECRC = 1 << 26, RFCTL_EXSTEN 
 enum { TCTL_EN = 1 << 1, TCTL_PSP = 1 << 3, TCTL_CT = 15 << 4, TCTL_COLD = 63 << 12, TIPG_COPPER = 0x00602008 };
 enum { CAUSES = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 7 };  // TXDW, LSC, RXDMT0, RXO, RXT0
 enum { EOP = 1, IFCS = 2, RS = 8, DD = 1, MTA_WORDS = 128 };
-enum { ENTRIES = 128, REFILL = 16, RESET_MS = 100, LINK_MS = 5000, ITR_UNIT = 256 };
+enum { ENTRIES = NET_RECEIVES, REFILL = 16, RESET_MS = 100, LINK_MS = 5000, ITR_UNIT = 256 };
 
 struct transmit_descriptor {
   u64 address;
@@ -35,7 +35,6 @@ union receive_descriptor {
 
 static struct transmit_descriptor transmits[ENTRIES] __attribute__((aligned(4096)));
 static union receive_descriptor receives[ENTRIES] __attribute__((aligned(4096)));
-static u8 buffers[ENTRIES][NET_BUFFER] __attribute__((aligned(4096)));
 
 static struct {
   u64 registers;
@@ -67,7 +66,7 @@ static void kick(void) {
 static bool refill(u32 count) {
   for (; count; count--) {
     u64 bus;
-    if (!nic.map->address(buffers[nic.filled], NET_BUFFER, &bus)) return false;
+    if (!nic.map->address(net_receive_buffer(nic.filled), NET_BUFFER, &bus)) return false;
     receives[nic.filled].read.address = bus;
     receives[nic.filled].read.zero = 0;
     nic.filled = (nic.filled + 1) % ENTRIES;
@@ -89,7 +88,7 @@ static bool poll(void) {
   for (u32 n = 0; n < ENTRIES && received_any(); n++, any = true) {
     barrier_after_flag();
     const u32 length = receives[nic.next].words[3] & 0xffff;
-    net_received(buffers[nic.next], MIN(length, (u32)NET_BUFFER));
+    net_received(net_receive_buffer(nic.next), MIN(length, (u32)NET_BUFFER));
     receives[nic.next].words[2] = 0;
     nic.next = (nic.next + 1) % ENTRIES;
     if ((nic.next - nic.filled + ENTRIES) % ENTRIES > REFILL) refill(REFILL);

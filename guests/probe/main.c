@@ -83,6 +83,7 @@ static struct net_device *find_nic(const char **failure) {
 }
 
 static bool run_net(void) {
+  net_buffers(options.large_pages);
   const char *failure;
   struct net_device *device = find_nic(&failure);
   return device ? workload_net(&options, device) : finish(options.driver, failure);

@@ -2,14 +2,13 @@
 // RFC 768 (UDP), RFC 1071 (the checksum) and RFC 1624 (its update).
 #include "net.h"
 #include "lib.h"
+#include "paging.h"
 
 enum { ETHERNET = 14, IP = 20, UDP = 8, TYPE_ARP = 0x0806, TYPE_IPV4 = 0x0800, PROTOCOL_UDP = 17 };
 enum { ARP_BYTES = 28, ARP_REQUEST = 1, ARP_REPLY = 2, ARP_SLOT = NET_DEPTH, SHORTEST = 60 };
 enum { OUR_PORT = 40000, TTL = 64, DONT_FRAGMENT = 0x4000 };
 #define NETWORK 0x0a000200u
 #define PEER (NETWORK | 2)
-
-static u8 buffers[NET_SLOTS][NET_BUFFER] __attribute__((aligned(4096)));
 
 static struct {
   struct net_device *device;
@@ -29,7 +28,13 @@ static struct {
 static u32 get16(const u8 *at) { return at[0] << 8 | at[1]; }
 static void put16(u8 *at, u32 value) { at[0] = value >> 8, at[1] = value; }
 
-u8 *net_frame(u32 slot) { return buffers[slot] + NET_HEADROOM; }
+void net_buffers(bool large_pages) {
+  const u64 bytes = (NET_RECEIVES + NET_SLOTS) * NET_BUFFER;
+  paging_map(BUFFERS_START, large_pages ? ALIGN_UP(bytes, 2 * MIB) : bytes, MAP_R | MAP_W, large_pages);
+}
+
+u8 *net_receive_buffer(u32 index) { return (u8 *)BUFFERS_START + index * NET_BUFFER; }
+u8 *net_frame(u32 slot) { return net_receive_buffer(NET_RECEIVES + slot) + NET_HEADROOM; }
 bool net_busy(u32 slot) { return net.slots[slot].busy; }
 struct net_counters net_counters(void) { return net.counters; }
 

@@ -20,6 +20,12 @@ struct net_device {
   bool (*arm)(bool sent);
 };
 
+enum { NET_RECEIVES = 128 };
+
+/** Maps the frames to send and buffers for those received, above the kernel as all I/O buffers; before any driver. */
+void net_buffers(bool large_pages);
+/** For drivers: buffer `index` of NET_RECEIVES for a frame to come, NET_BUFFER bytes. */
+u8 *net_receive_buffer(u32 index);
 /** For drivers: the frame to send in `slot`; NET_HEADROOM bytes before it are the driver's. */
 u8 *net_frame(u32 slot);
 /** For drivers: the frame of `slot` has left. */

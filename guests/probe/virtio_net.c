@@ -5,10 +5,9 @@
 
 #define VIRTIO_NET_F_MAC (1ul << 5)
 /** Bytes of the header before each frame. */
-enum { HEADER = 12, RECEIVE = 0, TRANSMIT = 1, RECEIVE_BUFFERS = 128 };
+enum { HEADER = 12, RECEIVE = 0, TRANSMIT = 1, RECEIVE_BUFFERS = NET_RECEIVES };
 
 static struct virtq_memory receive_memory, transmit_memory;
-static u8 buffers[RECEIVE_BUFFERS][NET_BUFFER] __attribute__((aligned(4096)));
 
 static struct {
   struct virtio_device transport;
@@ -30,7 +29,7 @@ static bool submit(u32 slot, u32 length) {
 static void kick(void) { virtq_notify(&nic.transmit); }
 
 static void refill(u32 buffer) {
-  virtq_set(&nic.receive, buffer, (struct virtq_desc){(u64)buffers[buffer], NET_BUFFER, DESC_F_WRITE, 0});
+  virtq_set(&nic.receive, buffer, (struct virtq_desc){(u64)net_receive_buffer(buffer), NET_BUFFER, DESC_F_WRITE, 0});
   virtq_offer(&nic.receive, buffer);
 }
 
@@ -44,7 +43,7 @@ static bool poll(void) {
   for (u32 n = 0; n < RECEIVE_BUFFERS && virtq_take(&nic.receive, &used); n++, received = true) {
     if (used.id >= nic.buffers) continue;
     const u32 length = MIN(used.length, (u32)NET_BUFFER);
-    if (length > HEADER) net_received(buffers[used.id] + HEADER, length - HEADER);
+    if (length > HEADER) net_received(net_receive_buffer(used.id) + HEADER, length - HEADER);
     refill(used.id);
   }
   if (received) virtq_notify(&nic.receive);

@@ -13,6 +13,8 @@ const ENTRIES = 128;
 const DESCRIPTOR = 16;
 /** RCTL.BSIZE as after reset. */
 const BUFFER = 2048;
+/** Bytes on their way out beyond which a frame must wait, so that a guest soon hears how fast the wire is. */
+const MOST_BYTES = 0x8000;
 /** Received descriptors that are given back with one write of the tail. */
 const REFILL = 16;
 const RX_DD = 1;
@@ -25,9 +27,7 @@ export interface PhysicalNic {
   readonly up: boolean;
   /** Bits per second. */
   readonly speed: number;
-  /** Frames that can be sent now. */
-  readonly free: number;
-  /** Copies a frame into the ring; false when it is full. `kick` makes the device look. */
+  /** Copies a frame into the ring; false when too much is under way. `kick` makes the device look. */
   send(frame: Uint8Array): boolean;
   kick(): void;
   /** Whether to be told (by `onRoom`) that frames have left. */
@@ -55,10 +55,15 @@ export class E1000eDriver implements PhysicalNic {
   private tail = 0;
   private rung = 0;
   private clean = 0;
+  private readonly lengths = new Uint16Array(ENTRIES);
+  private bytesUnderway = 0;
   /** Receive: next to come, next to be given back. */
   private next = 0;
   private filled = 0;
   private roomWanted = false;
+  /** A write of a register lets time pass: what happens meanwhile must not be undone by it. */
+  private kicking = false;
+  private masking = false;
 
   constructor(
     private readonly vmm: VmmServices,
@@ -75,12 +80,8 @@ export class E1000eDriver implements PhysicalNic {
     return 1e9;
   }
 
-  get free(): number {
-    return ENTRIES - 1 - this.underway;
-  }
-
-  private get underway(): number {
-    return (this.tail - this.clean + ENTRIES) % ENTRIES;
+  private get full(): boolean {
+    return this.bytesUnderway >= MOST_BYTES || (this.tail + 1) % ENTRIES === this.clean;
   }
 
   /** Brings the controller up; `step` lets time pass to the machine's next event. Throws when it doesn't answer. */
@@ -108,8 +109,8 @@ export class E1000eDriver implements PhysicalNic {
   }
 
   send(frame: Uint8Array): boolean {
-    if (this.free === 0) this.reclaim();
-    if (this.free === 0) return false;
+    if (this.full) this.reclaim();
+    if (this.full) return false;
     if (frame.length > BUFFER) {
       this.counters.tooLong++;
       return true;
@@ -122,22 +123,34 @@ export class E1000eDriver implements PhysicalNic {
     writeU32(core, descriptor + 4, Math.floor(buffer / 0x1_0000_0000));
     writeU32(core, descriptor + 8, ((TxCommand.EOP | TxCommand.IFCS | TxCommand.RS) << 24) | frame.length);
     writeU32(core, descriptor + 12, 0);
+    this.lengths[this.tail] = frame.length;
+    this.bytesUnderway += frame.length;
     this.tail = (this.tail + 1) % ENTRIES;
     this.counters.sent++;
     return true;
   }
 
   kick(): void {
-    if (this.rung === this.tail) return;
-    this.rung = this.tail;
-    this.counters.doorbells++;
-    this.write(Reg.TDT, this.tail);
+    if (this.kicking) return;
+    this.kicking = true;
+    while (this.rung !== this.tail) {
+      this.rung = this.tail;
+      this.counters.doorbells++;
+      this.write(Reg.TDT, this.rung);
+    }
+    this.kicking = false;
   }
 
   wantRoom(wanted: boolean): void {
-    if (wanted === this.roomWanted) return;
+    let told = this.roomWanted;
     this.roomWanted = wanted;
-    this.write(wanted ? Reg.IMS : Reg.IMC, Cause.TXDW);
+    if (this.masking) return;
+    this.masking = true;
+    while (told !== this.roomWanted) {
+      told = this.roomWanted;
+      this.write(told ? Reg.IMS : Reg.IMC, Cause.TXDW);
+    }
+    this.masking = false;
   }
 
   /** The VMM calls it when the controller's source is presented by the physical PLIC. */
@@ -177,6 +190,7 @@ export class E1000eDriver implements PhysicalNic {
     const before = this.clean;
     while (this.clean !== this.rung) {
       if ((readU32(core, this.transmits + this.clean * DESCRIPTOR + 12) & TX_STATUS_DD) === 0) break;
+      this.bytesUnderway -= this.lengths[this.clean];
       this.clean = (this.clean + 1) % ENTRIES;
     }
     return this.clean !== before;
