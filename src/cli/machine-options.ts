@@ -47,7 +47,8 @@ const INTERFACES = ["nvme", "virtio", "virtio-mmio"] as const;
 
 /** "512" → MiB, as QEMU has it; "512M" and the like as everywhere. */
 function memoryOption(text: string): number {
-  const value = /^[0-9]+$/.test(text) ? Number(text) * MIB : parseSize(text);
+  const size = text.replace(/^size=/, "");
+  const value = /^[0-9]+$/.test(size) ? Number(size) * MIB : parseSize(size);
   if (value === undefined) throw new UserError(`"${text}" is no size`, "--memory", `Expected: MiB, or ${SIZE_FORM}`);
   return value;
 }
@@ -78,7 +79,9 @@ function diskOption(text: string, before: DiskOption[] = []): DiskOption[] {
 function serialOption(text: string): Serial {
   if (text.startsWith("file:") && text.length > 5) return { kind: "file", path: text.slice(5) };
   if (text === "none") return { kind: "null" };
-  return { kind: wordOption("--serial", ["stdio", "null"] as const)(text.startsWith("mon:") ? text.slice(4) : text) };
+  const word = text.startsWith("mon:") ? text.slice(4) : text;
+  if (word === "stdio" || word === "null") return { kind: word };
+  throw new UserError(`"${text}" says not where`, "--serial", "Write stdio, file:FILE or null");
 }
 
 function boardOption(text: string): AiaMode | undefined {
@@ -137,13 +140,17 @@ export const ownMachineOptions = () => [
     wordOption<AiaMode>("--aia", AIA_MODES),
   ),
   new Option("-M, --machine <virt>", "virt[,aia=mode]").argParser(boardOption).hideHelp(),
+  new Option("--cpu <model>").hideHelp().argParser(wordOption("--cpu", ["rv64", "max"] as const)),
+  new Option("--accel <name>").hideHelp().argParser(wordOption("--accel", ["tcg"] as const)),
+  new Option("--display <kind>").hideHelp().argParser(wordOption("--display", ["none"] as const)),
+  new Option("--monitor <where>").hideHelp().argParser(wordOption("--monitor", ["none"] as const)),
   new Option("--timing <model>", "flat, or caches: a modelled hierarchy, slower (default: flat)").argParser(
     wordOption("--timing", ["flat", "caches"] as const),
   ),
   new Option("--max-instructions <n>", "end after exactly so many instructions, of all harts together").argParser(
     countOption("--max-instructions"),
   ),
-  new Option("--trace [file]", "a line for each instruction (default file: standard error)"),
+  new Option("--trace [file]", "a line for each instruction; - for standard output (default file: standard error)"),
   new Option("--stats <json:file>", "what was counted, as JSON; json:- for standard output").argParser(statsOption),
   new Option(
     "--rtc-start <time>",
@@ -157,6 +164,7 @@ export const ownMachineOptions = () => [
 /** QEMU's spellings that aren't a dash more of ours. */
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   "-nographic": [],
+  "-nodefaults": [],
   "-S": [],
   "-s": ["--gdb", "1234"],
   "-drive": ["--disk"],

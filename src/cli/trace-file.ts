@@ -1,19 +1,22 @@
-// Where a trace goes: a file or standard error, in large pieces.
+// Where a trace goes: a file, standard error or standard output, in large pieces.
 import { closeSync, openSync, writeSync } from "node:fs";
 import { UserError } from "../index.js";
 import { reason } from "./files.js";
 
 const PIECE = 0x1_0000;
-const STDERR = 2;
+const STANDARD = new Map<string | true, number>([
+  [true, 2],
+  ["-", 1],
+]);
 
 export class TraceFile {
   private readonly file: number;
   private text = "";
 
-  /** @param path true: standard error */
+  /** @param path true: standard error; "-": standard output */
   constructor(private readonly path: string | true) {
     try {
-      this.file = path === true ? STDERR : openSync(path, "w");
+      this.file = STANDARD.get(path) ?? openSync(path as string, "w");
     } catch (error) {
       throw this.unwritable(error);
     }
@@ -46,6 +49,6 @@ export class TraceFile {
 
   close(): void {
     this.flush();
-    if (this.file !== STDERR) closeSync(this.file);
+    if (!STANDARD.has(this.path)) closeSync(this.file);
   }
 }

@@ -154,35 +154,30 @@ export class Session {
   }
 
   /**
-   * Runs until something stands in the way; when that is the end, `end` says which.
+   * Runs until something stands in the way, such as a reset, which is made; when that is the end, `end` says which.
    * @param cycles after how many it may return, at a place where that changes nothing
    */
   run(cycles = Infinity): Pause {
-    for (;;) {
-      const { machine } = this;
-      const limit = (this.config.maxCycles ?? Infinity) - this.before.cycles;
-      const reason = machine.run(limit, machine.now + cycles);
-      if (this.end) return { kind: "paused" };
-      switch (reason.kind) {
-        case "reset":
-          if (!this.config.noReboot) {
-            this.reboot();
-            continue;
-          }
-          this.end = reason;
-          return { kind: "paused" };
-        case "finished":
-          this.end = reason;
-          return { kind: "paused" };
-        case "guest-error":
-          this.end = this.failure(reason);
-          return { kind: "paused" };
-        case "deadline":
-          if (machine.now >= limit) this.end = { kind: "limit", limit: "max-cycles" };
-          return reason;
-        default:
-          return reason;
-      }
+    const { machine } = this;
+    const limit = (this.config.maxCycles ?? Infinity) - this.before.cycles;
+    const reason = machine.run(limit, machine.now + cycles);
+    if (this.end) return { kind: "paused" };
+    switch (reason.kind) {
+      case "reset":
+        if (this.config.noReboot) this.end = reason;
+        else this.reboot();
+        return { kind: "paused" };
+      case "finished":
+        this.end = reason;
+        return { kind: "paused" };
+      case "guest-error":
+        this.end = this.failure(reason);
+        return { kind: "paused" };
+      case "deadline":
+        if (machine.now >= limit) this.end = { kind: "limit", limit: "max-cycles" };
+        return reason;
+      default:
+        return reason;
     }
   }
 

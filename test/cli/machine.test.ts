@@ -42,6 +42,9 @@ test("hello prints and powers off, in QEMU's spelling too", () => {
   const plain = yado(["run", "--kernel", HELLO]);
   expect(plain).toMatchObject(expected);
   expect(yado(["run", "-nographic", "-M", "virt", "-m", "64", "-smp", "2", "-kernel", HELLO])).toMatchObject(expected);
+  const machine = ["-nodefaults", "-cpu", "rv64", "-accel", "tcg", "-m", "size=64M"];
+  const console = ["-display", "none", "-monitor", "none", "-serial", "stdio"];
+  expect(yado(["run", ...machine, ...console, "-kernel", HELLO])).toMatchObject(expected);
 });
 
 test("a kernel compressed with gzip runs as it does plain", () => {
@@ -175,12 +178,20 @@ test.each(["nvme", "virtio-mmio"])(
   },
 );
 
+test("a network interface is there, and what passes it is captured", () => {
+  const cwd = scratch();
+  const net = ["--net", "model=e1000e,mac=52:54:00:00:00:01", "--net", "virtio", "--pcap", "net.pcap"];
+  expect(yado(["run", "--kernel", HELLO, ...net, "--serve", "/file=generated:1M"], { cwd }).status).toBe(0);
+  expect(readFileSync(join(cwd, "net.pcap")).readUInt32LE()).toBe(0xa1b2_3c4d);
+});
+
 test("a trace has a line for each instruction", () => {
   const cwd = program(shutdown);
   yado([...RAW, "--trace", "trace.txt"], { cwd });
   const lines = readFileSync(join(cwd, "trace.txt"), "utf8").split("\n");
   expect(lines[0]).toBe("0 M 0000000080000000 001002b7 x5=0000000000100000");
   expect(lines).toHaveLength(5);
+  expect(yado([...RAW, "--trace", "-"], { cwd }).stdout).toBe(lines.join("\n"));
 });
 
 test("the device tree is written, and nothing runs", () => {
@@ -243,6 +254,19 @@ describe("what can't be used is refused with a message and exit code 2", () => {
     ["a disk of broken sectors", ["--kernel", HELLO, "--disk", "odd.img"], "odd.img: its size, 1000 bytes"],
     ["a disk that isn't there", ["--kernel", HELLO, "--disk", "none.img"], "none.img: the image can't be opened"],
     ["a disk given twice", ["--kernel", HELLO, "--disk", "disk.img", "--disk", "disk.img"], "is given twice"],
+    ["an unknown network interface", ["--kernel", HELLO, "--net", "model=e1000"], 'Did you mean "e1000e"?'],
+    ["no MAC address", ["--kernel", HELLO, "--net", "e1000e,mac=1:2"], '"1:2" is no MAC address'],
+    ["no IPv4 address", ["--kernel", HELLO, "--net", "virtio,ip=10.0.2"], '"10.0.2" is no IPv4 address'],
+    ["no bandwidth", ["--kernel", HELLO, "--net", "virtio,bandwidth=fast"], '--net bandwidth: "fast" is no number'],
+    ["a network file without an interface", ["--kernel", HELLO, "--serve", "/a=text"], "Add one with --net"],
+    [
+      "a network file that isn't there",
+      ["--kernel", HELLO, "--net", "virtio", "--serve", "/a=none"],
+      "can't open none",
+    ],
+    ["a network file without a path", ["--kernel", HELLO, "--net", "virtio", "--serve", "a=text"], "Write /path=FILE"],
+    ["a capture without an interface", ["--kernel", HELLO, "--pcap", "x"], "Add one with --net"],
+    ["a capture to nowhere", ["--kernel", HELLO, "--net", "virtio", "--pcap", "no/x"], "--pcap: can't write into no"],
     ["statistics nowhere", ["--kernel", HELLO, "--stats", "out"], "Write json:FILE"],
     [
       "statistics over an input",

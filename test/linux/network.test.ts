@@ -52,5 +52,23 @@ describe.skipIf(!guest).each(cases)(
       expect(readFileSync(capture).readUInt32LE(0)).toBe(0xa1b2_3c4d);
       expect(status).toBe(0);
     });
+
+    test("goes down and up again, and the driver away and back", async () => {
+      const ping = "ping -c 1 -w 5 10.0.2.2";
+      const address = "ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up";
+      const { status, lines } = await boot({
+        modules,
+        harts: 2,
+        options: ["--aia", aia, "--net", `model=${model}`],
+        script: [
+          ...[address, ping, "ip link set eth0 down", "ip link set eth0 up", ping],
+          ...[`busybox rmmod ${modules[0]}`, `insmod /modules/${modules[0]}.ko`, address, ping],
+          "poweroff -f",
+        ].join("\n"),
+      });
+      const answered = lines.filter((line) => line === "1 packets transmitted, 1 packets received, 0% packet loss");
+      expect(answered).toHaveLength(3);
+      expect(status).toBe(0);
+    });
   },
 );

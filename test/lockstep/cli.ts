@@ -12,19 +12,26 @@ function fail(message: string): never {
   console.error(`lockstep: ${message}`);
   process.exit(2);
 }
-const { values } = parseArgs({
-  options: {
-    hours: { type: "string" },
-    programs: { type: "string" },
-    seed: { type: "string", default: "1" },
-    family: { type: "string", default: Object.keys(FAMILIES).join(",") },
-    build: { type: "string" },
-    keep: { type: "string", default: "1" },
-  },
-});
+const options = {
+  hours: { type: "string" },
+  programs: { type: "string" },
+  seed: { type: "string", default: "1" },
+  family: { type: "string", default: Object.keys(FAMILIES).join(",") },
+  build: { type: "string" },
+  keep: { type: "string", default: "1" },
+} as const;
+function given() {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    const known = Object.keys(options).map((name) => `--${name}`);
+    return fail(`${(error as Error).message}; there are ${known.join(", ")}`);
+  }
+}
+const values = given();
 const number = (name: "hours" | "programs" | "seed" | "keep") => {
-  const given = Number(values[name]);
-  return Number.isFinite(given) && given >= 0 ? given : fail(`--${name} ${values[name]}: a number is wanted`);
+  const value = Number(values[name]);
+  return Number.isFinite(value) && value >= 0 ? value : fail(`--${name} ${values[name]}: a number is wanted`);
 };
 const families = values.family.split(",");
 for (const family of families) {

@@ -4,6 +4,7 @@ import { MemorySource, DiskImage } from "../../src/backends/disk-image.js";
 import { Core } from "../../src/core/core.js";
 import { type BoardConfig, buildBoard, type DiskInterface } from "../../src/platform/board.js";
 import { ECAM, PCIE_IO, RTC, virtioSlot } from "../../src/platform/memory-map.js";
+import type { Link } from "../../src/platform/ports.js";
 import { UserError } from "../../src/platform/user-error.js";
 import { cells, nodes, readFdt } from "../support/fdt.js";
 
@@ -35,6 +36,20 @@ test("disks behind PCIe take slots 1, 2, … in their order; virtio-mmio slots a
 test("a virtio disk has a queue for each hart, and a message for each and for its configuration", () => {
   const { machine } = board({ harts: 4, disks: [disk("virtio")] });
   expect(machine.pcie.at(1)?.msix?.count).toBe(5);
+});
+
+test("network interfaces come behind the disks; the 82574L has its registers in BAR 0 and five messages", () => {
+  const link: Link = { up: true, speed: 1e9, attach: () => {}, send: (_, sent) => sent() };
+  const nics = (["e1000e", "virtio-mmio", "virtio", "e1000e"] as const).map((kind) => ({ interface: kind, link }));
+  const { identity, device, machine } = board({ disks: [disk("nvme")], nics });
+  expect([1, 2, 3, 4, 5].map(identity)).toEqual([0x0010_1b36, 0x10d3_8086, 0x1041_1af4, 0x10d3_8086, NOBODY]);
+  expect(device(0)).toBe(1);
+  const intel = machine.pcie.at(2)!;
+  expect(intel.msix?.count).toBe(5);
+  expect(intel.bars.map(({ index, size }) => [index, size])).toEqual([
+    [0, 0x2_0000],
+    [3, 0x4000],
+  ]);
 });
 
 test("the clock starts at the configured second; I/O space is there, and nobody in it", () => {

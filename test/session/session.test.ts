@@ -98,6 +98,15 @@ test("a reset starts the machine anew with empty memory, and its counts go on; o
   expect(ended(bare(program, { noReboot: true })).end).toEqual({ kind: "reset" });
 });
 
+test("a machine that resets for ever can be ended from outside after each reset", () => {
+  const run = bare([...finish(0x7777), forever]);
+  expect(run.run()).toEqual({ kind: "paused" });
+  expect(run.counts().reboots).toBe(1);
+  run.stop({ kind: "interrupted", signal: "SIGINT" });
+  expect(run.run()).toEqual({ kind: "paused" });
+  expect(run.counts().reboots).toBe(1);
+});
+
 test("who waits for input that can't come is told so, and goes on when it comes", () => {
   const run = bare([asm.wfi, forever]);
   expect(run.run()).toEqual({ kind: "deadlock" });
@@ -138,4 +147,13 @@ test("the device tree is that of the machine, with or without software", () => {
     aia: "none",
   });
   expect(new DataView(tree.buffer, tree.byteOffset).getUint32(0)).toBe(0xd00dfeed);
+});
+
+test("a reset gives the machine a new network, and its capture goes on", () => {
+  const pieces: Uint8Array[] = [];
+  const nics = [{ interface: "e1000e" }, { interface: "virtio" }] as const;
+  const network = { nics, onCapture: (piece: Uint8Array) => pieces.push(piece) };
+  const twice = bare(finish(0x7777), { network, maxInstructions: 10 });
+  expect(ended(twice).counts().reboots).toBeGreaterThan(0);
+  expect(pieces.map(({ length }) => length)).toEqual([24]);
 });

@@ -24,11 +24,15 @@ export function generatedSource(length: number, seed: number): ByteSource {
   return {
     length,
     read: (offset, target) => {
-      let word = 0;
+      let index = (Math.floor(offset / 4) + start) | 0;
+      let byte = offset % 4;
+      let word = mixture(index);
       for (let i = 0; i < target.length; i++) {
-        const at = offset + i;
-        if (i === 0 || at % 4 === 0) word = mixture((Math.floor(at / 4) + start) | 0);
-        target[i] = word >>> (8 * (at % 4));
+        target[i] = word >>> (8 * byte);
+        if (++byte === 4) {
+          byte = 0;
+          word = mixture(++index);
+        }
       }
     },
   };

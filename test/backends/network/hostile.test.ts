@@ -4,8 +4,9 @@ import { expect, test } from "vitest";
 import { buildNetwork, generatedSource } from "../../../src/backends/network/index.js";
 import { Random } from "../../../src/backends/network/random.js";
 import { checksum, put16, sum16 } from "../../../src/backends/network/peer/packet.js";
-import { call } from "../../../src/backends/network/peer/tcp-services.js";
-import { FREQUENCY, MILLISECOND, network, PEER, VirtualTime } from "../../support/network.js";
+import { call, drain } from "../../../src/backends/network/peer/tcp-services.js";
+import type { Link } from "../../../src/platform/ports.js";
+import { FREQUENCY, guestHost, MILLISECOND, network, PEER, VirtualTime } from "../../support/network.js";
 
 /** Frames of honest traffic, of both directions. */
 function honest(): Uint8Array[] {
@@ -92,19 +93,17 @@ test("random bytes", () => {
 });
 
 test("honest frames with some bytes changed and their checksums made right", () => {
-  const frames = honest();
+  const frames = honest().filter((frame) => frame[5] === 2);
   const mutation = fc.record({
     pick: fc.nat(frames.length - 1),
     changes: fc.array(fc.tuple(fc.nat(120), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
-    cut: fc.option(fc.nat(200)),
+    cut: fc.option(fc.nat(200), { freq: 1 }),
   });
   fc.assert(
     fc.property(fc.array(mutation, { minLength: 20, maxLength: 200 }), (mutations) => {
       attack(
         mutations.map(({ pick, changes, cut }) => {
           const frame = frames[pick].slice(0, cut === null ? undefined : cut + 14);
-          // for the peer, whoever sent it
-          frame.set(frames[2].subarray(0, 6));
           for (const [at, value] of changes) if (at + 14 < frame.length) frame[at + 14] = value;
           repair(frame);
           return frame;
@@ -115,9 +114,62 @@ test("honest frames with some bytes changed and their checksums made right", () 
   );
 });
 
+/** A link that changes, doubles, holds back and loses some of the frames that are sent. */
+function twisted(link: Link, seed: number): Link {
+  const random = new Random(seed);
+  const held: Uint8Array[] = [];
+  const twist = (frame: Uint8Array) => {
+    const other = frame.slice();
+    for (let n = random.next() % 3; n >= 0; n--) other[14 + (random.next() % (frame.length - 14))] = random.next();
+    // what TCP thinks and talks with is worth more attempts
+    if (random.chance(0.5)) other[34 + (random.next() % 20)] = random.next();
+    if (random.chance(0.9)) repair(other);
+    return other;
+  };
+  return {
+    up: true,
+    speed: link.speed,
+    attach: (receiver) => link.attach(receiver),
+    send: (frame, sent) => {
+      if (random.chance(0.1)) link.send(twist(frame), () => {});
+      if (random.chance(0.05)) held.push(frame.slice());
+      if (held.length > 10 || random.chance(0.05)) for (const one of held.splice(0)) link.send(one, () => {});
+      if (random.chance(0.02)) link.send(new Uint8Array(60), sent);
+      else link.send(random.chance(0.05) ? twist(frame) : frame, sent);
+    },
+  };
+}
+
+test.each([1, 2, 3, 4, 5, 6])("conversations in which frames are changed, doubled, held back and lost (%d)", (seed) => {
+  const time = new VirtualTime();
+  const net = buildNetwork({ files: { "/x": { bytes: 300_000 } } }, time.clock);
+  const guest = guestHost(twisted(net.link, seed), time.clock);
+  const random = new Random(seed);
+  guest.tcp.listen(99, () => ({ readable: (c) => drain(c) }));
+  const talk = (left: number) => {
+    if (left === 0) return;
+    const source = generatedSource(random.next() % 100_000, seed);
+    call(guest.tcp, { destination: PEER, destinationPort: [7, 9][random.next() & 1], send: source });
+    const get = guest.tcp.connect(PEER, 80, { readable: (c) => drain(c) });
+    get.write(new TextEncoder().encode("GET /x HTTP/1.1\r\n\r\n".repeat(3)));
+    call(net.peer.host.tcp, { destination: guest.address, destinationPort: 99, send: source });
+    time.clock.after(random.next() % FREQUENCY, () => talk(left - 1));
+  };
+  talk(20);
+  time.run(30 * FREQUENCY);
+  const { counters, history, all } = net.peer.host.tcp;
+  expect(counters.received).toBeGreaterThan(1000);
+  expect(counters.badChecksums).toBeGreaterThan(0);
+  expect(history.length).toBeGreaterThan(0);
+  for (const connection of [...guest.tcp.all, ...all]) connection.abort();
+  time.run(4000 * FREQUENCY);
+  expect([...guest.tcp.all, ...all].length).toBe(0);
+  expect(time.clock.next()).toBe(Infinity);
+});
+
 test("a flood of SYNs and segments from everywhere", () => {
   const random = new Random(9);
-  const syn = honest().find((frame) => frame[23] === 6 && frame[47] === 2)!;
+  const syn = honest().find((frame) => frame[5] === 2 && frame[23] === 6 && frame[47] === 2)!;
   const frames = Array.from({ length: 3000 }, () => {
     const frame = syn.slice();
     put16(frame, 34, random.next() & 0xffff);

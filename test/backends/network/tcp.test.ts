@@ -3,12 +3,8 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { type ByteSource, generatedSource, type NetworkConfig } from "../../../src/backends/network/index.js";
 import type { Host } from "../../../src/backends/network/peer/host.js";
-import {
-  type Application,
-  type Connection,
-  type End,
-  State,
-} from "../../../src/backends/network/peer/tcp/connection.js";
+import { type Connection, State } from "../../../src/backends/network/peer/tcp/connection.js";
+import type { Application, End } from "../../../src/backends/network/peer/tcp/ports.js";
 import { call, drain } from "../../../src/backends/network/peer/tcp-services.js";
 import { FREQUENCY, GUEST, MILLISECOND, network, PEER } from "../../support/network.js";
 

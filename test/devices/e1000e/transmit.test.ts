@@ -1,6 +1,21 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Functionality".
 import { expect, test } from "vitest";
-import { CTRL, CTRL_VME, DEXT, EOP, IC, IFCS, RS, TCTL, TDH, TDT, TSE, VLE } from "../../support/e1000e-driver.js";
+import { NO_TIMES } from "../../../src/devices/e1000e/parameters.js";
+import {
+  CTRL,
+  CTRL_RST,
+  CTRL_VME,
+  DEXT,
+  EOP,
+  IC,
+  IFCS,
+  RS,
+  TCTL,
+  TDH,
+  TDT,
+  TSE,
+  VLE,
+} from "../../support/e1000e-driver.js";
 import { sameBytes } from "../../support/world.js";
 import { checksumsRight, e1000e, frame, pseudoSum, ready, tagged, tcpFrame } from "./setup.js";
 
@@ -190,4 +205,32 @@ test("a ring in memory that isn't there stops until the tail is written again", 
   driver.ring();
   world.run();
   expect(cable.sent.length).toBe(1);
+});
+
+test("a software model without times sends and reports within the doorbell", () => {
+  const { driver, cable, world } = ready({ times: NO_TIMES });
+  const descriptor = driver.legacy(frame());
+  driver.ring();
+  expect(cable.sent.length).toBe(1);
+  expect(driver.done(descriptor)).toBe(true);
+  cable.arrive(frame());
+  expect(driver.take()?.bytes).toEqual(frame());
+  expect(world.line.level).toBe(false);
+});
+
+test("a reset while frames wait and leave: what was under way is gone, and the wire takes the next in its turn", () => {
+  const { driver, cable, world } = ready();
+  cable.hold = true;
+  for (let i = 0; i < 5; i++) driver.legacy(frame(1000));
+  driver.ring();
+  world.run();
+  driver.write(CTRL, CTRL_RST);
+  driver.setUpTransmit();
+  driver.legacy(frame(100));
+  driver.ring();
+  world.run();
+  expect(cable.sent.map(({ length }) => length)).toEqual([1000]);
+  cable.release();
+  world.run();
+  expect(cable.sent.map(({ length }) => length)).toEqual([1000, 100]);
 });

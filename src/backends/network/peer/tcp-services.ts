@@ -1,7 +1,8 @@
 // Small services over TCP: RFC 862 (echo), RFC 863 (discard), RFC 864 (character generator); sinks and sources for bulk.
 import { type ByteSource, repeated } from "../content.js";
 import type { Ipv4 } from "./packet.js";
-import type { Application, Connection, End } from "./tcp/connection.js";
+import type { Connection } from "./tcp/connection.js";
+import type { Application, End } from "./tcp/ports.js";
 import type { Tcp } from "./tcp/tcp.js";
 import { characters, Service } from "./udp-services.js";
 

@@ -1,9 +1,8 @@
 // A connection: RFC 9293, "State Machine Overview" and "Event Processing", with the answers to blind attacks of RFC 5961 that it includes.
-import type { Clock } from "../../../../platform/ports.js";
 import { bytesSource, type ByteSource } from "../../content.js";
-import type { Ipv4 } from "../packet.js";
 import { Receiver } from "./receiver.js";
 import { DEFAULT_MSS, Flag, type Segment, segmentLength } from "./segment.js";
+import type { ConnectionPorts, End, Endpoints, Application } from "./ports.js";
 import { Sender } from "./sender.js";
 import { Timer } from "./timer.js";
 
@@ -18,46 +17,6 @@ export const enum State {
   LastAck = "LAST-ACK",
   TimeWait = "TIME-WAIT",
   Closed = "CLOSED",
-}
-
-/** How a connection ended. */
-export type End = "finished" | "reset" | "refused" | "timeout" | "aborted";
-
-/** The application on a connection. */
-export interface Application {
-  established?(connection: Connection): void;
-  /** There are bytes to read, or the peer has sent its last (`ended`). */
-  readable?(connection: Connection): void;
-  /** Bytes that were written have been acknowledged. */
-  writable?(connection: Connection): void;
-  closed?(connection: Connection, how: End): void;
-}
-
-export interface Endpoints {
-  readonly local: Ipv4;
-  readonly localPort: number;
-  readonly remote: Ipv4;
-  readonly remotePort: number;
-}
-
-export interface TcpSettings {
-  /** Bytes of our largest segment's data. */
-  readonly mss: number;
-  /** Bytes of a connection's receive buffer, at most 2^30. */
-  readonly receiveBuffer: number;
-  /** Seconds that a segment may live; a connection stays in TIME-WAIT for twice as long. */
-  readonly segmentLifetime: number;
-}
-
-/** What a connection asks of those below. */
-export interface ConnectionPorts {
-  readonly clock: Clock;
-  readonly settings: TcpSettings;
-  /** Sends `length` bytes of the queue from `offset` on, or none. */
-  send(connection: Connection, seq: number, offset: number, length: number, flags: number): void;
-  /** Whether the link takes more data now; if not, `resume` is called later. */
-  room(connection: Connection): boolean;
-  remove(connection: Connection, how: End): void;
 }
 
 /** ms that an acknowledgment may wait for company (RFC 9293, "When to Send an ACK Segment": less than 500). */

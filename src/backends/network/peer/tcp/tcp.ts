@@ -2,15 +2,8 @@
 import type { Clock } from "../../../../platform/ports.js";
 import type { Datagram, Ipv4Layer } from "../ipv4.js";
 import { BROADCAST_IPV4, type Ipv4, PAYLOAD, Protocol } from "../packet.js";
-import {
-  type Application,
-  Connection,
-  type ConnectionPorts,
-  type End,
-  type Endpoints,
-  State,
-  type TcpSettings,
-} from "./connection.js";
+import { Connection, State } from "./connection.js";
+import type { Application, ConnectionPorts, End, Endpoints, TcpSettings } from "./ports.js";
 import {
   emptySegment,
   Flag,
