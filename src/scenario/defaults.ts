@@ -54,7 +54,11 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   const disks = config.disks ?? (config.guests.every(hasDisk) ? [{ size: DEFAULT_DISK_SIZE }] : []);
   checkDisks(disks);
   if (disks.length + nics.length > MOST_DEVICES) {
-    refuse(`${disks.length} disks and ${nics.length} network interfaces`, "nics", `There may be ${MOST_DEVICES} in all`);
+    refuse(
+      `${disks.length} disks and ${nics.length} network interfaces`,
+      "nics",
+      `There may be ${MOST_DEVICES} in all`,
+    );
   }
   if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
   const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
