@@ -2,7 +2,7 @@
 import { RAM_MAX } from "../../assembly/layout.js";
 import { Costs } from "../platform/costs.js";
 import { UserError } from "../platform/user-error.js";
-import { attachModes, nicModes } from "../vmm/attach/index.js";
+import { attachModes } from "../vmm/attach/index.js";
 import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
@@ -164,13 +164,6 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
   const nics = config.nics?.length ?? 0;
   if (nic !== undefined && !(nic >= 0 && nic < nics)) {
     refuse(`no network interface ${nic}`, `${place}.nic`, `There are ${nics}, counted from 0`);
-  }
-  if (nic !== undefined && !(guest.mode in nicModes)) {
-    refuse(
-      `mode ${guest.mode} for a network interface`,
-      `${place}.mode`,
-      `Choose one of ${Object.keys(nicModes).join(", ")}`,
-    );
   }
   const disk = hasDisk(guest) ? (guest.disk ?? 0) : undefined;
   const disks = config.disks?.length ?? 1;

@@ -9,7 +9,7 @@ import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
 import type { BlockBackend, Link } from "../platform/ports.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
-import { attachModes, type NicModeName, nicModes } from "./attach/index.js";
+import { attachModes, nicModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
 import { BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
@@ -234,7 +234,7 @@ export function startHosted(
         virtioSlot: guest.disk === undefined ? 0 : 1,
         openLink: () => shared.open(vm),
       };
-      detach.push(nicModes[guest.mode as NicModeName].attach(Object.assign(attachment(nics[guest.nic]), more)));
+      detach.push(nicModes[guest.mode].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
     vm.detach = () => {
       for (const release of detach) release();

@@ -9,6 +9,7 @@ import { emulatedNic } from "./emulated-nic.js";
 import { native } from "./native.js";
 import { paravirtual } from "./paravirtual.js";
 import { paravirtualNic } from "./paravirtual-nic.js";
+import { rewriteNic } from "./rewrite-nic.js";
 
 export const attachModes = {
   native,
@@ -26,7 +27,7 @@ export const nicModes = {
   emulated: emulatedNic,
   assigned,
   "assigned-service": assignedService,
+  "assigned-rewrite": rewriteNic,
   paravirtual: paravirtualNic,
   "assigned-raw": assignedRaw,
-} satisfies Partial<Record<AttachModeName, AttachMode<NicAttachment>>>;
-export type NicModeName = keyof typeof nicModes;
+} satisfies Record<AttachModeName, AttachMode<NicAttachment>>;
