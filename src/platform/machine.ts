@@ -252,7 +252,8 @@ export class Machine {
     const dma = fn.master(this.dmaPort(fn.bdf));
     const device = build({ irq: fn.irq, dma, clock: this.events, messages: fn.msix });
     for (const capability of device.capabilities ?? []) fn.add(capability);
-    const answering = (bar: number): MmioDevice => (bar === config.msix?.bar ? fn.msix! : device);
+    const answering = (bar: number): MmioDevice =>
+      bar === config.msix?.bar ? fn.msix! : (device.bars?.[bar] ?? device);
     const regions = fn.bars.map(
       ({ index, size }) => [index, this.bus.movable(size, answering(index), "pcie")] as const,
     );

@@ -94,8 +94,10 @@ export interface PcieCapability {
   onWrite?(body: Uint8Array, from: number, to: number): void;
 }
 
-/** A device behind PCIe: its registers are its first BAR, and it may have capabilities of its own. */
+/** A device behind PCIe: its registers answer in every BAR but those that are given, and it may have capabilities of its own. */
 export interface PcieDevice extends MmioDevice {
+  /** What answers in a BAR, by its index. */
+  readonly bars?: Readonly<Record<number, MmioDevice>>;
   readonly capabilities?: readonly PcieCapability[];
 }
 

@@ -9,6 +9,7 @@ import { boot, guest, scratch } from "./debian.js";
 const MODELS = [
   { model: "e1000e", modules: ["e1000e"], interrupts: ["eth0-rx-0", "eth0-tx-0"] },
   { model: "virtio", modules: ["virtio_net"], interrupts: ["virtio0-input.0", "virtio0-output.0"] },
+  { model: "virtio-mmio", modules: ["virtio_mmio", "virtio_net"], interrupts: [] },
 ];
 const CONTROLLERS = ["none", "aplic-imsic"] as const;
 const SIZE = 16 << 20;
@@ -48,7 +49,8 @@ describe.skipIf(!guest).each(cases)(
       expect(lines).toContain("3 packets transmitted, 3 packets received, 0% packet loss");
       expect(lines).toContain(`${createHash("sha256").update(content).digest("hex")}  -`);
       const messages = lines.filter((line) => line.includes("PCI-MSIX")).map((line) => line.trim().split(/\s+/).at(-1));
-      expect(interrupts.every((name) => messages.includes(name))).toBe(aia === "aplic-imsic");
+      const expected: string[] = aia === "aplic-imsic" ? interrupts : [];
+      expect(interrupts.filter((name) => messages.includes(name))).toEqual(expected);
       expect(readFileSync(capture).readUInt32LE(0)).toBe(0xa1b2_3c4d);
       expect(status).toBe(0);
     });

@@ -1,0 +1,130 @@
+// PCI IDE Controller Specification 1.0, native mode; SFF-8038i, "Programming Interface for Bus Master IDE Controller": two
+// channels with a disk each. BARs 0 and 2 are the command blocks, 1 and 3 the control blocks, 4 the bus master's registers.
+// They are windows of memory, where the specification has I/O ports: see docs/decisions.md.
+import {
+  Access,
+  type BlockBackend,
+  type Clock,
+  type DmaPort,
+  type IrqLine,
+  type MmioDevice,
+  type PcieDevice,
+} from "../../platform/ports.js";
+import { AtaChannel } from "./channel.js";
+import { BUS_MASTER_BYTES, COMMAND_BLOCK_BYTES, CONTROL_OFFSET, Task } from "./registers.js";
+
+export const CHANNELS = 2;
+/** Each BAR's bytes: the least that a BAR of memory has. */
+export const WINDOW_BYTES = 16;
+
+export interface AtaPorts {
+  irq: IrqLine;
+  dma: DmaPort;
+  clock: Clock;
+  /** The disks, one a channel. */
+  disks: readonly AtaDisk[];
+}
+
+export interface AtaDisk {
+  readonly backend: BlockBackend;
+  readonly readOnly?: boolean;
+  /** At most 20 ASCII characters. */
+  readonly serialNumber?: string;
+}
+
+export interface AtaSettings {
+  /** ns of commands without data. */
+  readonly commandTime: number;
+  /** Ultra DMA modes up to this one. */
+  readonly udmaMode: number;
+}
+
+/** Assumed. */
+export const DEFAULT_ATA: AtaSettings = { commandTime: 50_000, udmaMode: 5 };
+
+/** The controller; as a device it is its command blocks. */
+export class AtaController implements PcieDevice {
+  readonly bars: Readonly<Record<number, MmioDevice>>;
+  readonly channels: readonly AtaChannel[];
+  /** Channels that ask for an interrupt: they share the function's. */
+  private asking = 0;
+
+  constructor(ports: AtaPorts, settings: Partial<AtaSettings> = {}) {
+    const { commandTime, udmaMode } = { ...DEFAULT_ATA, ...settings };
+    this.channels = Array.from({ length: CHANNELS }, (_, n) => {
+      const disk = ports.disks.at(n);
+      const irq: IrqLine = { set: (level) => this.ask(ports.irq, n, level) };
+      const serialNumber = disk?.serialNumber ?? `YADO-ATA-${n}`;
+      const config = { serialNumber, model: "Yado ATA disk", readOnly: disk?.readOnly ?? false, commandTime, udmaMode };
+      return new AtaChannel({ irq, dma: ports.dma, clock: ports.clock, backend: disk?.backend }, config);
+    });
+    const windows = this.channels.flatMap((channel) => [commandBlock(channel), controlBlock(channel)]);
+    this.bars = { ...windows, [windows.length]: this.busMaster() };
+  }
+
+  private ask(irq: IrqLine, channel: number, level: boolean): void {
+    this.asking = level ? this.asking | (1 << channel) : this.asking & ~(1 << channel);
+    irq.set(this.asking !== 0);
+  }
+
+  private busMaster(): MmioDevice {
+    const of = (offset: number) => this.channels[Math.floor(offset / BUS_MASTER_BYTES)]?.busMaster;
+    return window(
+      (at) => of(at)?.read(at % BUS_MASTER_BYTES) ?? 0,
+      (at, value) => of(at)?.write(at % BUS_MASTER_BYTES, value),
+    );
+  }
+
+  read(offset: number, size: number): number {
+    return this.bars[0].read(offset, size);
+  }
+  write(offset: number, size: number, value: number): Access {
+    return this.bars[0].write(offset, size, value);
+  }
+
+  reset(): void {
+    for (const channel of this.channels) channel.reset();
+  }
+}
+
+/** Registers of a byte each. */
+function window(read: (at: number) => number, write: (at: number, value: number) => void): MmioDevice {
+  return {
+    read(offset, size) {
+      if (offset + size > WINDOW_BYTES) return -1;
+      let value = 0;
+      for (let i = 0; i < size; i++) value += read(offset + i) * 256 ** i;
+      return value;
+    },
+    write(offset, size, value) {
+      if (offset + size > WINDOW_BYTES) return Access.Fault;
+      for (let i = 0; i < size; i++) write(offset + i, (value >>> (8 * i)) & 0xff);
+      return Access.Ok;
+    },
+    reset() {},
+  };
+}
+
+/** Only the data register is wider than a byte. */
+function commandBlock(channel: AtaChannel): MmioDevice {
+  return {
+    read(offset, size) {
+      if (offset + size > WINDOW_BYTES || (offset !== Task.DATA && size !== 1)) return -1;
+      return offset < COMMAND_BLOCK_BYTES ? channel.read(offset, size) : 0;
+    },
+    write(offset, size, value) {
+      if (offset + size > WINDOW_BYTES || (offset !== Task.DATA && size !== 1)) return Access.Fault;
+      if (offset < COMMAND_BLOCK_BYTES) channel.write(offset, size, value);
+      return Access.Ok;
+    },
+    reset() {},
+  };
+}
+
+const controlBlock = (channel: AtaChannel): MmioDevice =>
+  window(
+    (at) => (at === CONTROL_OFFSET ? channel.status() : 0),
+    (at, value) => {
+      if (at === CONTROL_OFFSET) channel.writeControl(value);
+    },
+  );
