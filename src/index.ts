@@ -1,5 +1,10 @@
 // What Yado offers to programs; the command and the page use nothing else.
 export { generatedBytes } from "./backends/disk-image.js";
+export { CLAIMS } from "./claims/claims.js";
+export { claimsHtml } from "./claims/html.js";
+export * from "./claims/report.js";
+export * from "./claims/run.js";
+export { claimsText } from "./claims/text.js";
 export * from "./conformance/program.js";
 export * from "./conformance/report.js";
 export { runTest, type TestConfig, type TestResult } from "./conformance/test.js";

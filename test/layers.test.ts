@@ -39,6 +39,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["conformance", /^src\/conformance\//],
   ["snapshot", /^src\/snapshot\//],
   ["session", /^src\/session\//],
+  ["claims", /^src\/claims\//],
   ["cli", /^src\/cli\//],
   ["web", /^src\/web\//],
 ];
@@ -127,9 +128,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       "snapshot",
     ],
   ],
+  claims: ["errors", "platform", "metrics", "terms", "scenario"],
   index: [
     ...["portable", "ports", "errors", "core", "platform", "devices", "backends", "vmm", "metrics", "terms"],
-    ...["snapshot", "scenario", "session", "conformance"],
+    ...["snapshot", "scenario", "session", "conformance", "claims"],
   ],
   cli: ["index"],
   web: ["index"],
@@ -149,6 +151,8 @@ const NODE_GLOBALS = new Set(["process", "Buffer", "require", "__dirname", "__fi
 /** npm package → the files that may import it. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@assemblyscript/loader": /^src\/core\/instance\.ts$/,
+  "@observablehq/plot": /^src\/claims\/chart\.ts$/,
+  linkedom: /^src\/claims\/chart\.ts$/,
   commander: /^src\/cli\//,
   yaml: /^src\/(scenario|cli)\//,
   zod: /^src\/scenario\//,

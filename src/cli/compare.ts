@@ -146,15 +146,15 @@ async function action(options: Options): Promise<void> {
 
   const plans = steps.map((step) => {
     const merged = { ...file.workload, ...workloadFlags(options), ...step.workload };
-    const workloadPlace = sweptPlace(step, "workload", (key) => place("workload", key));
+    const workloadPlace = sweptPlace(step, (key) => place("workload", key));
     const workload = resolveWorkload(merged, workloadPlace, image.length);
     const memory = step.memory ?? options.memory ?? file.memory ?? DEFAULT_MEMORY;
     const parts = mergeMachine(mergeMachine(file.machine ?? {}, machineFlags(options)), step.machine ?? {});
     const machine = resolveMachine(
       parts,
-      sweptPlace(step, "machine", (key) => place("machine", key)),
+      sweptPlace(step, (key) => place("machine", key)),
     );
-    checkMemory(memory, workload, step.memory === undefined ? place("", "memory") : step.place, machine);
+    checkMemory(memory, workload, step.places.memory ?? place("", "memory"), machine);
     return { step, options: { kernel, image, modes, workload, memory, machine } };
   });
 

@@ -36,6 +36,11 @@ export function probe(): Uint8Array {
   return readGuest(join(packageRoot(), "guests", "probe", "probe.elf"), "guests/probe/probe.elf");
 }
 
+/** An experiment behind a claim, by its name. */
+export function claimsScenario(name: string): string {
+  return join(packageRoot(), "scenarios", "claims", `${name}.yaml`);
+}
+
 export function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const words: Readonly<Record<string, string>> = {

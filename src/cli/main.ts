@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { UserError } from "../index.js";
 import { attackCommand } from "./attack.js";
+import { claimsCommand } from "./claims.js";
 import { compareCommand } from "./compare.js";
 import { conformanceCommand } from "./conformance.js";
 import { version } from "./files.js";
@@ -18,6 +19,7 @@ Examples:
   yado run --scenario scenarios/shared-disk.yaml      several guests at once
   yado run --kernel Image --initrd initrd.gz          a machine with your own kernel
   yado attack                                         a hostile guest under each attach mode
+  yado claims                                         the chapter's claims, with evidence and verdict
   yado conformance riscv-tests/isa                    a suite of tests of the instruction set`;
 
 function command(): Command {
@@ -26,7 +28,14 @@ function command(): Command {
     .version(version())
     .addHelpText("after", EXAMPLES)
     .showSuggestionAfterError();
-  for (const sub of [compareCommand(), runCommand(), attackCommand(), conformanceCommand(), schemaCommand()]) {
+  for (const sub of [
+    compareCommand(),
+    runCommand(),
+    attackCommand(),
+    claimsCommand(),
+    conformanceCommand(),
+    schemaCommand(),
+  ]) {
     program.addCommand(sub.copyInheritedSettings(program));
   }
   for (const each of [program, ...program.commands]) {

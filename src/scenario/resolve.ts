@@ -7,7 +7,8 @@ import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
 import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
-import { DATAGRAMS, defaultWorkload, isNetwork, type Workload } from "./workload.js";
+import type { AttachModeName } from "../vmm/types.js";
+import { DATAGRAMS, defaultWorkload, isNetwork, MODE_NAMES, type Workload } from "./workload.js";
 
 export const SECTOR = 512;
 const PAGE_SIZES = [4096, 2 * 1024 * 1024];
@@ -132,6 +133,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
     );
   }
   checkDepth(workload, place);
+  if (kind === "console") return workload;
   if (total % SECTOR !== 0) {
     complain(
       `${total} bytes aren't whole sectors`,
@@ -204,34 +206,67 @@ export function checkImage(length: number, place: string): void {
 /** What a sweep sets for one value: keys of the machine, the workload, or the memory. */
 export interface SweepStep {
   readonly label: string;
-  /** Where the value is written. */
-  readonly place: string;
+  /** Parameter → where its value is written. */
+  readonly places: Readonly<Record<string, string>>;
   readonly machine?: MachineFile;
   readonly workload?: WorkloadFile;
   readonly memory?: number;
+  /** Of all guests. */
+  readonly mode?: AttachModeName;
+  /** Parameter → value, as written. */
+  readonly values: Readonly<Record<string, string>>;
 }
 
 /** A run without a sweep. */
-export const noSweep: SweepStep = { label: "", place: "" };
+export const noSweep: SweepStep = { label: "", places: {}, values: {} };
 
 /**
  * Checks a sweep and translates each of its values.
  * @param place of the parameter, or of the value with an index
+ * @param more parameters besides those that any sweep may vary
  */
 export function sweepSteps(
   parameter: string,
   values: readonly (string | number)[],
   place: (index?: number) => string,
+  more: readonly string[] = [],
 ): SweepStep[] {
-  const known = [...SWEEP_PARAMETERS, ...COST_NAMES];
+  const known = [...more, ...SWEEP_PARAMETERS, ...COST_NAMES];
   if (!known.includes(parameter))
     complain(`nothing to vary is called "${parameter}"`, place(), suggest(parameter, known));
-  return values.map((value, i) => step(parameter, value, place(i)));
+  return values.map((value, i) => ({
+    ...step(parameter, value, place(i)),
+    label: String(value),
+    places: { [parameter]: place(i) },
+    values: { [parameter]: String(value) },
+  }));
+}
+
+/** Every combination of the steps of several sweeps, those of the last one changing fastest. */
+export function combinations(sweeps: readonly (readonly SweepStep[])[]): SweepStep[] {
+  return sweeps.reduce<SweepStep[]>(
+    (before, steps) => before.flatMap((one) => steps.map((other) => both(one, other))),
+    [noSweep],
+  );
+}
+
+function both(one: SweepStep, other: SweepStep): SweepStep {
+  const merged = {
+    ...one,
+    ...other,
+    label: [one.label, other.label].filter(Boolean).join(" × "),
+    places: { ...one.places, ...other.places },
+    values: { ...one.values, ...other.values },
+  };
+  if (one.machine && other.machine) merged.machine = mergeMachine(one.machine, other.machine);
+  if (one.workload && other.workload) merged.workload = { ...one.workload, ...other.workload };
+  return merged;
 }
 
 /** Places of a section's keys: the sweep's own for those that it sets. */
-export function sweptPlace(step: SweepStep, section: "machine" | "workload", place: PlaceOf): PlaceOf {
-  return (key) => (isSet(step[section], key) ? step.place : place(key));
+export function sweptPlace(step: SweepStep, place: PlaceOf): PlaceOf {
+  const parameter = (key: string) => key.replace(/^costs\./, "").replace(/^iotlb\./, "iotlb-");
+  return (key) => step.places[parameter(key)] ?? place(key);
 }
 
 /** Whether an object has a value at "a.b". */
@@ -240,7 +275,11 @@ export function isSet(object: unknown, key: string): boolean {
   return key.split(".").reduce(at, object) !== undefined;
 }
 
-function step(parameter: string, value: string | number, place: string): SweepStep {
+function step(
+  parameter: string,
+  value: string | number,
+  place: string,
+): Omit<SweepStep, "label" | "places" | "values"> {
   const label = String(value);
   const size = () => parseSize(value) ?? complain(`"${label}" is no size`, place, `Expected: ${SIZE_FORM}`);
   const number = () => {
@@ -256,26 +295,30 @@ function step(parameter: string, value: string | number, place: string): SweepSt
       : complain(`"${label}" is no count`, place, "Give whole numbers of at least 1");
   };
   switch (parameter) {
+    case "mode": {
+      const mode = MODE_NAMES.find((known) => known === label);
+      return { mode: mode ?? complain(`no attach mode is called "${label}"`, place, suggest(label, MODE_NAMES)) };
+    }
     case "iotlb-entries":
-      return { label, place, machine: { iotlb: { entries: whole() } } };
+      return { machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":
-      return { label, place, machine: { iotlb: { ways: whole() } } };
+      return { machine: { iotlb: { ways: whole() } } };
     case "page-size":
     case "iommu-page-size":
-      return { label, place, machine: { [parameter]: size() } };
+      return { machine: { [parameter]: size() } };
     case "profile":
       if (value !== "kernel" && value !== "userspace")
         complain(`"${label}" is no profile`, place, "Give kernel or userspace");
-      return { label, place, machine: { profile: value } };
+      return { machine: { profile: value } };
     case "memory":
-      return { label, place, memory: size() };
+      return { memory: size() };
     case "bs":
-      return { label, place, workload: { bs: size() } };
+      return { workload: { bs: size() } };
     case "qd":
     case "batch":
-      return { label, place, workload: { [parameter]: whole() } };
+      return { workload: { [parameter]: whole() } };
     default:
-      return { label, place, machine: { costs: { [parameter]: number() } } };
+      return { machine: { costs: { [parameter]: number() } } };
   }
 }
 

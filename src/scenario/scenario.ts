@@ -10,10 +10,10 @@ import { suggest } from "./near.js";
 import {
   checkImage,
   checkMemory,
+  combinations,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   mergeMachine,
-  noSweep,
   resolveMachine,
   resolveWorkload,
   SECTOR,
@@ -21,7 +21,7 @@ import {
   sweepSteps,
   sweptPlace,
 } from "./resolve.js";
-import type { MachineFile, ScenarioFile } from "./schema.js";
+import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
 import type { CyclesBy, GuestConfig, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, hashesInOrder, isNetwork, MODES, type Workload } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
@@ -60,6 +60,8 @@ interface Nic extends NicConfig {
 export interface ScenarioRun {
   /** The sweep's value; "" without one. */
   readonly label: string;
+  /** Parameter → value. */
+  readonly values: Readonly<Record<string, string>>;
   readonly config: RunConfig;
   readonly guests: readonly Guest[];
   readonly disks: readonly Disk[];
@@ -76,7 +78,12 @@ export interface RunReport {
   readonly schema: "yado.run/1";
   readonly version: string;
   readonly title: string;
-  readonly sweep: { readonly parameter: string; readonly value: string } | null;
+  /** `values`: parameter → value; of a sweep over several, `parameter` and `value` name all of them. */
+  readonly sweep: {
+    readonly parameter: string;
+    readonly value: string;
+    readonly values: Readonly<Record<string, string>>;
+  } | null;
   readonly disks: readonly { readonly name: string; readonly bytes: number; readonly crc32c: string }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
@@ -106,11 +113,14 @@ export function resolveScenario(
 ): ResolvedScenario {
   const { value: file, at } = source;
   const disks = resolveDisks(source, load);
-  const steps: SweepStep[] = file.sweep
-    ? sweepSteps(file.sweep.parameter, file.sweep.values, (i) =>
-        at(i === undefined ? ["sweep", "parameter"] : ["sweep", "values", i]),
-      )
-    : [noSweep];
+  const sweeps = file.sweep === undefined ? [] : Array.isArray(file.sweep) ? file.sweep : [file.sweep];
+  const steps = combinations(
+    sweeps.map(({ parameter, values }, n) => {
+      const place: Path = Array.isArray(file.sweep) ? ["sweep", n] : ["sweep"];
+      const where = (i?: number) => at(i === undefined ? [...place, "parameter"] : [...place, "values", i]);
+      return sweepSteps(parameter, values, where, SCENARIO_SWEEPS);
+    }),
+  );
   const kernels = new Map<string, Uint8Array>();
   const kernel = (path: string | undefined, place: string) => {
     const key = path ?? "";
@@ -122,11 +132,12 @@ export function resolveScenario(
   const runs = steps.map((step): ScenarioRun => {
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
-      sweptPlace(step, "machine", (key) => at(["machine", ...key.split(".")])),
+      sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
     const guests = resolveGuests(source, { disks, nics }, machine, step, kernel);
     return {
       label: step.label,
+      values: step.values,
       guests,
       disks,
       config: {
@@ -138,7 +149,8 @@ export function resolveScenario(
       },
     };
   });
-  return { title: file.title ?? "", parameter: file.sweep?.parameter, runs };
+  const parameter = sweeps.length > 0 ? sweeps.map((sweep) => sweep.parameter).join(" × ") : undefined;
+  return { title: file.title ?? "", parameter, runs };
 }
 
 function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[] {
@@ -221,12 +233,14 @@ function chosenDevice(
 }
 
 function resolveGuests(
-  { value: file, at }: Located<ScenarioFile>,
+  { value, at }: Located<ScenarioFile>,
   { disks, nics }: { readonly disks: readonly Disk[]; readonly nics: readonly Nic[] },
   machine: MachineOptions,
   step: SweepStep,
   kernel: (path: string | undefined, place: string) => Uint8Array,
 ): Guest[] {
+  const { mode } = step;
+  const file = mode === undefined ? value : { ...value, guests: value.guests.map((guest) => ({ ...guest, mode })) };
   const names = file.guests.map((guest, i) => guest.name ?? `guest${i}`);
   const chosen = file.guests.map((guest, i) => {
     if (!hasDisk(file, guest)) return NONE;
@@ -244,7 +258,7 @@ function resolveGuests(
     const range = ranges[i];
     const workload = resolveWorkload(
       { ...file.workload, ...guest.workload, ...step.workload },
-      sweptPlace(step, "workload", (key) =>
+      sweptPlace(step, (key) =>
         at(guest.workload && key in guest.workload ? ["guests", i, "workload", key] : ["workload", key]),
       ),
       range.length,
@@ -252,7 +266,7 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
-    const place = step.memory === undefined ? at(["guests", i, "memory"]) : step.place;
+    const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
     const shared = MODES[guest.mode].shares;
     return {
@@ -393,6 +407,18 @@ async function expectation({ workload, disk, range }: Guest): Promise<string | u
   return checksum(workload.hash, data);
 }
 
+const digests = new WeakMap<Uint8Array, Promise<string | undefined>>();
+
+/** Of a disk's image, which many runs may share. */
+function digest(image: Uint8Array): Promise<string | undefined> {
+  let known = digests.get(image);
+  if (!known) {
+    known = checksum("crc32c", image);
+    digests.set(image, known);
+  }
+  return known;
+}
+
 /** Runs one run of a scenario and works out its figures. */
 export async function runScenario(
   scenario: ResolvedScenario,
@@ -410,7 +436,7 @@ export async function runScenario(
     run.disks.map(async ({ name, size, image }) => ({
       name,
       bytes: size,
-      crc32c: (await checksum("crc32c", image)) as string,
+      crc32c: (await digest(image)) as string,
     })),
   );
   const { guests: _guests, disks: _disks, nics: _nics, attack: _attack, ...configuration } = result.resolved;
@@ -418,7 +444,8 @@ export async function runScenario(
     schema: "yado.run/1",
     version: services.version,
     title: scenario.title,
-    sweep: scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label },
+    sweep:
+      scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label, values: run.values },
     disks,
     ...(result.peer ? { peer: result.peer } : {}),
     configuration: { ...configuration, guests: run.guests.map(described) },

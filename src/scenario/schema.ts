@@ -24,12 +24,14 @@ export const workloadSchema = z
     bs: size("bytes per request, a multiple of 512").optional(),
     qd: count("requests in flight").optional(),
     batch: count("completions taken before new requests are sent off together, at most qd").optional(),
-    total: size("bytes to move, 0 for all of the guest's part of the disk").optional(),
+    total: size("bytes to move, 0 for all of the guest's part of the disk; for console: characters to send").optional(),
     hash: z
       .enum(HASHES as [string, ...string[]])
       .describe("checksum over the bytes read")
       .optional(),
     seed: count("seed of the random order and of written patterns", 0).optional(),
+    verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
+    wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
   })
   .describe("options of the probe guest");
 
@@ -134,9 +136,14 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
+/** What only a scenario's sweep may vary: the mode of all its guests. A comparison has them all anyway. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode"];
+
 const sweepSchema = z
   .strictObject({
-    parameter: z.string().describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost`),
+    parameter: z
+      .string()
+      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode`),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)
@@ -155,7 +162,10 @@ export const scenarioSchema = z
     network: networkSchema.optional(),
     disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
     guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
-    sweep: sweepSchema.optional(),
+    sweep: z
+      .union([sweepSchema, z.array(sweepSchema).min(1)])
+      .describe("runs the scenario once per value; a list: once per combination of values")
+      .optional(),
   })
   .describe("a Yado scenario");
 

@@ -2,8 +2,11 @@
 import type { HashName } from "../metrics/checksum.js";
 import type { AttachModeName } from "../vmm/types.js";
 
-/** The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read. */
-export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite"] as const;
+/**
+ * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
+ * `total` characters down the serial line.
+ */
+export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console"] as const;
 /** Those with a network interface: datagrams to the peer's sink, from its source, there and back. */
 export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
 export type WorkloadKind = (typeof WORKLOADS)[number] | (typeof NET_WORKLOADS)[number];
@@ -26,6 +29,10 @@ export interface Workload {
   readonly hash: HashName;
   /** Seed of the order and of the written pattern. */
   readonly seed: number;
+  /** Whether what was written is read back and compared, after the measured part. Default false. */
+  readonly verify?: boolean;
+  /** How the driver waits for completions. Default "interrupt". */
+  readonly wait?: "interrupt" | "poll";
 }
 
 /** What is left out; the hash only where the workload is "checksum", as the probe has it. */
@@ -71,7 +78,7 @@ export const DATAGRAMS = 1000;
 
 /** The probe's command line. */
 export function bootargs(workload: Workload, mode: AttachModeName, extra: readonly string[] = []): string {
-  const { kind, bs, qd, batch, total, hash, seed } = workload;
+  const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
   const { option } = MODES[mode];
   return [
     `workload=${kind}`,
@@ -82,6 +89,9 @@ export function bootargs(workload: Workload, mode: AttachModeName, extra: readon
     `total=${total}`,
     `seed=${seed}`,
     `hash=${hash}`,
+    ...(kind === "console" && total > 0 ? [`bytes=${total}`] : []),
+    ...(verify ? ["verify=1"] : []),
+    ...(wait ? [`wait=${wait}`] : []),
     ...extra,
   ].join(" ");
 }

@@ -82,10 +82,11 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
     const node = path.length > 0 ? document.getIn(path) : data;
     return isNode(node) ? node.toJS(document) : node;
   };
-  const complaints = parsed.error.issues.flatMap((issue) => {
+  const complaints = parsed.error.issues.flatMap(meant).flatMap((issue) => {
     const path = issue.path as Path;
     if (issue.code === "unrecognized_keys") {
-      const keys = Object.keys(schemaAt(known, path)?.properties ?? {});
+      const here = schemaAt(known, path);
+      const keys = (here?.anyOf ?? [here]).flatMap((one) => Object.keys(one?.properties ?? {}));
       return issue.keys.map((key) => ({
         problem: `unknown key "${key}"`,
         place: at([...path, key]),
@@ -107,6 +108,15 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
   const [first, ...rest] = complaints;
   const more = rest.map(({ problem, place: where, remedy }) => `\n${where}: ${problem}. ${remedy}`).join("");
   throw new UserError(first.problem, first.place, first.remedy + more);
+}
+
+/** What is wrong with the one of several forms that a value has; the issue itself where it has none of them. */
+function meant(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const form = issue.errors.find((inner) =>
+    inner.every(({ code, path }) => path.length > 0 || code !== "invalid_type"),
+  );
+  return form?.flatMap((inner) => meant({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 /** Whether a value is part of itself, as YAML's aliases can make it. */

@@ -110,6 +110,44 @@ test.each([
   expect(refusal(`guests: [${guest}]\n`)).toContain(problem);
 });
 
+test("a list of sweeps runs every combination, and the mode of all guests may be one of them", () => {
+  const { runs, parameter } = resolve(
+    lines(
+      "sweep:",
+      "  - { parameter: mode, values: [native, assigned-raw] }",
+      "  - { parameter: qd, values: [1, 2] }",
+      "guests: [{ mode: emulated }]",
+    ),
+  );
+  expect(parameter).toBe("mode × qd");
+  expect(runs.map(({ values }) => values)).toEqual([
+    { mode: "native", qd: "1" },
+    { mode: "native", qd: "2" },
+    { mode: "assigned-raw", qd: "1" },
+    { mode: "assigned-raw", qd: "2" },
+  ]);
+  expect(runs[3].config).toMatchObject({ allowRaw: true, guests: [{ mode: "assigned-raw" }] });
+  expect(runs[3].config.guests[0].bootargs).toContain("qd=2");
+});
+
+test.each([
+  ["{ paramter: qd, values: [1] }", 'sweep.paramter: unknown key "paramter". Did you mean "parameter"?'],
+  ["[{ parameter: qd, vals: [1] }]", 'sweep[0].vals: unknown key "vals". Known: parameter, values'],
+  ["[{ parameter: mode, values: [asigned] }]", 'sweep[0].values[0]: no attach mode is called "asigned"'],
+  ["[{ parameter: bs, values: [100] }, { parameter: qd, values: [1] }]", "sweep[0].values[0]: requests of 100 B"],
+])("a mistake in the sweep %s is found where it is", (sweep, message) => {
+  expect(refusal(lines(`sweep: ${sweep}`, "guests: [{ mode: emulated }]"))).toContain(message);
+});
+
+test("console sends characters, however small the disk; verify and wait reach the probe", () => {
+  const told = (workload: string) =>
+    resolve(lines(`workload: ${workload}`, "guests: [{ mode: emulated }]")).runs[0].config.guests[0].bootargs;
+  expect(told("{ kind: console, total: 100 }")).toContain("workload=console");
+  expect(told("{ kind: console, total: 100 }")).toContain("bytes=100");
+  expect(told("{ kind: seqwrite, verify: true, wait: poll }")).toMatch(/verify=1 wait=poll$/);
+  expect(told("{ kind: seqread }")).not.toMatch(/bytes=|verify|wait/);
+});
+
 test("a sweep runs once per value", () => {
   const { parameter, runs } = resolve(
     lines("sweep: { parameter: iotlb-entries, values: [16, 32] }", "guests: [{ mode: assigned }]"),
@@ -143,6 +181,7 @@ test("every guest's checksum is judged against its own part of the disk", async 
 });
 
 const SHIPPED = new URL("../../scenarios/", import.meta.url);
-test.each(readdirSync(SHIPPED))("scenarios/%s is valid", (name) => {
+const FILES = readdirSync(SHIPPED, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml"));
+test.each(FILES)("scenarios/%s is valid", (name) => {
   expect(resolve(readFileSync(new URL(name, SHIPPED), "utf8")).runs.length).toBeGreaterThan(0);
 });
