@@ -1,4 +1,5 @@
 // The probe: a small S-mode kernel that measures I/O the way an operating system does it, driver and all.
+#include "e1000e.h"
 #include "lib.h"
 #include "nvme.h"
 #include "paging.h"
@@ -9,7 +10,7 @@
 #include "virtio.h"
 #include "workload.h"
 
-enum { NVME_CLASS = 0x010802 };
+enum { NVME_CLASS = 0x010802, ETHERNET_CLASS = 0x020000 };
 /** How often a wait for the serial line looks up. */
 enum { UART_TICK_MS = 100 };
 
@@ -63,6 +64,31 @@ static bool run_io(void) {
   return workload_io(&options, device);
 }
 
+/** driver=auto: the 82574L where there is one, else virtio. */
+static struct net_device *find_nic(const char **failure) {
+  struct pci_function function;
+  *failure = "no-nic";
+  const bool either = same(options.driver, "auto"), serviced = same(options.driver, "e1000e-service");
+  if ((either || starts_with(options.driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
+      function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE) {
+    *failure = "no-answer";
+    if (!pci_start(&machine, &function)) return NULL;
+    struct net_device *device =
+      e1000e_start(&function, serviced ? dma_service(options.service_chunk) : &dma_identity, &options);
+    if (device && serviced) device->driver = "e1000e-service";
+    return device;
+  }
+  if (either || same(options.driver, "virtio")) return virtio_net_start(&machine, &options);
+  return NULL;
+}
+
+static bool run_net(void) {
+  net_buffers(options.large_pages);
+  const char *failure;
+  struct net_device *device = find_nic(&failure);
+  return device ? workload_net(&options, device) : finish(options.driver, failure);
+}
+
 static bool run(void) {
   if (options.uart_interrupts) {
     timer_start(time_from_ms(UART_TICK_MS));
@@ -72,7 +98,8 @@ static bool run(void) {
         timer_is_sstc() ? "Sstc" : "SBI");
   print("probe: %s\n", machine.bootargs);
   const int good = workload_plain(&options);
-  return good < 0 ? run_io() : good;
+  if (good >= 0) return good;
+  return starts_with(options.workload, "net") ? run_net() : run_io();
 }
 
 void kernel_main(u64 hart, u64 tree) {

@@ -12,7 +12,7 @@ struct number_option {
 #define NUMBER(key, field, usual, least, most) {key, __builtin_offsetof(struct options, field), usual, least, most}
 
 static const struct number_option numbers[] = {
-  NUMBER("bs", bs, 64 * KIB, 512, MIB),
+  NUMBER("bs", bs, 64 * KIB, 4, MIB),
   NUMBER("qd", qd, 8, 1, 64),
   NUMBER("batch", batch, 1, 1, 64),
   NUMBER("total", total, 0, 0, ~0ul),
@@ -26,6 +26,8 @@ static const struct number_option numbers[] = {
   NUMBER("tick", tick_ms, 10, 1, 600000),
   NUMBER("bytes", bytes, 4 * KIB, 1, 1024 * MIB),
   NUMBER("count", count, 1000, 1, 1ul << 40),
+  NUMBER("host", host, 15, 3, 254),
+  NUMBER("interrupt-rate", interrupt_rate, 0, 0, 1000000),
 };
 
 struct choice_option {
@@ -119,6 +121,7 @@ void options_read(struct options *o, const char *line) {
     if (taken < 0) print("probe: bootargs: %s passed over\n", word);
     line = *end ? end + 1 : end;
   }
-  const bool hashing = same(o->workload, "checksum") || same(o->workload, "compute");
+  const bool hashing = same(o->workload, "checksum") || same(o->workload, "compute") ||
+                       same(o->workload, "netrecv") || same(o->workload, "netrr");
   if (o->hash == HASH_UNSAID) o->hash = hashing ? HASH_CRC32C : HASH_NONE;
 }

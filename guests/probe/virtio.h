@@ -1,10 +1,11 @@
-// virtio over MMIO: one device with one split virtqueue, and the block device on it.
+// virtio over MMIO: devices with split virtqueues, and the block and the network device on it.
 #pragma once
 #include "block.h"
 #include "machine.h"
+#include "net.h"
 #include "options.h"
 
-enum { VIRTIO_BLOCK = 2, RING_ENTRIES = 256 };
+enum { VIRTIO_NETWORK = 1, VIRTIO_BLOCK = 2, RING_ENTRIES = 256 };
 
 /** Feature bits that the transport or the ring defines. */
 #define VIRTIO_F_INDIRECT_DESC (1ul << 28)
@@ -35,18 +36,47 @@ u64 virtio_config(const struct virtio_device *device, u32 offset, u32 size);
 /** Reads and acknowledges the interrupt status; true when the device had raised one. */
 bool virtio_acknowledge(const struct virtio_device *device);
 
-/** Sets up virtqueue 0; its number of entries, 0 with a message. */
-u32 virtq_init(const struct virtio_device *device);
+struct used_element {
+  u32 id, length;
+};
+
+/** What driver and device share. */
+struct virtq_memory {
+  struct virtq_desc table[RING_ENTRIES] __attribute__((aligned(4096)));
+  struct {
+    volatile u16 flags, index;
+    u16 ring[RING_ENTRIES + 1];  // behind its last entry: used_event
+  } available __attribute__((aligned(4096)));
+  volatile struct {
+    u16 flags, index;
+    struct used_element ring[RING_ENTRIES + 1];  // behind its last entry: avail_event
+  } used __attribute__((aligned(4096)));
+};
+
+struct virtq {
+  struct virtq_memory *memory;
+  u64 notify;
+  u32 number, size;
+  bool event_index;
+  u16 next;      // index in the available ring
+  u16 notified;  // what the device was last told of
+  u16 taken;     // index in the used ring
+};
+
+/** Sets up virtqueue `number`; its number of entries, 0 with a message. */
+u32 virtq_init(struct virtq *queue, const struct virtio_device *device, u32 number);
 /** Writes entry `index` of the descriptor table. */
-void virtq_set(u16 index, struct virtq_desc desc);
+void virtq_set(struct virtq *queue, u16 index, struct virtq_desc desc);
 /** Puts the chain that begins at `head` into the available ring. */
-void virtq_offer(u16 head);
+void virtq_offer(struct virtq *queue, u16 head);
 /** Tells the device about what was offered since, unless it doesn't want to know. */
-void virtq_notify(void);
+void virtq_notify(struct virtq *queue);
 /** Takes the next used chain; false when there is none. The device is to be silent until `virtq_arm`. */
-bool virtq_take(u32 *head);
-/** Asks for an interrupt at the next used chain; true when there is one already. */
-bool virtq_arm(void);
+bool virtq_take(struct virtq *queue, struct used_element *element);
+/** Asks for an interrupt at the next used chain but `more` (where the device can count); true when it is there already. */
+bool virtq_arm(struct virtq *queue, u16 more);
 
 /** The block device, or NULL with a message. */
 struct block_device *virtio_blk_start(const struct machine *machine, const struct options *options);
+/** The network device, or NULL with a message. */
+struct net_device *virtio_net_start(const struct machine *machine, const struct options *options);

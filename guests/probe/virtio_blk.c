@@ -23,11 +23,13 @@ static struct slot {
 } slots[MAX_DEPTH] __attribute__((aligned(64)));
 static volatile u8 statuses[MAX_DEPTH];
 
+static struct virtq_memory memory;
 static struct {
   struct virtio_device transport;
+  struct virtq queue;
   bool indirect;
   struct block_device device;
-} blk;
+} blk = {.queue = {.memory = &memory}};
 
 /** The chain of a request: header, data unless it is a flush, status. Returns its length. */
 static u32 describe(const struct request *request, struct virtq_desc chain[CHAIN], u16 base) {
@@ -54,26 +56,29 @@ static void submit(struct request *request) {
   if (blk.indirect) {
     const u32 length = describe(request, slots[slot].table, 0);
     const u64 bytes = length * sizeof(struct virtq_desc);
-    virtq_set(slot, (struct virtq_desc){(u64)slots[slot].table, bytes, DESC_F_INDIRECT, 0});
-    return virtq_offer(slot);
+    virtq_set(&blk.queue, slot, (struct virtq_desc){(u64)slots[slot].table, bytes, DESC_F_INDIRECT, 0});
+    return virtq_offer(&blk.queue, slot);
   }
   struct virtq_desc chain[CHAIN];
   const u16 base = slot * CHAIN;
   const u32 length = describe(request, chain, base);
-  for (u32 i = 0; i < length; i++) virtq_set(base + i, chain[i]);
-  virtq_offer(base);
+  for (u32 i = 0; i < length; i++) virtq_set(&blk.queue, base + i, chain[i]);
+  virtq_offer(&blk.queue, base);
 }
 
 static bool poll(void) {
   bool any = false;
-  u32 head;
-  for (u32 n = 0; n < RING_ENTRIES && virtq_take(&head); n++, any = true) {
-    const u32 slot = blk.indirect ? head : head / CHAIN;
+  struct used_element used;
+  for (u32 n = 0; n < RING_ENTRIES && virtq_take(&blk.queue, &used); n++, any = true) {
+    const u32 slot = blk.indirect ? used.id : used.id / CHAIN;
     if (slot < MAX_DEPTH) block_complete(&requests[slot], statuses[slot]);
     else block_stray();
   }
   return any;
 }
+
+static void kick(void) { virtq_notify(&blk.queue); }
+static bool arm(void) { return virtq_arm(&blk.queue, 0); }
 
 /** Only wakes whoever waits, who then polls. */
 static bool on_interrupt(void) { return virtio_acknowledge(&blk.transport); }
@@ -89,7 +94,7 @@ struct block_device *virtio_blk_start(const struct machine *machine, const struc
                      (options->indirect ? VIRTIO_F_INDIRECT_DESC : 0) | (options->event_index ? VIRTIO_F_EVENT_IDX : 0);
   struct virtio_device *transport = &blk.transport;
   if (!virtio_find(machine, VIRTIO_BLOCK, transport) || !virtio_negotiate(transport, wanted)) return NULL;
-  const u32 entries = virtq_init(transport);
+  const u32 entries = virtq_init(&blk.queue, transport, 0);
   if (!entries) return NULL;
   blk.indirect = transport->features & VIRTIO_F_INDIRECT_DESC;
   const u64 sectors = virtio_config(transport, CONFIG_CAPACITY, 8);
@@ -104,7 +109,7 @@ struct block_device *virtio_blk_start(const struct machine *machine, const struc
     .driver = "virtio", .capacity = sectors * SECTOR / blk_size * blk_size, .block_size = blk_size,
     .max_transfer = size_max ? MIN(size_max, (u32)MAX_REQUEST) : MAX_REQUEST,
     .depth = MIN((u32)MAX_DEPTH, blk.indirect ? entries : entries / CHAIN),
-    .submit = submit, .kick = virtq_notify, .poll = poll, .arm = virtq_arm, .status_name = status_name};
+    .submit = submit, .kick = kick, .poll = poll, .arm = arm, .status_name = status_name};
   if (!block_polling() && !plic_enable(transport->source, on_interrupt)) return print("virtio: no interrupt\n"), NULL;
   virtio_driver_ok(transport);
   return &blk.device;

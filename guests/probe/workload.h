@@ -2,6 +2,7 @@
 #pragma once
 #include "block.h"
 #include "machine.h"
+#include "net.h"
 #include "options.h"
 
 /** Cycle, instruction and time counters at one moment. */
@@ -21,6 +22,8 @@ u64 pattern_word(u64 offset, u64 seed);
 
 /** checksum, seqread, seqwrite, randread, randwrite; false when errors occurred. */
 bool workload_io(const struct options *options, struct block_device *device);
+/** netstream, netrecv, netrr; false when errors occurred. */
+bool workload_net(const struct options *options, struct net_device *device);
 /** Hostile DMA addresses; false when the device is gone afterwards. */
 bool attack_run(const struct options *options, struct block_device *device);
 /** idle, console, hypercall, compute; -1 when it is none of them, else whether it went well. */

@@ -95,6 +95,16 @@ export const PARAMETERS = {
     unit: "cycles",
     source: "the same, its completion: assumed",
   },
+  "frame-send": {
+    value: { kernel: 1500, userspace: 4000 },
+    unit: "cycles",
+    source: "VMM's switch and driver, a frame to the wire: assumed",
+  },
+  "frame-receive": {
+    value: { kernel: 1500, userspace: 4000 },
+    unit: "cycles",
+    source: "the same, a frame to a guest: assumed",
+  },
   "translate-service": { value: 300, unit: "cycles", source: "beyond the hypercall: walk and pin: assumed" },
   "rewrite-command": { value: 400, unit: "cycles", source: "check and copy of one device command: assumed" },
   "rewrite-address": { value: 150, unit: "cycles", source: "check and translation of one address in it: assumed" },

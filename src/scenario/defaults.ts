@@ -6,7 +6,7 @@ import { attachModes } from "../vmm/attach/index.js";
 import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
-import type { DiskConfig, GuestConfig, RunConfig } from "./types.js";
+import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig } from "./types.js";
 
 const MIB = 0x10_0000;
 const KIB = 0x400;
@@ -14,7 +14,7 @@ const PTE_BYTES = 8;
 const SECTOR = 512;
 const DEFAULT_DISK_SIZE = 8 * MIB;
 /** INTx of slots 1…4 lead to PLIC sources of their own. */
-const MOST_DISKS = 4;
+const MOST_DEVICES = 4;
 /** What the hub has room for: assembly/hub/state.ts. */
 const MOST_IOTLB_ENTRIES = 4096;
 const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
@@ -22,6 +22,8 @@ const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"
 export interface ResolvedConfig {
   readonly guests: readonly HostedGuest[];
   readonly disks: readonly DiskConfig[];
+  readonly nics: readonly NicConfig[];
+  readonly network: LanConfig;
   readonly seed: number;
   readonly core: "timed" | "flat";
   readonly chunk: number;
@@ -48,8 +50,16 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   }
   const pageSize = pageSizeOf(config.pageSize ?? LARGE_PAGE, "pageSize");
   const iommuPageSize = pageSizeOf(config.iommuPageSize ?? pageSize, "iommuPageSize");
-  const disks = config.disks ?? [{ size: DEFAULT_DISK_SIZE }];
+  const { nics = [] } = config;
+  const disks = config.disks ?? (config.guests.every(hasDisk) ? [{ size: DEFAULT_DISK_SIZE }] : []);
   checkDisks(disks);
+  if (disks.length + nics.length > MOST_DEVICES) {
+    refuse(
+      `${disks.length} disks and ${nics.length} network interfaces`,
+      "nics",
+      `There may be ${MOST_DEVICES} in all`,
+    );
+  }
   if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
   const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
   checkGuests(config, guests);
@@ -71,6 +81,8 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   return {
     guests,
     disks,
+    nics,
+    network: config.network ?? {},
     seed: config.seed ?? 1,
     core: config.core ?? "timed",
     chunk,
@@ -86,13 +98,17 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   };
 }
 
+/** A guest with a network interface has a disk only if it says so. */
+const hasDisk = (guest: GuestConfig): boolean => guest.nic === undefined || guest.disk !== undefined;
+
 /**
  * Bytes of the VMM's memory, whole chunks, that are enough for guests whatever they do: tables of the hart and of the
  * IOMMU, a DMA pool for each disk that the VMM drives, shadow queues of rewriting guests; a quarter is code and data.
  */
 function vmmNeed(guests: readonly HostedGuest[], chunk: number, pageSize: number): number {
   const tables = (ram: number) => 2 * (64 * KIB + (ram / pageSize) * PTE_BYTES);
-  const driven = new Set(guests.flatMap(({ mode, disk }) => (attachModes[mode].exclusive ? [] : [disk])));
+  const sharing = guests.filter(({ mode }) => !attachModes[mode].exclusive);
+  const driven = new Set(sharing.flatMap(({ disk, nic }) => [`disk ${disk}`, `nic ${nic}`]));
   const rewriting = guests.filter(({ mode }) => mode === "assigned-rewrite").length;
   const parts = guests.reduce((sum, { ram }) => sum + tables(ram), 2 * MIB * rewriting);
   const pools = driven.size * (POOL_BYTES + LARGE_PAGE + 64 * KIB);
@@ -116,7 +132,7 @@ function checkIotlb(entries: number, ways: number): void {
 }
 
 function checkDisks(disks: readonly DiskConfig[]): void {
-  if (disks.length > MOST_DISKS) refuse(`${disks.length} disks`, "disks", `There may be ${MOST_DISKS}`);
+  if (disks.length > MOST_DEVICES) refuse(`${disks.length} disks`, "disks", `There may be ${MOST_DEVICES}`);
   for (const [i, disk] of disks.entries()) {
     if (!(disk.size > 0) || disk.size % SECTOR !== 0) {
       refuse(`a disk of ${disk.size} bytes`, `disks[${i}].size`, "Give a multiple of 512 above 0");
@@ -144,17 +160,25 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
       `Choose one of ${Object.keys(attachModes).join(", ")}`,
     );
   }
-  const disk = guest.disk ?? 0;
+  const { nic } = guest;
+  const nics = config.nics?.length ?? 0;
+  if (nic !== undefined && !(nic >= 0 && nic < nics)) {
+    refuse(`no network interface ${nic}`, `${place}.nic`, `There are ${nics}, counted from 0`);
+  }
+  const disk = hasDisk(guest) ? (guest.disk ?? 0) : undefined;
   const disks = config.disks?.length ?? 1;
-  if (!(disk >= 0 && disk < disks)) refuse(`no disk ${disk}`, `${place}.disk`, `There are ${disks}, counted from 0`);
-  const size = config.disks?.[disk].size ?? DEFAULT_DISK_SIZE;
+  if (disk !== undefined && !(disk >= 0 && disk < disks)) {
+    refuse(`no disk ${disk}`, `${place}.disk`, `There are ${disks}, counted from 0`);
+  }
+  const size = config.disks?.[disk ?? 0]?.size ?? DEFAULT_DISK_SIZE;
   return {
     name: guest.name ?? `guest${index}`,
     kernel: guest.kernel,
     bootargs: guest.bootargs,
     mode: guest.mode,
     ram,
-    disk,
+    ...(disk === undefined ? {} : { disk }),
+    ...(nic === undefined ? {} : { nic }),
     range: guest.range ?? share(config, index, size),
   };
 }
@@ -198,14 +222,24 @@ function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
     if (guest.mode === "assigned-raw" && !config.allowRaw) {
       refuse("mode assigned-raw without consent", place, "Set allowRaw: its DMA goes wrong by design");
     }
-    const other = guests.findIndex((one, j) => j !== i && one.disk === guest.disk);
+    const { disk, nic } = guest;
+    const sharer = guests.findIndex((one, j) => nic !== undefined && j !== i && one.nic === nic);
+    if (attachModes[guest.mode].exclusive && sharer >= 0) {
+      refuse(
+        `mode ${guest.mode} takes network interface ${nic} for itself, but ${guests[sharer].name} uses it`,
+        `${place}.nic`,
+        "Give it one of its own, or share in mode emulated or paravirtual",
+      );
+    }
+    if (disk === undefined) continue;
+    const other = guests.findIndex((one, j) => j !== i && one.disk === disk);
     if (attachModes[guest.mode].exclusive && other >= 0) {
       refuse(
-        `mode ${guest.mode} takes disk ${guest.disk} for itself, but ${guests[other].name} uses it`,
+        `mode ${guest.mode} takes disk ${disk} for itself, but ${guests[other].name} uses it`,
         `${place}.disk`,
         "Give it a disk of its own, or share in mode emulated or paravirtual",
       );
     }
-    checkRange(guest, config.disks?.[guest.disk].size ?? DEFAULT_DISK_SIZE, `${place}.range`);
+    checkRange(guest, config.disks?.[disk].size ?? DEFAULT_DISK_SIZE, `${place}.range`);
   }
 }

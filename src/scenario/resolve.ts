@@ -8,7 +8,7 @@ import { suggest } from "./near.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
 import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
 import type { AttachModeName } from "../vmm/types.js";
-import { defaultWorkload, MODE_NAMES, type Workload } from "./workload.js";
+import { DATAGRAMS, defaultWorkload, isNetwork, MODE_NAMES, type Workload } from "./workload.js";
 
 export const SECTOR = 512;
 const PAGE_SIZES = [4096, 2 * 1024 * 1024];
@@ -27,6 +27,8 @@ const LEAST_CHUNK = 2 * 1024 * 1024;
 /** Entries of the IOTLB when only its ways are set. */
 const IOTLB_ENTRIES = 64;
 const MAX_REQUEST = 1024 * 1024;
+const MOST_DATA = 1472;
+const LEAST_DATA = 4;
 
 /** Bytes of the disk of `npm start`, which is generated: the repository holds no image. */
 export const DEFAULT_DISK_SIZE = 8 * 1024 * 1024;
@@ -111,9 +113,18 @@ export function resolveMachine(file: MachineFile, place: PlaceOf): MachineOption
 /** Fills in the workload's defaults, and checks its limits against the probe's and the disk's. */
 export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: number): Workload {
   const kind = file.kind ?? defaultWorkload.kind;
-  const hash = kind === "checksum" ? defaultWorkload.hash : "none";
-  const workload = { ...defaultWorkload, hash, ...file } as Workload;
-  const { bs, qd, batch, total } = workload;
+  const hash = kind === "checksum" || kind === "netrecv" || kind === "netrr" ? defaultWorkload.hash : "none";
+  const usual = isNetwork(kind) ? { ...defaultWorkload, bs: MOST_DATA } : defaultWorkload;
+  const workload = { ...usual, hash, ...file } as Workload;
+  const { bs, total } = workload;
+  if (isNetwork(kind) && (bs < LEAST_DATA || bs > MOST_DATA)) {
+    complain(
+      `datagrams of ${bytes(bs)} are impossible`,
+      place("bs"),
+      `Give a number from ${LEAST_DATA} to ${MOST_DATA}`,
+    );
+  }
+  if (isNetwork(kind)) return { ...checkDepth(workload, place), total: total || DATAGRAMS * bs };
   if (bs === 0 || bs % SECTOR !== 0 || bs > MAX_REQUEST) {
     complain(
       `requests of ${bytes(bs)} are impossible`,
@@ -121,12 +132,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
       `Give a multiple of 512 bytes, at most ${bytes(MAX_REQUEST)}`,
     );
   }
-  if (qd < 1 || qd > MAX_DEPTH) {
-    complain(`${qd} requests in flight are impossible`, place("qd"), `Give a number from 1 to ${MAX_DEPTH}`);
-  }
-  if (batch > qd) {
-    complain(`batches of ${batch} with ${qd} requests in flight are impossible`, place("batch"), `Give at most ${qd}`);
-  }
+  checkDepth(workload, place);
   if (kind === "console") return workload;
   if (total % SECTOR !== 0) {
     complain(
@@ -141,6 +147,17 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
       place("total"),
       "Give less, or 0 for all of it",
     );
+  }
+  return workload;
+}
+
+function checkDepth(workload: Workload, place: PlaceOf): Workload {
+  const { qd, batch } = workload;
+  if (qd < 1 || qd > MAX_DEPTH) {
+    complain(`${qd} requests in flight are impossible`, place("qd"), `Give a number from 1 to ${MAX_DEPTH}`);
+  }
+  if (batch > qd) {
+    complain(`batches of ${batch} with ${qd} requests in flight are impossible`, place("batch"), `Give at most ${qd}`);
   }
   return workload;
 }

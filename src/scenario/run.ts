@@ -3,13 +3,17 @@ import { Counter } from "../../assembly/isa/counter.js";
 import { RAM_START } from "../../assembly/layout.js";
 import { Medium } from "../backends/medium.js";
 import { Core } from "../core/core.js";
+import { buildNetwork, type Network } from "../backends/network/index.js";
+import { E1000eController } from "../devices/e1000e/controller.js";
 import { NvmeController } from "../devices/nvme/controller.js";
 import { bootNative } from "../platform/boot.js";
-import { mediumParameters, nvmeTimes } from "../platform/device-times.js";
+import { e1000eTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
+import { macAddress } from "../platform/mac.js";
 import { Machine, type StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
-import type { IrqLine } from "../platform/ports.js";
+import type { DmaPort, IrqLine } from "../platform/ports.js";
+import { E1000E_FUNCTION } from "../vmm/attach/e1000e-function.js";
 import { NVME_FUNCTION } from "../vmm/attach/nvme-function.js";
 import { vmmCosts } from "../vmm/costs.js";
 import { type Hosted, startHosted } from "../vmm/hosted.js";
@@ -21,7 +25,7 @@ import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Landing } from "./landing.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
-import { Traffic } from "./traffic.js";
+import { Traffic, together } from "./traffic.js";
 import type { FaultRecord, GuestResult, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
 import { Watch } from "./watch.js";
 
@@ -42,11 +46,15 @@ interface Region {
   end: Snapshot | undefined;
 }
 
-interface Disk {
-  readonly image: DiskImage;
+/** A physical device, and what was counted for it. */
+interface Device {
   readonly fn: PcieFunction;
   readonly traffic: Traffic;
   raised: number;
+}
+
+interface Disk extends Device {
+  readonly image: DiskImage;
 }
 
 /** Runs a configuration to its end. UserError when it can't be assembled; a guest's mistakes are part of the result. */
@@ -59,6 +67,8 @@ class Run {
   private readonly placement: Placement;
   private readonly machine: Machine;
   private readonly disks: Disk[];
+  private readonly nics: Device[];
+  private readonly network: Network | undefined;
   private readonly landing: Landing;
   private readonly watch: Watch;
   private readonly regions: Region[];
@@ -80,6 +90,9 @@ class Run {
     this.machine = new Machine({ core, costs: config.costs });
     this.landing = new Landing(this.placement, () => this.hosted?.vmm.guests[this.rawGuest]?.memory);
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
+    const { nics, network } = config;
+    this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
+    this.nics = nics.map((_, i) => this.makeNic(i));
     this.watch = new Watch(core, native ? [] : this.watched());
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
   }
@@ -116,6 +129,7 @@ class Run {
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
       faults: this.faults(),
+      ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -139,7 +153,7 @@ class Run {
   /** Grows with everything that a guest can be said to do. */
   private progressOf(index: number): number {
     const { machine, hosted, firmware } = this;
-    const { bytesRead, bytesWritten } = this.disks[this.config.guests[index].disk].traffic.now();
+    const { bytesRead, bytesWritten } = this.trafficOf(index);
     const dma = bytesRead + bytesWritten;
     const vm = hosted?.vmm.guests[index];
     if (!vm) return dma + machine.console.written + machine.waits + (firmware?.calls ?? 0);
@@ -149,6 +163,16 @@ class Run {
   }
 
   // ---- assembly
+
+  /** The devices of a guest. */
+  private devicesOf(index: number): Device[] {
+    const { disk, nic } = this.config.guests[index];
+    return [...(disk === undefined ? [] : [this.disks[disk]]), ...(nic === undefined ? [] : [this.nics[nic]])];
+  }
+
+  private trafficOf(index: number) {
+    return together(this.devicesOf(index).map(({ traffic }) => traffic.now()));
+  }
 
   private get rawGuest(): number {
     return this.config.guests.findIndex((guest) => guest.mode === "assigned-raw");
@@ -165,10 +189,9 @@ class Run {
     const { machine, config } = this;
     const { size, image } = config.disks[index];
     const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
-    const raw = config.guests[this.rawGuest]?.disk === index;
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
     const { fn } = machine.attachPcie({ ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index }, ({ irq, dma, clock }) => {
-      const port = made.traffic.observe(raw ? this.landing.observe(dma) : dma);
+      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.disk === index);
       const line = counted(irq, () => made.raised++);
       const serial = `YADO${String(index + 1).padStart(4, "0")}`;
       const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
@@ -179,6 +202,25 @@ class Run {
       );
     });
     return Object.assign(made, { fn });
+  }
+
+  private makeNic(index: number): Device {
+    const { machine, config } = this;
+    const made = { traffic: new Traffic(machine.core), raised: 0 };
+    const slot = NVME_FUNCTION.slot + config.disks.length + index;
+    const { fn } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
+      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.nic === index);
+      const line = counted(irq, () => made.raised++);
+      const link = this.network!.links[index];
+      const mac = macAddress(config.nics[index].mac, index);
+      return new E1000eController({ irq: line, dma: port, clock, link }, { mac, times: e1000eTimes(config.costs) });
+    });
+    return Object.assign(made, { fn });
+  }
+
+  /** A device's DMA, its requests counted; and where they go, for the one whose addresses nothing translates. */
+  private observed(traffic: Traffic, dma: DmaPort, raw: boolean): DmaPort {
+    return traffic.observe(raw ? this.landing.observe(dma) : dma);
   }
 
   private start(): void {
@@ -202,11 +244,11 @@ class Run {
   }
 
   private startHosted(): void {
-    const { machine, config, disks } = this;
+    const { machine, config } = this;
     const guests = config.guests.map((guest, i) => ({ ...guest, bootargs: this.bootargs(i) }));
     this.hosted = startHosted(
       machine,
-      disks.map(({ fn }) => fn),
+      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn) },
       this.placement,
       { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
@@ -236,9 +278,9 @@ class Run {
 
   private snapshot(guest: number): Snapshot {
     const { machine, hosted } = this;
-    const disk = this.disks[this.config.guests[guest].disk];
-    const account = hosted?.vmm.guests[guest].account ?? nativeAccount(machine, disk.raised);
-    return snapshot(machine, account, disk.traffic.now());
+    const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, 0);
+    const account = hosted?.vmm.guests[guest].account ?? nativeAccount(machine, raised);
+    return snapshot(machine, account, this.trafficOf(guest));
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {

@@ -1,5 +1,6 @@
 // Several guests on one machine, as a scenario file describes them.
 import { generatedBytes } from "../backends/disk-image.js";
+import { characters } from "../backends/network/peer/udp-services.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { UserError } from "../platform/user-error.js";
@@ -21,8 +22,8 @@ import {
   sweptPlace,
 } from "./resolve.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
-import type { CyclesBy, GuestConfig, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, hashesInOrder, MODES, type Workload } from "./workload.js";
+import type { CyclesBy, GuestConfig, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
+import { bootargs, covered, hashesInOrder, isNetwork, MODES, type Workload } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -46,8 +47,13 @@ interface Range {
 interface Guest {
   readonly config: GuestConfig & { readonly name: string };
   readonly workload: Workload;
-  readonly disk: Disk;
+  /** With its range; undefined for a guest that has none. */
+  readonly disk: Disk | undefined;
   readonly range: Range;
+}
+
+interface Nic extends NicConfig {
+  readonly name: string;
 }
 
 /** One run of a scenario; a scenario with a sweep has one per value. */
@@ -79,6 +85,8 @@ export interface RunReport {
     readonly values: Readonly<Record<string, string>>;
   } | null;
   readonly disks: readonly { readonly name: string; readonly bytes: number; readonly crc32c: string }[];
+  /** With network interfaces: datagrams at the peer's services. */
+  readonly peer?: PeerCounts;
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly cycles: number;
   readonly cyclesBy: CyclesBy;
@@ -86,7 +94,11 @@ export interface RunReport {
 }
 
 /** PCIe slots with an interrupt of their own. */
-const MOST_DISKS = 4;
+const MOST_DEVICES = 4;
+/** The first guest is 10.0.2.15, where users of QEMU's user networking expect it. */
+const FIRST_HOST = 15;
+/** In place of a disk's index. */
+const NONE = -1;
 const OWNERS = ["vmm", "free", "nothing", "neighbour"];
 
 /**
@@ -116,12 +128,13 @@ export function resolveScenario(
     kernels.set(key, bytes);
     return bytes;
   };
+  const nics = resolveNics(source, disks.length);
   const runs = steps.map((step): ScenarioRun => {
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, disks, machine, step, kernel);
+    const guests = resolveGuests(source, { disks, nics }, machine, step, kernel);
     return {
       label: step.label,
       values: step.values,
@@ -131,6 +144,7 @@ export function resolveScenario(
         ...machine,
         guests: guests.map((guest) => guest.config),
         disks: disks.map(({ size, image }) => ({ size, image })),
+        ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
         allowRaw: guests.some((guest) => guest.config.mode === "assigned-raw"),
       },
     };
@@ -141,13 +155,14 @@ export function resolveScenario(
 
 function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[] {
   const disks: Disk[] = [];
-  if (value.disks && value.disks.length > MOST_DISKS) {
+  if (value.disks && value.disks.length > MOST_DEVICES) {
     throw new UserError(
       `${value.disks.length} disks`,
-      at(["disks", MOST_DISKS]),
-      `The machine has room for ${MOST_DISKS}`,
+      at(["disks", MOST_DEVICES]),
+      `The machine has room for ${MOST_DEVICES}`,
     );
   }
+  if (!value.disks && value.guests.every((guest) => !hasDisk(value, guest))) return disks;
   for (const [i, { name, file, size }] of (
     value.disks ?? [{ name: "disk", file: undefined, size: undefined }]
   ).entries()) {
@@ -171,9 +186,55 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
   return disks;
 }
 
+function isNetworked(file: ScenarioFile, guest: Guests[number]): boolean {
+  return isNetwork(guest.workload?.kind ?? file.workload?.kind ?? "checksum");
+}
+
+function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
+  return guest.disk !== undefined || (guest.nic === undefined && !isNetworked(file, guest));
+}
+
+function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
+  return guest.nic !== undefined || isNetworked(file, guest);
+}
+
+function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[] {
+  const needed = value.guests.some((guest) => hasNic(value, guest));
+  const nics = value.nics ?? (needed ? [{ name: "lan" }] : []);
+  for (const [i, { name }] of nics.entries()) {
+    if (nics.findIndex((nic) => nic.name === name) === i) continue;
+    throw new UserError(
+      `a second network interface called "${name}"`,
+      at(["nics", i, "name"]),
+      "Give each a name of its own",
+    );
+  }
+  if (disks + nics.length > MOST_DEVICES) {
+    throw new UserError(
+      `${disks} disks and ${nics.length} network interfaces`,
+      at(["nics"]),
+      `The machine has room for ${MOST_DEVICES} in all`,
+    );
+  }
+  return nics;
+}
+
+/** The index of the device that a guest names, the first if it names none. */
+function chosenDevice(
+  named: string | undefined,
+  devices: readonly { readonly name: string }[],
+  what: string,
+  place: string,
+): number {
+  const index = named === undefined ? 0 : devices.findIndex((device) => device.name === named);
+  if (index >= 0) return index;
+  const names = devices.map((device) => device.name);
+  throw new UserError(`no ${what} is called "${named}"`, place, suggest(named ?? "", names));
+}
+
 function resolveGuests(
   { value, at }: Located<ScenarioFile>,
-  disks: readonly Disk[],
+  { disks, nics }: { readonly disks: readonly Disk[]; readonly nics: readonly Nic[] },
   machine: MachineOptions,
   step: SweepStep,
   kernel: (path: string | undefined, place: string) => Uint8Array,
@@ -182,17 +243,8 @@ function resolveGuests(
   const file = mode === undefined ? value : { ...value, guests: value.guests.map((guest) => ({ ...guest, mode })) };
   const names = file.guests.map((guest, i) => guest.name ?? `guest${i}`);
   const chosen = file.guests.map((guest, i) => {
-    if (guest.disk === undefined) return 0;
-    const index = disks.findIndex((disk) => disk.name === guest.disk);
-    if (index >= 0) return index;
-    throw new UserError(
-      `no disk is called "${guest.disk}"`,
-      at(["guests", i, "disk"]),
-      suggest(
-        guest.disk,
-        disks.map((disk) => disk.name),
-      ),
-    );
+    if (!hasDisk(file, guest)) return NONE;
+    return chosenDevice(guest.disk, disks, "disk", at(["guests", i, "disk"]));
   });
   checkNames(names, at);
   checkSharing(file.guests, names, chosen, disks, at);
@@ -202,7 +254,7 @@ function resolveGuests(
   const memories = file.guests.map((guest) => step.memory ?? guest.memory ?? file.memory ?? DEFAULT_MEMORY);
   const all = memories.reduce((sum, memory) => sum + memory, 0);
   return file.guests.map((guest, i) => {
-    const disk = disks[chosen[i]];
+    const disk = chosen[i] === NONE ? undefined : disks[chosen[i]];
     const range = ranges[i];
     const workload = resolveWorkload(
       { ...file.workload, ...guest.workload, ...step.workload },
@@ -211,6 +263,9 @@ function resolveGuests(
       ),
       range.length,
     );
+    const nic = hasNic(file, file.guests[i])
+      ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
+      : undefined;
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
     const shared = MODES[guest.mode].shares;
@@ -221,11 +276,11 @@ function resolveGuests(
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, guest.mode),
+        bootargs: bootargs(workload, guest.mode, nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
         mode: guest.mode,
         ram: memories[i],
-        disk: chosen[i],
-        ...(shared ? { range } : {}),
+        ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : {}),
+        ...(nic === undefined ? {} : { nic }),
       },
     };
   });
@@ -272,7 +327,7 @@ function checkSharing(
         "Leave range out",
       );
     }
-    const other = chosen.findIndex((disk, j) => j !== i && disk === chosen[i]);
+    const other = chosen.findIndex((disk, j) => j !== i && disk !== NONE && disk === chosen[i]);
     if (other >= 0) {
       throw new UserError(
         `mode ${mode} dedicates disk "${disks[chosen[i]].name}", but ${names[other]} uses it too`,
@@ -286,6 +341,7 @@ function checkSharing(
 /** The part of its disk that a guest sees: as written, or an equal share, in whole pages of 4 KiB where there is room. */
 function rangeOf(guests: Guests, chosen: readonly number[], disks: readonly Disk[], i: number): Range {
   const { range } = guests[i];
+  if (chosen[i] === NONE) return { start: 0, length: 0 };
   if (range) return range;
   const { size } = disks[chosen[i]];
   const sharers = chosen.flatMap((disk, j) => (disk === chosen[i] ? [j] : []));
@@ -304,6 +360,7 @@ function checkRanges(
   at: At,
 ): void {
   for (const [i, { start, length }] of ranges.entries()) {
+    if (chosen[i] === NONE) continue;
     const place = at(["guests", i, "range"]);
     const disk = disks[chosen[i]];
     if (start % SECTOR !== 0 || length % SECTOR !== 0 || length === 0) {
@@ -329,9 +386,21 @@ function checkRanges(
   }
 }
 
+/** What the peer's source gives: characters, each datagram beginning with its number. */
+function given({ bs, total }: Workload): Uint8Array {
+  const data = new Uint8Array(Math.ceil(total / bs) * bs);
+  const view = new DataView(data.buffer);
+  for (let at = 0; at < data.length; at += bs) {
+    data.set(characters(bs), at);
+    view.setUint32(at, at / bs);
+  }
+  return data;
+}
+
 /** The host's own checksum of what a guest is to hash. */
 async function expectation({ workload, disk, range }: Guest): Promise<string | undefined> {
-  if (!hashesInOrder(workload)) return undefined;
+  if (workload.kind === "netrecv" && workload.hash !== "none") return checksum(workload.hash, given(workload));
+  if (!disk || !hashesInOrder(workload)) return undefined;
   const length = covered(workload, range.length);
   const data = new Uint8Array(length);
   data.set(disk.image.subarray(range.start, range.start + length));
@@ -370,7 +439,7 @@ export async function runScenario(
       crc32c: (await digest(image)) as string,
     })),
   );
-  const { guests: _guests, disks: _disks, attack: _attack, ...configuration } = result.resolved;
+  const { guests: _guests, disks: _disks, nics: _nics, attack: _attack, ...configuration } = result.resolved;
   return {
     schema: "yado.run/1",
     version: services.version,
@@ -378,6 +447,7 @@ export async function runScenario(
     sweep:
       scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label, values: run.values },
     disks,
+    ...(result.peer ? { peer: result.peer } : {}),
     configuration: { ...configuration, guests: run.guests.map(described) },
     cycles: result.cycles,
     cyclesBy: result.cyclesBy,
@@ -387,5 +457,5 @@ export async function runScenario(
 
 function described({ config, workload, disk, range }: Guest) {
   const { name, mode, ram, bootargs: commandLine } = config;
-  return { name, mode, memory: ram, disk: disk.name, range, workload, bootargs: commandLine };
+  return { name, mode, memory: ram, ...(disk ? { disk: disk.name, range } : {}), workload, bootargs: commandLine };
 }

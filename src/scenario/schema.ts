@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { HASHES } from "../metrics/checksum.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
-import { MODE_NAMES, WORKLOADS } from "./workload.js";
+import { MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -16,7 +16,7 @@ const size = (what: string) =>
     .describe(`${what}: ${SIZE_FORM}`);
 
 const count = (what: string, least = 1) => z.int().min(least).describe(what);
-const modeName = z.enum(MODE_NAMES).describe("how the disk is attached to the guest");
+const modeName = z.enum(MODE_NAMES).describe("how its devices are attached to the guest");
 
 export const workloadSchema = z
   .strictObject({
@@ -32,6 +32,17 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
+  })
+  .describe("options of the probe guest");
+
+/** The same for guests that may have a network interface. */
+const guestWorkloadSchema = workloadSchema
+  .extend({
+    kind: z
+      .enum([...WORKLOADS, ...NET_WORKLOADS])
+      .describe("what the guest does with its disk or network interface")
+      .optional(),
+    bs: size("bytes per request, a multiple of 512; bytes in a datagram, 4 to 1472").optional(),
   })
   .describe("options of the probe guest");
 
@@ -71,6 +82,21 @@ const diskSchema = z
   })
   .describe("a physical disk");
 
+const nicSchema = z
+  .strictObject({
+    name: z.string().min(1).describe("how guests call it"),
+    mac: z.string().describe("its MAC address, like 52:54:00:12:34:56").optional(),
+  })
+  .describe("a physical network interface, an Intel 82574L");
+
+const networkSchema = z
+  .strictObject({
+    bandwidth: z.number().min(1000).describe("bit/s of every wire; 1e9 by default").optional(),
+    latency: z.number().min(0).describe("ns from end to end of a wire; 5000 by default").optional(),
+    loss: z.number().min(0).max(1).describe("probability that a frame is lost; 0 by default").optional(),
+  })
+  .describe("the wires to the peer, 10.0.2.2");
+
 const guestSchema = z
   .strictObject({
     name: z
@@ -79,14 +105,21 @@ const guestSchema = z
       .describe("name in the report: letters, digits, - and _")
       .optional(),
     mode: modeName,
-    disk: z.string().describe("name of its disk; the first one by default").optional(),
+    disk: z
+      .string()
+      .describe("name of its disk; the first one by default, none for a guest with a network interface")
+      .optional(),
+    nic: z
+      .string()
+      .describe("name of its network interface; the first one by default with a network workload, else none")
+      .optional(),
     range: z
       .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })
       .describe("its part of a shared disk; equal parts by default")
       .optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     kernel: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
-    workload: workloadSchema.optional(),
+    workload: guestWorkloadSchema.optional(),
   })
   .describe("a guest");
 
@@ -124,7 +157,9 @@ export const scenarioSchema = z
     title: z.string().describe("a line for the report").optional(),
     machine: machineSchema.optional(),
     memory: size("RAM of guests that don't set their own").optional(),
-    workload: workloadSchema.describe("options for guests that don't set their own").optional(),
+    workload: guestWorkloadSchema.describe("options for guests that don't set their own").optional(),
+    nics: z.array(nicSchema).min(1).describe("the physical network interfaces; one where a guest needs it").optional(),
+    network: networkSchema.optional(),
     disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
     guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
     sweep: z
@@ -150,7 +185,7 @@ export const compareSchema = z
 export type ScenarioFile = z.output<typeof scenarioSchema>;
 export type CompareFile = z.output<typeof compareSchema>;
 export type MachineFile = z.output<typeof machineSchema>;
-export type WorkloadFile = z.output<typeof workloadSchema>;
+export type WorkloadFile = z.output<typeof guestWorkloadSchema>;
 
 /** JSON Schema (draft 2020-12) of either kind of file, as `yado schema` prints it. */
 export function fileSchema(kind: "scenario" | "compare"): object {

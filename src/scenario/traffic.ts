@@ -50,6 +50,13 @@ export class Traffic {
   }
 }
 
+/** The sum of several. */
+export function together(all: readonly TrafficCounts[]): TrafficCounts {
+  return Object.fromEntries(
+    NAMES.map((name) => [name, all.reduce((sum, counts) => sum + counts[name], 0)]),
+  ) as TrafficCounts;
+}
+
 export function trafficBetween(begin: TrafficCounts, end: TrafficCounts): TrafficCounts {
   return Object.fromEntries(NAMES.map((name) => [name, end[name] - begin[name]])) as TrafficCounts;
 }

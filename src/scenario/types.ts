@@ -13,8 +13,10 @@ export interface GuestConfig {
   readonly mode: AttachModeName;
   /** Bytes of RAM, a multiple of 4 MiB. Default 64 MiB. */
   readonly ram?: number;
-  /** Which disk (index into `disks`). Default 0. */
+  /** Which disk (index into `disks`). Default 0, or none for a guest with a network interface. */
   readonly disk?: number;
+  /** Which network interface (index into `nics`), attached in the same mode. Default none. */
+  readonly nic?: number;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
 }
@@ -27,6 +29,22 @@ export interface DiskConfig {
   readonly image?: Uint8Array;
 }
 
+/** One physical network interface, an Intel 82574L. */
+export interface NicConfig {
+  /** Six bytes in hexadecimal, colons between them. Default 52:54:00:12:34:56 + its index. */
+  readonly mac?: string;
+}
+
+/** What the interfaces are connected to: one peer, through a switch where there are several. */
+export interface LanConfig {
+  /** bit/s of every wire. Default 1e9. */
+  readonly bandwidth?: number;
+  /** ns from end to end of a wire. Default 5000. */
+  readonly latency?: number;
+  /** Probability (0…1) that a frame is lost on an interface's wire. Default 0. */
+  readonly loss?: number;
+}
+
 /** Where an attacking guest aims. */
 export type AttackTarget = "vmm" | "guest" | "nowhere";
 
@@ -34,6 +52,8 @@ export type AttackTarget = "vmm" | "guest" | "nowhere";
 export interface RunConfig {
   readonly guests: readonly GuestConfig[];
   readonly disks?: readonly DiskConfig[];
+  readonly nics?: readonly NicConfig[];
+  readonly network?: LanConfig;
   /** Seed of the disk pattern and of device jitter. Default 1. */
   readonly seed?: number;
   /** "timed" has caches; "flat" has none. Default "timed". */
@@ -176,6 +196,14 @@ export interface GuestResult {
   readonly landed: readonly Landed[];
 }
 
+/** Datagrams at the peer's services. */
+export interface PeerCounts {
+  readonly echoes: number;
+  readonly discardedDatagrams: number;
+  readonly discardedBytes: number;
+  readonly given: number;
+}
+
 export interface RunResult {
   readonly guests: readonly GuestResult[];
   readonly cycles: number;
@@ -191,6 +219,8 @@ export interface RunResult {
   /** With `attack`: what changed outside the attacker's memory, and what the IOMMU refused. */
   readonly damage: readonly Damage[];
   readonly faults: readonly FaultRecord[];
+  /** With network interfaces: what the peer has seen. */
+  readonly peer?: PeerCounts;
   /** With `keepDisks`: each disk's contents after the run. */
   readonly disks?: readonly Uint8Array[];
   /** The configuration with every default filled in, without the kernels' and images' bytes. */

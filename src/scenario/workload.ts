@@ -7,18 +7,24 @@ import type { AttachModeName } from "../vmm/types.js";
  * `total` characters down the serial line.
  */
 export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console"] as const;
-export type WorkloadKind = (typeof WORKLOADS)[number];
+/** Those with a network interface: datagrams to the peer's sink, from its source, there and back. */
+export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
+export type WorkloadKind = (typeof WORKLOADS)[number] | (typeof NET_WORKLOADS)[number];
+
+export function isNetwork(kind: WorkloadKind): boolean {
+  return (NET_WORKLOADS as readonly string[]).includes(kind);
+}
 
 /** One workload of the probe guest. */
 export interface Workload {
   readonly kind: WorkloadKind;
-  /** Bytes per request, a multiple of 512. */
+  /** Bytes per request, a multiple of 512; bytes of data in a datagram, 4…1472. */
   readonly bs: number;
   /** Requests in flight. */
   readonly qd: number;
   /** Completions taken before new requests are sent off together. */
   readonly batch: number;
-  /** Bytes to move; 0 = as many as the guest's part of the disk holds. */
+  /** Bytes to move; 0 = as many as the guest's part of the disk holds, or 1000 datagrams. */
   readonly total: number;
   readonly hash: HashName;
   /** Seed of the order and of the written pattern. */
@@ -65,12 +71,18 @@ export const MODES = {
 export const MODE_NAMES = Object.keys(MODES) as AttachModeName[];
 export const SAFE_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) => MODES[mode].safe);
 
+/** The same driver for a network interface. */
+const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+/** Datagrams where `total` is 0: the probe's default. */
+export const DATAGRAMS = 1000;
+
 /** The probe's command line. */
 export function bootargs(workload: Workload, mode: AttachModeName, extra: readonly string[] = []): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
+  const { option } = MODES[mode];
   return [
     `workload=${kind}`,
-    `driver=${MODES[mode].option}`,
+    `driver=${isNetwork(kind) ? NIC_OPTIONS[option] : option}`,
     `bs=${bs}`,
     `qd=${qd}`,
     `batch=${batch}`,

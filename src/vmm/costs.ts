@@ -28,6 +28,9 @@ export interface VmmCosts {
   /** The VMM's block layer and driver, per request and per completion, beyond register accesses. */
   readonly blockSubmit: number;
   readonly blockComplete: number;
+  /** The VMM's switch and network driver, per frame to the wire and per frame to a guest, beyond register accesses. */
+  readonly frameSend: number;
+  readonly frameReceive: number;
   /** The translation service: work per call beyond the hypercall. */
   readonly translate: number;
   /** Rewriting: work per command and per address in it. */
@@ -67,6 +70,8 @@ export function vmmCosts(costs: Costs): VmmCosts {
     guestBuffer: costs.cycles("guest-buffer"),
     blockSubmit: costs.cycles("block-submit"),
     blockComplete: costs.cycles("block-complete"),
+    frameSend: costs.cycles("frame-send"),
+    frameReceive: costs.cycles("frame-receive"),
     translate: costs.cycles("translate-service"),
     rewriteCommand: costs.cycles("rewrite-command"),
     rewriteAddress: costs.cycles("rewrite-address"),

@@ -6,18 +6,22 @@ import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";
 import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
-import type { BlockBackend } from "../platform/ports.js";
-import { attachModes } from "./attach/index.js";
-import { NVME_BAR_SIZE } from "./attach/nvme-function.js";
+import { macAddress } from "../platform/mac.js";
+import type { BlockBackend, Link } from "../platform/ports.js";
+import { E1000E_KIND } from "./attach/e1000e-function.js";
+import { attachModes, nicModes } from "./attach/index.js";
+import { NVME_KIND } from "./attach/nvme-function.js";
 import { BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
 import { DmaPool } from "./dma-pool.js";
+import { E1000eDriver } from "./e1000e-driver.js";
 import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
+import { NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
-import type { AttachModeName, GuestMemory, PhysicalFunction } from "./types.js";
+import type { Attachment, AttachModeName, DeviceKind, GuestMemory, PhysicalFunction } from "./types.js";
 import { Vcpu } from "./vcpu.js";
 import { VirtualMachine } from "./vm.js";
 import { Vmm } from "./vmm.js";
@@ -28,6 +32,8 @@ const POOL_GSCID = 0x1000;
 const PCI_BAR0 = 0x10;
 const PCI_COMMAND = 4;
 const MEMORY_DECODE = 2;
+/** From one physical BAR to the next. */
+const BAR_DISTANCE = 0x10_0000;
 
 export interface HostedGuest {
   readonly name: string;
@@ -35,8 +41,10 @@ export interface HostedGuest {
   readonly bootargs: string;
   readonly mode: AttachModeName;
   readonly ram: number;
-  readonly disk: number;
+  /** Which disk, and the guest's range of it; which network interface. */
+  readonly disk?: number | undefined;
   readonly range: { readonly start: number; readonly length: number };
+  readonly nic?: number | undefined;
 }
 
 export interface HostedConfig {
@@ -51,12 +59,13 @@ export interface HostedConfig {
 }
 
 /** A physical function whose BAR the VMM places at `bar`. */
-function physicalFunction(vmm: Vmm, fn: PcieFunction, bar: number): PhysicalFunction {
+function physicalFunction(vmm: Vmm, kind: DeviceKind, fn: PcieFunction, bar: number): PhysicalFunction {
   const config = ECAM.start + fn.bdf * 0x1000;
   const physical: PhysicalFunction = {
+    kind,
     deviceId: fn.bdf,
     bar,
-    barSize: NVME_BAR_SIZE,
+    barSize: kind.function.bars![0].size,
     irq: PCIE_FIRST_IRQ + ((fn.pin - 1 + fn.slot) % 4),
     readConfig: (offset, size) => vmm.mmioRead(config + offset, size),
     writeConfig: (offset, size, value) => vmm.mmioWrite(config + offset, size, value),
@@ -102,8 +111,41 @@ class SharedDisk {
   }
 }
 
+/** A network interface that the VMM drives itself, once the first guest asks for a port of its switch. */
+class SharedNic {
+  private service: NetService | undefined;
+
+  constructor(
+    private readonly vmm: Vmm,
+    private readonly iommu: IommuDriver,
+    private readonly nic: PhysicalFunction,
+    private readonly gscid: number,
+  ) {}
+
+  open(vm: VirtualMachine): Link {
+    this.service ??= this.start();
+    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
+      vm.details.set(`port:${name}`, () => port.counters[name]);
+    }
+    return port;
+  }
+
+  private start(): NetService {
+    const { vmm, iommu, nic } = this;
+    const pool = new DmaPool(vmm);
+    iommu.bind(nic.deviceId, pool.secondStage(this.gscid));
+    const driver = new E1000eDriver(vmm, nic, pool);
+    driver.start(() => vmm.step());
+    vmm.onInterrupt(nic.irq, () => void driver.interrupt());
+    const service = new NetService(vmm, driver);
+    driver.events = service;
+    return service;
+  }
+}
+
 function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedConfig, index: number): VirtualMachine {
-  const { name, ram, kernel, bootargs, mode } = config.guests[index];
+  const { name, ram, kernel, bootargs, mode, disk, nic } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
@@ -112,7 +154,8 @@ function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedCon
     memory.write(gpa, bytes),
   );
   const isVirtio = mode === "paravirtual";
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio: isVirtio ? 1 : 0, pcie: !isVirtio }));
+  const virtio = isVirtio ? [disk, nic].filter((device) => device !== undefined).length : 0;
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: !isVirtio }));
   const vmid = index + 1;
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
   return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
@@ -126,6 +169,14 @@ function mapRam(stage: GStage, placement: Placement, index: number, ram: number,
   }
 }
 
+/** The guest's own tables, or others of another page size with the same meaning. */
+function secondStage(vmm: Vmm, vm: VirtualMachine, placement: Placement, config: HostedConfig): SecondStage {
+  if (config.iommuPageSize === config.pageSize) return secondStageOf(vm.hgatp);
+  const stage = new GStage(vmm, `IOMMU tables of ${vm.name}`);
+  mapRam(stage, placement, vm.index, config.guests[vm.index].ram, config.iommuPageSize);
+  return secondStageOf(stage.atp(vm.gscid));
+}
+
 /** What a hosted machine consists of beside the machine itself. */
 export interface Hosted {
   readonly vmm: Vmm;
@@ -135,7 +186,7 @@ export interface Hosted {
 /** Takes the machine over and leaves its first guest ready on the hart: `machine.run` goes on. */
 export function startHosted(
   machine: Machine,
-  disks: readonly PcieFunction[],
+  devices: { readonly disks: readonly PcieFunction[]; readonly nics: readonly PcieFunction[] },
   placement: Placement,
   config: HostedConfig,
 ): Hosted {
@@ -145,25 +196,49 @@ export function startHosted(
   const iommu = new IommuDriver(vmm);
   iommu.start();
   vmm.onTranslationsChanged = (guest) => iommu.invalidate(guest.gscid);
-  const functions = disks.map((fn, i) => physicalFunction(vmm, fn, PCIE_WINDOW.start + i * 0x10_0000));
-  const shared = functions.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
+  let bar = PCIE_WINDOW.start;
+  const place = (kind: DeviceKind, fn: PcieFunction) => {
+    const physical = physicalFunction(vmm, kind, fn, bar);
+    bar += BAR_DISTANCE;
+    return physical;
+  };
+  const disks = devices.disks.map((fn) => place(NVME_KIND, fn));
+  const nics = devices.nics.map((fn) => place(E1000E_KIND, fn));
+  const sharedDisks = disks.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
+  const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
 
   config.guests.forEach((guest, index) => {
     const vm = makeGuest(vmm, core, placement, config, index);
     vmm.guests.push(vm);
-    vm.detach = attachModes[guest.mode].attach({
+    let stage: SecondStage | undefined;
+    const attachment = (physical: PhysicalFunction): Attachment => ({
       vmm,
       vm,
       iommu,
-      disk: functions[guest.disk],
-      get secondStage(): SecondStage {
-        if (config.iommuPageSize === config.pageSize) return secondStageOf(vm.hgatp);
-        const stage = new GStage(vmm, `IOMMU tables of ${guest.name}`);
-        mapRam(stage, placement, index, guest.ram, config.iommuPageSize);
-        return secondStageOf(stage.atp(vm.gscid));
+      physical,
+      get secondStage() {
+        stage ??= secondStage(vmm, vm, placement, config);
+        return stage;
       },
-      openBlock: (options) => shared[guest.disk].open(guest, options?.direct ? vm.memory : undefined),
     });
+    const detach: (() => void)[] = [];
+    if (guest.disk !== undefined) {
+      const shared = sharedDisks[guest.disk];
+      const openBlock = (options?: { direct?: boolean }) => shared.open(guest, options?.direct ? vm.memory : undefined);
+      detach.push(attachModes[guest.mode].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
+    }
+    if (guest.nic !== undefined) {
+      const shared = sharedNics[guest.nic];
+      const more = {
+        mac: macAddress(undefined, nics.length + index),
+        virtioSlot: guest.disk === undefined ? 0 : 1,
+        openLink: () => shared.open(vm),
+      };
+      detach.push(nicModes[guest.mode].attach(Object.assign(attachment(nics[guest.nic]), more)));
+    }
+    vm.detach = () => {
+      for (const release of detach) release();
+    };
   });
   machine.supervisor = vmm;
   core.exports.flushTranslations();

@@ -2,11 +2,11 @@
 import type { Core } from "../core/core.js";
 import type { Bus } from "../platform/bus.js";
 import type { PcieFunction, PcieFunctionConfig } from "../platform/pcie.js";
-import type { BlockBackend, Clock, DmaPort, IrqLine, MmioDevice } from "../platform/ports.js";
+import type { BlockBackend, Clock, DmaPort, IrqLine, Link, MmioDevice } from "../platform/ports.js";
 import type { VmmCosts } from "./costs.js";
 import type { IommuDriver, SecondStage } from "./iommu.js";
 
-/** The ways to attach the disk to a guest. */
+/** The ways to attach a disk or a network interface to a guest. */
 export type AttachModeName =
   | "native"
   | "emulated"
@@ -54,8 +54,17 @@ export interface Owner {
   readonly what: string;
 }
 
+/** What the VMM knows of a sort of controller without driving it. */
+export interface DeviceKind {
+  /** The PCIe function as every guest finds it, whatever stands behind. */
+  readonly function: PcieFunctionConfig;
+  /** Registers of BAR0 and what is written to them, in order, to end all DMA. */
+  readonly quiet: readonly (readonly [register: number, value: number])[];
+}
+
 /** A physical PCIe function that the VMM drives itself or hands out. */
 export interface PhysicalFunction {
+  readonly kind: DeviceKind;
   /** The IOMMU's device_id: bus/device/function number. */
   readonly deviceId: number;
   /** Physical address and bytes of BAR0, as the VMM placed it. */
@@ -132,15 +141,19 @@ export interface Vm {
   unmapDirect(gpa: number, bytes: number): void;
 }
 
-/** What one attach mode gets to work with. */
+/** What one attach mode gets to work with, whatever the device. */
 export interface Attachment {
   readonly vmm: VmmServices;
   readonly vm: Vm;
   /** The physical controller. */
-  readonly disk: PhysicalFunction;
+  readonly physical: PhysicalFunction;
   readonly iommu: IommuDriver;
   /** The second stage for the device: the guest's G-stage, or tables of another page size with the same meaning. */
   readonly secondStage: SecondStage;
+}
+
+/** For a disk. */
+export interface DiskAttachment extends Attachment {
   /** The guest's range of the disk through the VMM's block service, which drives the controller from then on. */
   openBlock(options?: {
     /** Lets the controller reach the guest's RAM, so that whole pages aren't copied. Default false. */
@@ -148,11 +161,21 @@ export interface Attachment {
   }): BlockBackend;
 }
 
-/** A way to attach the disk to a guest. */
-export interface AttachMode {
+/** For a network interface. */
+export interface NicAttachment extends Attachment {
+  /** MAC address of a software model: six bytes. */
+  readonly mac: readonly number[];
+  /** Where a virtio-mmio device goes. */
+  readonly virtioSlot: number;
+  /** The guest's port of the VMM's switch, which drives the controller from then on. */
+  openLink(): Link;
+}
+
+/** A way to attach a device to a guest; without a parameter, any device. */
+export interface AttachMode<A extends Attachment = Attachment> {
   readonly name: AttachModeName;
   /** Whether the guest needs the controller for itself. */
   readonly exclusive: boolean;
   /** Called once before the guest starts. The result is called once when it has stopped: the device must be quiet then. */
-  attach(attachment: Attachment): () => void;
+  attach(attachment: A): () => void;
 }

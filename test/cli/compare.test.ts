@@ -157,6 +157,8 @@ test("the JSON Schema names every key of a scenario", () => {
     "machine",
     "memory",
     "workload",
+    "nics",
+    "network",
     "disks",
     "guests",
     "sweep",

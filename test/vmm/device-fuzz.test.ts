@@ -32,11 +32,14 @@ const PROLOGUE = [
   ...[csrr(T2, SEPC), addi(T2, T2, 4), csrw(SEPC, T2), SRET],
 ];
 const SHUTDOWN = [...set(A7, 0x5352_5354), addi(A6, 0, 0), addi(A0, 0, 0), addi(A1, 0, 0), ECALL];
-/** BAR 0 of slot 1 at 0x4000_0000, memory decode and bus mastering on. */
-const PLACE_BAR = [
-  ...[...set(T0, 0x3000_8010), ...set(T1, 0x4000_0000), store(2, T1, T0)],
-  ...[...set(T0, 0x3000_8004), addi(T1, 0, 6), store(1, T1, T0)],
+/** BAR 0 of the slot whose configuration space is at `config` at 0x4000_0000, memory decode and bus mastering on. */
+const placeBar = (config: number) => [
+  ...[...set(T0, config + 0x10), ...set(T1, 0x4000_0000), store(2, T1, T0)],
+  ...[...set(T0, config + 4), addi(T1, 0, 6), store(1, T1, T0)],
 ];
+/** The guest's slots: the disk's, the network interface's. */
+const DISK = 0x3000_8000;
+const NIC = 0x3001_0000;
 
 interface Access {
   address: number;
@@ -45,13 +48,13 @@ interface Access {
   write: boolean;
 }
 
-function program(accesses: readonly Access[]): Uint8Array {
+function program(config: number, accesses: readonly Access[]): Uint8Array {
   const words = accesses.flatMap(({ address, value, size, write }) => [
     ...set(T0, address),
     ...set(T1, value),
     write ? store(size, T1, T0) : load(size, T1, T0),
   ]);
-  return elfOf(...PROLOGUE, ...PLACE_BAR, ...words, ...SHUTDOWN);
+  return elfOf(...PROLOGUE, ...placeBar(config), ...words, ...SHUTDOWN);
 }
 
 const below = (start: number, size: number) => fc.integer({ min: start, max: start + size - 1 });
@@ -72,12 +75,35 @@ const value = fc.oneof(
 );
 const access = fc.record({ address, value, size: fc.integer({ min: 0, max: 3 }), write: fc.boolean() });
 
+/** Registers of the 82574L: control and interrupts, RCTL, TCTL, the rings, and how descriptors look. */
+const nicAddress = fc.oneof(
+  { weight: 3, arbitrary: aligned(0x4000_0000, 0x120) },
+  { weight: 2, arbitrary: fc.constantFrom(0x4000_0100, 0x4000_0400, 0x4000_5008) },
+  { weight: 8, arbitrary: aligned(0x4000_2800, 0x20) },
+  { weight: 8, arbitrary: aligned(0x4000_3800, 0x20) },
+  aligned(0x4000_0000, 0x2_0000),
+  aligned(0x1000_1000, 0x110),
+  aligned(NIC, 0x40),
+);
+const nicValue = fc.oneof(
+  fc.constantFrom(0, 1, 8, 0x80, 0x1000, 0x0200_8002, 0x0203_803e, 0x0400_0041, 0x0103_f0fa),
+  fc.constantFrom(0x8020_0000, 0x8040_0000, 0x807f_ff80, 0x8100_0000, 0xffff_ffff),
+  fc.integer({ min: 0, max: 0x80 }),
+  fc.integer({ min: 0, max: 0xffff_ffff }),
+);
+const nicAccess = fc.record({
+  address: nicAddress,
+  value: nicValue,
+  size: fc.oneof({ weight: 9, arbitrary: fc.constant(2) }, fc.integer({ min: 0, max: 3 })),
+  write: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+});
+
 const PROTECTING = ["emulated", "assigned", "assigned-rewrite", "paravirtual"] as const;
 const UNSAFE = ["assigned-service", "assigned-raw"] as const;
 
 function play(mode: AttachModeName, accesses: readonly Access[]) {
   return run({
-    guests: [{ kernel: program(accesses), bootargs: "", mode, ram: 8 * MIB }],
+    guests: [{ kernel: program(DISK, accesses), bootargs: "", mode, ram: 8 * MIB }],
     disks: [{ size: MIB }],
     core: "flat",
     maxCycles: 30_000_000,
@@ -102,6 +128,36 @@ test.each(UNSAFE)("%s: the same without an exception of ours", (mode) => {
       expect(["shutdown", "crash", "hang"]).toContain(play(mode, accesses).guests[0].stop.kind);
     }),
     { numRuns: 25, seed: 20240608 },
+  );
+});
+
+function playNic(mode: AttachModeName, accesses: readonly Access[]) {
+  return run({
+    guests: [{ kernel: program(NIC, accesses), bootargs: "", mode, nic: 0, ram: 8 * MIB }],
+    nics: [{}],
+    core: "flat",
+    maxCycles: 30_000_000,
+    allowRaw: true,
+  });
+}
+
+test.each(PROTECTING)("network interface, %s: whatever is written where, only the guest itself suffers", (mode) => {
+  fc.assert(
+    fc.property(fc.array(nicAccess, { minLength: 20, maxLength: 120 }), (accesses) => {
+      const { guests, damage } = playNic(mode, accesses);
+      expect(["shutdown", "crash", "hang"]).toContain(guests[0].stop.kind);
+      expect(damage).toEqual([]);
+    }),
+    { numRuns: 25, seed: 20240609 },
+  );
+});
+
+test.each(UNSAFE)("network interface, %s: the same without an exception of ours", (mode) => {
+  fc.assert(
+    fc.property(fc.array(nicAccess, { minLength: 20, maxLength: 120 }), (accesses) => {
+      expect(["shutdown", "crash", "hang"]).toContain(playNic(mode, accesses).guests[0].stop.kind);
+    }),
+    { numRuns: 25, seed: 20240610 },
   );
 });
 

@@ -43,7 +43,7 @@ function play(exitsInWasm: boolean) {
   const device = { read: () => 0, write: () => 0, reset: () => {} };
   const { fn } = machine.attachPcie(NVME_FUNCTION, () => device);
   const range = { start: 0, length: MIB };
-  const { vmm } = startHosted(machine, [fn], placement, {
+  const { vmm } = startHosted(machine, { disks: [fn], nics: [] }, placement, {
     guests: [{ ...guest, kernel, bootargs: "", mode: "assigned", disk: 0, range }],
     pageSize: 4096,
     iommuPageSize: 4096,

@@ -5,6 +5,7 @@ import { Bus } from "../../src/platform/bus.js";
 import { Costs } from "../../src/platform/costs.js";
 import { EventQueue } from "../../src/platform/events.js";
 import type { DmaPort, DmaResult } from "../../src/platform/ports.js";
+import { NVME_KIND } from "../../src/vmm/attach/nvme-function.js";
 import { vmmCosts } from "../../src/vmm/costs.js";
 import { PlacedMemory } from "../../src/vmm/memory/guest-memory.js";
 import { Placement } from "../../src/vmm/memory/placement.js";
@@ -110,6 +111,7 @@ export function same(a: Uint8Array, b: Uint8Array): boolean {
 export function plainFunction(): PhysicalFunction & { readonly writes: number[][] } {
   const writes: number[][] = [];
   return {
+    kind: NVME_KIND,
     deviceId: 8,
     bar: BAR,
     barSize: 0x4000,

@@ -6,12 +6,12 @@ import { assignFunction } from "./direct.js";
 export const assignedRaw: AttachMode = {
   name: "assigned-raw",
   exclusive: true,
-  attach({ vmm, vm, disk, iommu }) {
-    iommu.bare(disk.deviceId);
-    const release = assignFunction(vmm, vm, disk);
+  attach({ vmm, vm, physical, iommu }) {
+    iommu.bare(physical.deviceId);
+    const release = assignFunction(vmm, vm, physical);
     return () => {
       release();
-      iommu.unbind(disk.deviceId);
+      iommu.unbind(physical.deviceId);
     };
   },
 };

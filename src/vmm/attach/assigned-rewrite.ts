@@ -2,7 +2,6 @@
 // rewrites every DMA address on its way to the device. The driver in the guest is the stock one.
 import { Command } from "../../platform/pcie.js";
 import type { AttachMode } from "../types.js";
-import { NVME_FUNCTION } from "./nvme-function.js";
 import { NvmeShadow } from "./nvme-shadow.js";
 import type { ShadowCounters } from "./nvme-shadow-commands.js";
 
@@ -11,28 +10,28 @@ const PCI_COMMAND = 4;
 export const assignedRewrite: AttachMode = {
   name: "assigned-rewrite",
   exclusive: true,
-  attach({ vmm, vm, disk, iommu }) {
-    iommu.bare(disk.deviceId);
+  attach({ vmm, vm, physical, iommu }) {
+    iommu.bare(physical.deviceId);
     const line = vm.counted({ set: (level) => virtual.irq.set(level) });
-    const shadow = new NvmeShadow(vmm, vm, disk, line);
+    const shadow = new NvmeShadow(vmm, vm, physical, line);
     for (const name of Object.keys(shadow.counters) as (keyof ShadowCounters)[]) {
       vm.details.set(name, () => shadow.counters[name]);
     }
-    const virtual = vm.addTrappedFunction(NVME_FUNCTION, shadow, "nvme");
+    const virtual = vm.addTrappedFunction(physical.kind.function, shadow, "nvme");
 
     // The right to master the bus is the guest's; the physical INTx stays on, since it tells the VMM of completions.
     let master = virtual.command & Command.MASTER;
-    disk.writeConfig(PCI_COMMAND, 2, Command.MEMORY | master);
+    physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | master);
     vm.onConfigWrite(() => {
       if ((virtual.command & Command.MASTER) === master) return;
       master = virtual.command & Command.MASTER;
-      disk.writeConfig(PCI_COMMAND, 2, Command.MEMORY | master);
+      physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | master);
     });
-    vmm.onInterrupt(disk.irq, () => shadow.interrupt());
+    vmm.onInterrupt(physical.irq, () => shadow.interrupt());
     return () => {
       shadow.reset();
-      disk.writeConfig(PCI_COMMAND, 2, 0);
-      iommu.unbind(disk.deviceId);
+      physical.writeConfig(PCI_COMMAND, 2, 0);
+      iommu.unbind(physical.deviceId);
     };
   },
 };

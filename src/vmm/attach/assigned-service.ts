@@ -6,13 +6,13 @@ import { assignFunction } from "./direct.js";
 export const assignedService: AttachMode = {
   name: "assigned-service",
   exclusive: true,
-  attach({ vmm, vm, disk, iommu }) {
+  attach({ vmm, vm, physical, iommu }) {
     vm.translates = true;
-    iommu.bare(disk.deviceId);
-    const release = assignFunction(vmm, vm, disk);
+    iommu.bare(physical.deviceId);
+    const release = assignFunction(vmm, vm, physical);
     return () => {
       release();
-      iommu.unbind(disk.deviceId);
+      iommu.unbind(physical.deviceId);
     };
   },
 };

@@ -6,12 +6,12 @@ import { assignFunction } from "./direct.js";
 export const assigned: AttachMode = {
   name: "assigned",
   exclusive: true,
-  attach({ vmm, vm, disk, iommu, secondStage }) {
-    iommu.bind(disk.deviceId, secondStage);
-    const release = assignFunction(vmm, vm, disk);
+  attach({ vmm, vm, physical, iommu, secondStage }) {
+    iommu.bind(physical.deviceId, secondStage);
+    const release = assignFunction(vmm, vm, physical);
     return () => {
       release();
-      iommu.unbind(disk.deviceId);
+      iommu.unbind(physical.deviceId);
     };
   },
 };

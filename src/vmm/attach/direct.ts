@@ -3,35 +3,32 @@
 import { PCIE_FIRST_IRQ } from "../../platform/memory-map.js";
 import { Command } from "../../platform/pcie.js";
 import type { PhysicalFunction, Vm, VmmServices } from "../types.js";
-import { NVME_FUNCTION } from "./nvme-function.js";
 
 /** COMMAND of a physical function, and the bits of it that are the guest's. */
 const PCI_COMMAND = 4;
 const GUEST_COMMAND = Command.MASTER | Command.INTX_DISABLE;
-/** NVMe controller configuration: writing 0 disables it, which ends its DMA. */
-const NVME_CC = 0x14;
 
 /** Hands the controller's registers and interrupt to the guest. The result takes them back and quiets the controller. */
-export function assignFunction(vmm: VmmServices, vm: Vm, disk: PhysicalFunction): () => void {
+export function assignFunction(vmm: VmmServices, vm: Vm, physical: PhysicalFunction): () => void {
   let placed: number | undefined;
-  const virtual = vm.addFunction(NVME_FUNCTION, (_bar, address) => {
-    if (placed !== undefined) vm.unmapDirect(placed, disk.barSize);
+  const virtual = vm.addFunction(physical.kind.function, (_bar, address) => {
+    if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
     placed = address;
-    if (address !== undefined) vm.mapDirect(address, disk.bar, disk.barSize);
+    if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
   });
 
   let command = virtual.command & GUEST_COMMAND;
-  disk.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
+  physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
   vm.onConfigWrite(() => {
     if ((virtual.command & GUEST_COMMAND) === command) return;
     command = virtual.command & GUEST_COMMAND;
-    disk.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
+    physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
   });
 
-  const release = injectInterrupts(vmm, vm, disk, (level) => virtual.irq.set(level));
+  const release = injectInterrupts(vmm, vm, physical, (level) => virtual.irq.set(level));
   return () => {
-    vmm.mmioWrite(disk.bar + NVME_CC, 4, 0);
-    disk.writeConfig(PCI_COMMAND, 2, 0);
+    for (const [register, value] of physical.kind.quiet) vmm.mmioWrite(physical.bar + register, 4, value);
+    physical.writeConfig(PCI_COMMAND, 2, 0);
     release();
   };
 }
@@ -43,7 +40,7 @@ export function assignFunction(vmm: VmmServices, vm: Vm, disk: PhysicalFunction)
 export function injectInterrupts(
   vmm: VmmServices,
   vm: Vm,
-  disk: PhysicalFunction,
+  physical: PhysicalFunction,
   set: (level: boolean) => void,
 ): () => void {
   let held = false;
@@ -51,15 +48,16 @@ export function injectInterrupts(
     if (!held) return;
     held = false;
     set(false);
-    vmm.complete(disk.irq);
+    vmm.complete(physical.irq);
   };
   const line = vm.counted({ set });
-  vmm.onInterrupt(disk.irq, () => {
+  vmm.onInterrupt(physical.irq, () => {
     held = true;
     line.set(true);
     return "hold";
   });
-  vm.onEndOfInterrupt(PCIE_FIRST_IRQ + ((NVME_FUNCTION.pin - 1 + NVME_FUNCTION.slot) % 4), () => {
+  const { slot, pin = 1 } = physical.kind.function;
+  vm.onEndOfInterrupt(PCIE_FIRST_IRQ + ((pin - 1 + slot) % 4), () => {
     if (held) line.set(false);
     end();
   });

@@ -3,13 +3,12 @@
 import { NvmeController } from "../../devices/nvme/controller.js";
 import { NO_TIMES } from "../../devices/nvme/parameters.js";
 import type { IrqLine } from "../../platform/ports.js";
-import type { AttachMode } from "../types.js";
-import { NVME_FUNCTION } from "./nvme-function.js";
+import type { AttachMode, DiskAttachment } from "../types.js";
 
-export const emulated: AttachMode = {
+export const emulated: AttachMode<DiskAttachment> = {
   name: "emulated",
   exclusive: false,
-  attach({ vmm, vm, openBlock }) {
+  attach({ vmm, vm, physical, openBlock }) {
     let pin: IrqLine | undefined;
     const model = new NvmeController(
       {
@@ -20,7 +19,7 @@ export const emulated: AttachMode = {
       },
       { times: NO_TIMES },
     );
-    pin = vm.addTrappedFunction(NVME_FUNCTION, model, "nvme").irq;
+    pin = vm.addTrappedFunction(physical.kind.function, model, "nvme").irq;
     return () => model.reset();
   },
 };

@@ -1,4 +1,6 @@
 // The disk's PCIe function as every guest finds it, whatever stands behind: slot 1, NVM Express I/O controller, INTA.
+import type { DeviceKind } from "../types.js";
+
 export const NVME_BAR_SIZE = 0x4000;
 
 export const NVME_FUNCTION = {
@@ -7,3 +9,8 @@ export const NVME_FUNCTION = {
   bars: [{ index: 0, size: NVME_BAR_SIZE }],
   pin: 1,
 } as const;
+
+/** NVMe controller configuration: writing 0 disables it. */
+const NVME_CC = 0x14;
+
+export const NVME_KIND: DeviceKind = { function: NVME_FUNCTION, quiet: [[NVME_CC, 0]] };

@@ -4,9 +4,9 @@
 import { VirtioBlk } from "../../devices/virtio/blk.js";
 import { VirtioMmio } from "../../devices/virtio/mmio.js";
 import { virtioSlot } from "../../platform/memory-map.js";
-import type { AttachMode } from "../types.js";
+import type { AttachMode, DiskAttachment } from "../types.js";
 
-export const paravirtual: AttachMode = {
+export const paravirtual: AttachMode<DiskAttachment> = {
   name: "paravirtual",
   exclusive: false,
   attach({ vm, openBlock }) {

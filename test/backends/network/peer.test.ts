@@ -46,6 +46,21 @@ test("an address that nobody has is asked for three times, and what waited for i
   expect(guest.arp.counters).toMatchObject({ requestsSent: 3, unanswered: 1 });
 });
 
+test("the source gives as many numbered datagrams as it is asked for", () => {
+  const world = network();
+  const request = new Uint8Array(12);
+  const view = new DataView(request.buffer);
+  view.setUint32(0, 7);
+  view.setUint32(4, 3);
+  view.setUint32(8, 20);
+  const given = ask(world, PEER, 5002, request);
+  expect(given.map((data) => [new DataView(data.buffer, data.byteOffset).getUint32(0), data.length])).toEqual([
+    [7, 20],
+    [8, 20],
+    [9, 20],
+  ]);
+});
+
 test("UDP services: echo (RFC 862), discard (RFC 863), character generator (RFC 864)", () => {
   const world = network();
   expect(ask(world, PEER, 7, text("hello"))).toEqual([text("hello")]);

@@ -10,7 +10,14 @@ export const enum Service {
   Http = 80,
   /** Takes bytes in bulk and counts them (where iperf listens). */
   Bulk = 5001,
+  /** Gives datagrams to whoever asks. */
+  Source = 5002,
 }
+
+/** Datagrams that one request to the source brings at most. */
+const MOST_DATAGRAMS = 1024;
+/** A request to the source: number of the first datagram, how many, bytes of each; 32 bits, big-endian. */
+const REQUEST_BYTES = 12;
 
 /** Ports below are those of servers: answering them could go on for ever. */
 const FIRST_CLIENT_PORT = 1024;
@@ -37,7 +44,7 @@ export function characters(length: number, from = 0): Uint8Array {
 
 export class UdpServices {
   /** What has come to the sinks. */
-  readonly counters = { echoes: 0, discardedDatagrams: 0, discardedBytes: 0, generated: 0 };
+  readonly counters = { echoes: 0, discardedDatagrams: 0, discardedBytes: 0, generated: 0, given: 0 };
 
   constructor(
     private readonly clock: Clock,
@@ -60,12 +67,29 @@ export class UdpServices {
     };
     udp.bind(Service.Discard, discard);
     udp.bind(Service.Bulk, discard);
+    udp.bind(Service.Source, (datagram) => {
+      if (mayAnswer(datagram) && datagram.data.length >= REQUEST_BYTES) this.give(datagram);
+    });
+  }
+
+  /** Datagrams as `stream` sends them, all at once. */
+  private give(request: UdpDatagram): void {
+    const { data } = request;
+    const asked = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const first = asked.getUint32(0);
+    const count = Math.min(asked.getUint32(4), MOST_DATAGRAMS);
+    const given = numbered(asked.getUint32(8), this.udp.mostData);
+    for (let i = 0; i < count; i++) {
+      given.setUint32(0, (first + i) >>> 0);
+      this.counters.given++;
+      this.udp.reply(request, request.destination, new Uint8Array(given.buffer));
+    }
   }
 
   /** Sends a stream of datagrams, each beginning with its number (32 bits, big-endian); `done` is called after the last. */
   stream(stream: UdpStream, done: () => void = () => {}): void {
-    const data = characters(Math.max(4, Math.min(stream.bytes, this.udp.mostData)));
-    const view = new DataView(data.buffer);
+    const view = numbered(stream.bytes, this.udp.mostData);
+    const data = new Uint8Array(view.buffer);
     const { destination, destinationPort } = stream;
     const to = { source: this.address, sourcePort: Service.Bulk, destination, destinationPort };
     const first = this.clock.now();
@@ -82,6 +106,11 @@ export class UdpServices {
     };
     next();
   }
+}
+
+/** Characters that begin with a number. */
+function numbered(bytes: number, most: number): DataView {
+  return new DataView(characters(Math.max(4, Math.min(bytes, most))).buffer);
 }
 
 function mayAnswer({ broadcast, source, sourcePort }: UdpDatagram): boolean {

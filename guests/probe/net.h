@@ -1,0 +1,61 @@
+// A network interface as the stack sees it, and the stack: Ethernet, ARP, IPv4, UDP, one address of its own.
+#pragma once
+#include "kernel.h"
+
+/** Slots of frames to send: NET_DEPTH for the workload, one for ARP. */
+enum { NET_DEPTH = 64, NET_SLOTS = 65, NET_BUFFER = 2048, NET_HEADROOM = 64, NET_FRAME = 1514 };
+/** Most bytes of data in a datagram that isn't fragmented, and what lies before them in a frame. */
+enum { UDP_MOST = 1472, UDP_DATA = 42 };
+
+struct net_device {
+  const char *driver;
+  u8 mac[6];
+  /** Queues the frame of `slot` (`length` bytes, headers of all layers complete); false when it can't be reached by DMA. */
+  bool (*submit)(u32 slot, u32 length);
+  /** Tells the device about what was queued since. */
+  void (*kick)(void);
+  /** Hands what has come to `net_received` and what has left to `net_sent`; true when there was any. */
+  bool (*poll)(void);
+  /** Asks for an interrupt when a frame comes, or (with `sent`) also when some have left; true when there is one already. */
+  bool (*arm)(bool sent);
+};
+
+enum { NET_RECEIVES = 128 };
+
+/** Maps the frames to send and buffers for those received, above the kernel as all I/O buffers; before any driver. */
+void net_buffers(bool large_pages);
+/** For drivers: buffer `index` of NET_RECEIVES for a frame to come, NET_BUFFER bytes. */
+u8 *net_receive_buffer(u32 index);
+/** For drivers: the frame to send in `slot`; NET_HEADROOM bytes before it are the driver's. */
+u8 *net_frame(u32 slot);
+/** For drivers: the frame of `slot` has left. */
+void net_sent(u32 slot);
+/** For drivers: a frame has come; valid during the call. */
+void net_received(const u8 *frame, u32 length);
+
+struct net_counters {
+  u64 sent, received;     // frames
+  u64 malformed;          // frames that are no Ethernet, or IPv4 and UDP with a wrong length or checksum
+};
+
+/** Takes a datagram from `port` of the peer. */
+typedef void (*datagram_handler)(u16 port, const u8 *data, u32 length);
+
+/** Addresses 10.0.2.`host` and the peer's, 10.0.2.2. */
+void net_start(struct net_device *device, u8 host, bool polling, datagram_handler handler);
+/** Asks for the peer's MAC address; false when it doesn't answer within `timeout` of `time`. */
+bool net_resolve(u64 timeout);
+/** Makes the frame of `slot` a datagram to `port` of the peer with `length` bytes of data; `data` is copied. */
+void net_prepare(u32 slot, u16 port, const u8 *data, u32 length);
+/** Writes the big-endian word at the beginning of a prepared datagram's data and brings the checksum up to date. */
+void net_number(u32 slot, u32 number);
+/** Sends the datagram of `slot`, which must be idle; the device is told by its `kick`. False when it can't. */
+bool net_send(u32 slot);
+bool net_busy(u32 slot);
+/** Sleeps (or polls) until something came, or (with `sent`) left, or the clock ticks. */
+void net_wait(bool sent);
+struct net_counters net_counters(void);
+
+/** 32 bits, big-endian, at any address. */
+static inline u32 get_be32(const u8 *at) { return (u32)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]; }
+static inline void put_be32(u8 *at, u32 value) { at[0] = value >> 24, at[1] = value >> 16, at[2] = value >> 8, at[3] = value; }

@@ -1,0 +1,242 @@
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Initialization", "Legacy Transmit Descriptor Format", "Extended Rx
+// Descriptor". The VMM's own driver of a physical 82574L: one ring each way, in simulated memory, every frame received.
+import { Cause } from "../devices/e1000e/interrupts.js";
+import { Ctrl, Rctl, Reg, Rfctl, RAH_AV, Status, Tctl } from "../devices/e1000e/registers.js";
+import { TX_STATUS_DD, TxCommand } from "../devices/e1000e/descriptors.js";
+import type { DmaPool } from "./dma-pool.js";
+import { readU32, writeU32 } from "./memory/words.js";
+import { PCI_BAR0, PCI_COMMAND, PCI_MEMORY_AND_MASTER } from "./nvme-registers.js";
+import type { PhysicalFunction, VmmServices } from "./types.js";
+
+const PAGE = 0x1000;
+const ENTRIES = 128;
+const DESCRIPTOR = 16;
+/** RCTL.BSIZE as after reset. */
+const BUFFER = 2048;
+/** Bytes on their way out beyond which a frame must wait, so that a guest soon hears how fast the wire is. */
+const MOST_BYTES = 0x8000;
+/** Received descriptors that are given back with one write of the tail. */
+const REFILL = 16;
+const RX_DD = 1;
+/** Events that are awaited before a start-up is given up. */
+const MOST_STEPS = 1_000_000;
+const RECEIVES = Cause.RXT0 | Cause.RXO | Cause.RXDMT0 | Cause.LSC;
+
+/** What the network service needs of an interface. */
+export interface PhysicalNic {
+  readonly up: boolean;
+  /** Bits per second. */
+  readonly speed: number;
+  /** Copies a frame into the ring; false when too much is under way. `kick` makes the device look. */
+  send(frame: Uint8Array): boolean;
+  kick(): void;
+  /** Whether to be told (by `onRoom`) that frames have left. */
+  wantRoom(wanted: boolean): void;
+}
+
+/** What an interface tells the network service. */
+export interface NicEvents {
+  /** A frame, valid during the call. */
+  received(frame: Uint8Array): void;
+  /** Frames have left. */
+  room(): void;
+  linkChanged(up: boolean): void;
+}
+
+export class E1000eDriver implements PhysicalNic {
+  readonly counters = { sent: 0, received: 0, interrupts: 0, doorbells: 0, tooLong: 0 };
+  events: NicEvents = { received: () => {}, room: () => {}, linkChanged: () => {} };
+  up = false;
+  private readonly transmits: number;
+  private readonly receives: number;
+  private readonly sendBuffers: number;
+  private readonly receiveBuffers: number;
+  /** Transmit: next free, what the device knows of, next to be done. */
+  private tail = 0;
+  private rung = 0;
+  private clean = 0;
+  private readonly lengths = new Uint16Array(ENTRIES);
+  private bytesUnderway = 0;
+  /** Receive: next to come, next to be given back. */
+  private next = 0;
+  private filled = 0;
+  private roomWanted = false;
+  /** A write of a register lets time pass: what happens meanwhile must not be undone by it. */
+  private kicking = false;
+  private masking = false;
+
+  constructor(
+    private readonly vmm: VmmServices,
+    private readonly fn: PhysicalFunction,
+    pool: DmaPool,
+  ) {
+    this.transmits = pool.allocate(ENTRIES * DESCRIPTOR, PAGE);
+    this.receives = pool.allocate(ENTRIES * DESCRIPTOR, PAGE);
+    this.sendBuffers = pool.allocate(ENTRIES * BUFFER, PAGE);
+    this.receiveBuffers = pool.allocate(ENTRIES * BUFFER, PAGE);
+  }
+
+  get speed(): number {
+    return 1e9;
+  }
+
+  private get full(): boolean {
+    return this.bytesUnderway >= MOST_BYTES || (this.tail + 1) % ENTRIES === this.clean;
+  }
+
+  /** Brings the controller up; `step` lets time pass to the machine's next event. Throws when it doesn't answer. */
+  start(step: () => boolean): void {
+    const { fn } = this;
+    fn.writeConfig(PCI_BAR0, 4, fn.bar >>> 0);
+    fn.writeConfig(PCI_COMMAND, 2, PCI_MEMORY_AND_MASTER);
+    this.write(Reg.IMC, 0xffff_ffff);
+    this.write(Reg.CTRL, Ctrl.RST);
+    this.await(step, () => (this.read(Reg.CTRL) & Ctrl.RST) === 0);
+    this.write(Reg.IMC, 0xffff_ffff);
+    this.read(Reg.ICR);
+    if ((this.read(Reg.RAL + 4) & RAH_AV) === 0) throw this.broken("no address in its NVM");
+    this.write(Reg.CTRL, this.read(Reg.CTRL) | Ctrl.SLU);
+    this.write(Reg.RFCTL, Rfctl.EXSTEN);
+    this.ring(Reg.RDBAL, this.receives);
+    this.ring(Reg.TDBAL, this.transmits);
+    this.write(Reg.TCTL, this.read(Reg.TCTL) | Tctl.EN | Tctl.PSP);
+    this.write(Reg.RCTL, Rctl.EN | Rctl.UPE | Rctl.MPE | Rctl.BAM | Rctl.SECRC);
+    this.refill(ENTRIES - 1);
+    this.await(step, () => (this.read(Reg.STATUS) & Status.LU) !== 0);
+    this.up = true;
+    this.read(Reg.ICR);
+    this.write(Reg.IMS, RECEIVES);
+  }
+
+  send(frame: Uint8Array): boolean {
+    if (this.full) this.reclaim();
+    if (this.full) return false;
+    if (frame.length > BUFFER) {
+      this.counters.tooLong++;
+      return true;
+    }
+    const { core } = this.vmm;
+    const buffer = this.sendBuffers + this.tail * BUFFER;
+    const descriptor = this.transmits + this.tail * DESCRIPTOR;
+    core.store(buffer, frame);
+    writeU32(core, descriptor, buffer);
+    writeU32(core, descriptor + 4, Math.floor(buffer / 0x1_0000_0000));
+    writeU32(core, descriptor + 8, ((TxCommand.EOP | TxCommand.IFCS | TxCommand.RS) << 24) | frame.length);
+    writeU32(core, descriptor + 12, 0);
+    this.lengths[this.tail] = frame.length;
+    this.bytesUnderway += frame.length;
+    this.tail = (this.tail + 1) % ENTRIES;
+    this.counters.sent++;
+    return true;
+  }
+
+  kick(): void {
+    if (this.kicking) return;
+    this.kicking = true;
+    while (this.rung !== this.tail) {
+      this.rung = this.tail;
+      this.counters.doorbells++;
+      this.write(Reg.TDT, this.rung);
+    }
+    this.kicking = false;
+  }
+
+  wantRoom(wanted: boolean): void {
+    let told = this.roomWanted;
+    this.roomWanted = wanted;
+    if (this.masking) return;
+    this.masking = true;
+    while (told !== this.roomWanted) {
+      told = this.roomWanted;
+      this.write(told ? Reg.IMS : Reg.IMC, Cause.TXDW);
+    }
+    this.masking = false;
+  }
+
+  /** The VMM calls it when the controller's source is presented by the physical PLIC. */
+  interrupt(): void {
+    this.counters.interrupts++;
+    const causes = this.read(Reg.ICR);
+    if (causes & Cause.LSC) this.linkChanged();
+    this.reap();
+    if (this.reclaim()) this.events.room();
+  }
+
+  private linkChanged(): void {
+    const up = (this.read(Reg.STATUS) & Status.LU) !== 0;
+    if (up === this.up) return;
+    this.up = up;
+    this.events.linkChanged(up);
+  }
+
+  private reap(): void {
+    const { core } = this.vmm;
+    for (let taken = 0; taken < ENTRIES; taken++) {
+      const descriptor = this.receives + this.next * DESCRIPTOR;
+      if ((readU32(core, descriptor + 8) & RX_DD) === 0) break;
+      const length = Math.min(readU32(core, descriptor + 12) & 0xffff, BUFFER);
+      const buffer = this.receiveBuffers + this.next * BUFFER;
+      writeU32(core, descriptor + 8, 0);
+      this.next = (this.next + 1) % ENTRIES;
+      this.counters.received++;
+      this.events.received(core.slice(buffer, length));
+      if ((this.next - this.filled + ENTRIES) % ENTRIES > REFILL) this.refill(REFILL);
+    }
+  }
+
+  /** Whether frames have left. */
+  private reclaim(): boolean {
+    const { core } = this.vmm;
+    const before = this.clean;
+    while (this.clean !== this.rung) {
+      if ((readU32(core, this.transmits + this.clean * DESCRIPTOR + 12) & TX_STATUS_DD) === 0) break;
+      this.bytesUnderway -= this.lengths[this.clean];
+      this.clean = (this.clean + 1) % ENTRIES;
+    }
+    return this.clean !== before;
+  }
+
+  private refill(count: number): void {
+    const { core } = this.vmm;
+    for (let i = 0; i < count; i++) {
+      const descriptor = this.receives + this.filled * DESCRIPTOR;
+      const buffer = this.receiveBuffers + this.filled * BUFFER;
+      writeU32(core, descriptor, buffer);
+      writeU32(core, descriptor + 4, Math.floor(buffer / 0x1_0000_0000));
+      writeU32(core, descriptor + 8, 0);
+      writeU32(core, descriptor + 12, 0);
+      this.filled = (this.filled + 1) % ENTRIES;
+    }
+    this.counters.doorbells++;
+    this.write(Reg.RDT, this.filled);
+  }
+
+  private ring(base: Reg.RDBAL | Reg.TDBAL, address: number): void {
+    const [low, high, length, head, tail] = [0, 0x4, 0x8, 0x10, 0x18];
+    this.write(base + low, address >>> 0);
+    this.write(base + high, Math.floor(address / 0x1_0000_0000));
+    this.write(base + length, ENTRIES * DESCRIPTOR);
+    this.write(base + head, 0);
+    this.write(base + tail, 0);
+  }
+
+  private await(step: () => boolean, ready: () => boolean): void {
+    for (let i = 0; i < MOST_STEPS; i++) {
+      if (ready()) return;
+      if (!step()) break;
+    }
+    throw this.broken("no answer");
+  }
+
+  private broken(why: string): Error {
+    return new Error(`82574L ${this.fn.deviceId}: ${why}`);
+  }
+
+  private read(register: number): number {
+    return this.vmm.mmioRead(this.fn.bar + register, 4);
+  }
+
+  private write(register: number, value: number): void {
+    this.vmm.mmioWrite(this.fn.bar + register, 4, value >>> 0);
+  }
+}
