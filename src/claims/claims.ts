@@ -7,7 +7,7 @@ import { judgeMixture, judgeParavirtual } from "./judges/sharing.js";
 import { workloadUses } from "./judges/workloads.js";
 import type { Claim } from "./types.js";
 
-const LAN = "LAN: not attached yet";
+const LAN = "LAN: no experiment yet";
 
 /** Leaving a guest and entering it again. */
 const EXIT: readonly CostName[] = ["exit-entry", "exit-return", "exit-state", "exit-indirect", "mmio-exit"];

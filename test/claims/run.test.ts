@@ -77,7 +77,7 @@ const found: ClaimReport = {
   says: "It <collapses>.",
   verdict: "doesn't hold",
   covers: ["disk"],
-  missing: ["LAN: not attached yet"],
+  missing: ["LAN: no experiment yet"],
   why: "Nine tenths & more are left.",
   figures: [{ name: "stream", value: 0.9, unit: "%" }],
   charts: [{ title: "stream", kind: "line", x: "size", y: "MB/s", points: [{ x: "4K", y: 1, series: "native" }] }],
@@ -103,7 +103,7 @@ const made = (...claims: ClaimReport[]): ClaimsReport => ({
 
 test("what doesn't hold is printed as such, with what wasn't run and where the verdict flips", () => {
   const text = claimsText(made(found), { width: 120 });
-  expect(text).toContain("S3   doesn't hold  (shown for: disk; LAN: not attached yet)");
+  expect(text).toContain("S3   doesn't hold  (shown for: disk; LAN: no experiment yet)");
   expect(text).toContain(
     "Flips with mmio-exit +50 % (holds); otherwise the same throughout ±50 % in each of mmio-exit",
   );
