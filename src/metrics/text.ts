@@ -78,7 +78,7 @@ export function runText(reports: readonly RunReport[], options: TableOptions): s
   const titles = [...(swept === undefined ? [] : [swept]), "guest", "mode"];
   const disks = first.disks.map((disk) => `${disk.name} (${bytes(disk.bytes)})`).join(", ");
   return [
-    `Yado ${first.version}: ${first.title || "scenario"}; ${disks}${swept === undefined ? "" : `; varying ${swept}`}\n`,
+    `Yado ${first.version}: ${[first.title || "scenario", disks, swept && `varying ${swept}`].filter(Boolean).join("; ")}\n`,
     figures(titles, rows, options),
     paragraphs(
       swept === undefined
