@@ -16,3 +16,8 @@ export declare function rate(
   scale: number,
   unitOfTime: string,
 ): object;
+
+/** Bundles bench/NAME.ts; returns the path of the result. */
+export function bundled(name: string): string;
+/** Compiles assembly/bench/loops.ts; returns the path of the result. */
+export function compiledLoops(): string;

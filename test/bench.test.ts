@@ -6,7 +6,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { bareMachine, runBare } from "../bench/bare.js";
-import { cost, onQemu, qemuInstalled, rate, withPrograms, writeJson } from "../bench/support.mjs";
+import {
+  bundled,
+  compiledLoops,
+  cost,
+  onQemu,
+  qemuInstalled,
+  rate,
+  withPrograms,
+  writeJson,
+} from "../bench/support.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PROGRAMS = ["sieve", "crc32", "quicksort", "matmul", "memcpy", "chase", "fib", "bytecode", "float"];
@@ -51,6 +60,13 @@ describe.each(BUILDS)("on a bare machine, %s", (core) => {
       expect(onYado(core, elf)).toBe(onQemu(elf).output);
     });
   });
+});
+
+test("the loops of exits run, a guest's among them", () => {
+  const arguments_ = [bundled("exit-runner"), "2000", compiledLoops()];
+  const { status, stderr, stdout } = spawnSync(process.execPath, arguments_, { encoding: "utf8" });
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(Object.values(JSON.parse(stdout)).length).toBeGreaterThan(5);
 });
 
 test("figures are written in both formats, and in the second smaller is always better", () => {
