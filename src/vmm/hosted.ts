@@ -7,11 +7,11 @@ import type { Machine } from "../platform/machine.js";
 import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
-import type { BlockBackend, Link } from "../platform/ports.js";
+import type { Link } from "../platform/ports.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
 import { attachModes, nicModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
-import { BlockService } from "./block-service.js";
+import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
@@ -90,13 +90,13 @@ class SharedDisk {
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
-  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockBackend {
+  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockShare {
     this.service ??= this.start();
     if (direct) {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    return this.service.open({ name: guest.name, ...guest.range, direct });
+    return this.service.open({ name: guest.name, extents: [guest.range], direct });
   }
 
   private start(): BlockService {
@@ -224,7 +224,11 @@ export function startHosted(
     const detach: (() => void)[] = [];
     if (guest.disk !== undefined) {
       const shared = sharedDisks[guest.disk];
-      const openBlock = (options?: { direct?: boolean }) => shared.open(guest, options?.direct ? vm.memory : undefined);
+      const openBlock = (options?: { direct?: boolean }) => {
+        const part = shared.open(guest, options?.direct ? vm.memory : undefined);
+        detach.push(() => part.drop());
+        return part;
+      };
       detach.push(attachModes[guest.mode].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
     }
     if (guest.nic !== undefined) {
