@@ -95,6 +95,11 @@ export const PARAMETERS = {
     unit: "cycles",
     source: "the same, its completion: assumed",
   },
+  "extent-lookup": {
+    value: 150,
+    unit: "cycles",
+    source: "search of a file's extent map in memory, a command: assumed",
+  },
   "frame-send": {
     value: { kernel: 1500, userspace: 4000 },
     unit: "cycles",
