@@ -47,6 +47,7 @@ export interface SerialLineConfig {
 export class SerialLine {
   readonly channels: readonly Channel[];
   private readonly decoder = new ChannelDecoder();
+  private readonly takenDecoder = new ChannelDecoder();
   private readonly encoder = new ChannelEncoder();
 
   constructor(private readonly config: SerialLineConfig) {
@@ -57,13 +58,23 @@ export class SerialLine {
     }));
   }
 
-  /** A byte has come over the line. */
+  /** A byte has come from the machine. */
   receive(byte: number): void {
-    const whole = this.config.shared ? this.decoder.decode(byte) : { channel: 0, byte };
+    const whole = this.whole(byte, this.decoder);
     const channel = whole && this.channels[whole.channel];
     if (!channel) return;
     channel.sent.add(this.config.now());
     channel.onByte(whole.byte);
+  }
+
+  /** A byte that was typed begins its way to the machine. */
+  taken(byte: number): void {
+    const whole = this.whole(byte, this.takenDecoder);
+    if (whole) this.channels[whole.channel]?.received.add(this.config.now());
+  }
+
+  private whole(byte: number, decoder: ChannelDecoder) {
+    return this.config.shared ? decoder.decode(byte) : { channel: 0, byte };
   }
 
   /** Types at one guest. */

@@ -136,6 +136,9 @@ export class Uart16550 implements MmioDevice {
   private awaitingRoom = false;
   /** Characters given to the transmitter that have left or will. */
   accepted = 0;
+  /** Rises of the interrupt line. */
+  interrupts = 0;
+  private interrupting = false;
 
   constructor(private readonly ports: UartPorts) {}
 
@@ -440,6 +443,9 @@ export class Uart16550 implements MmioDevice {
   }
 
   private update(): void {
-    this.ports.irq.set(this.cause() !== Iir.NONE);
+    const level = this.cause() !== Iir.NONE;
+    if (level && !this.interrupting) this.interrupts++;
+    this.interrupting = level;
+    this.ports.irq.set(level);
   }
 }

@@ -21,6 +21,13 @@ export type AttachModeName =
 /** The ways to attach a serial line. */
 export type SerialModeName = "native" | "emulated" | "assigned" | "paravirtual";
 
+/** The modes of one guest: of its disk and network interface, where it has them, and of its serial line. */
+export interface DeviceModes {
+  readonly disk?: AttachModeName;
+  readonly nic?: AttachModeName;
+  readonly serial: SerialModeName;
+}
+
 /** A physically contiguous run of bytes. */
 export interface Piece {
   /** Host physical address of the first byte. */
