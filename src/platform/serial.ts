@@ -28,11 +28,10 @@ export function lineRate(baud: number, place = "baud"): LineRate {
     : { baud, clock: baud * CYCLES_PER_BIT, divisor: 1 };
 }
 
-/** Registers by their offsets. */
+/** Registers by their offsets; with DLAB set the first two are the divisor. */
 const enum Reg {
   DLL = 0,
-  DLM = 1,
-  IER = 1,
+  IER_DLM = 1,
   FCR = 2,
   LCR = 3,
   MCR = 4,
@@ -45,10 +44,10 @@ const DTR_RTS_OUT2 = 0x0b;
 /** How a UART is left by firmware: rate set, eight bits, no parity, one stop bit, FIFOs empty, no interrupts. */
 export function uartSetUp({ divisor }: LineRate): readonly (readonly [register: number, value: number])[] {
   return [
-    [Reg.IER, 0],
+    [Reg.IER_DLM, 0],
     [Reg.LCR, DLAB | EIGHT_BITS],
     [Reg.DLL, divisor & 0xff],
-    [Reg.DLM, divisor >>> 8],
+    [Reg.IER_DLM, divisor >>> 8],
     [Reg.LCR, EIGHT_BITS],
     [Reg.FCR, FIFOS_CLEARED],
     [Reg.MCR, DTR_RTS_OUT2],

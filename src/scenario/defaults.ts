@@ -295,7 +295,8 @@ function checkSerial(
       isNative ? "Leave it out: all of the machine is native" : "Choose emulated, assigned or paravirtual",
     );
   }
-  if (isNative && serial !== 0) refuse(`serial line ${serial} natively`, `${place}.serial`, "Leave it out: it is the first");
+  if (isNative && serial !== 0)
+    refuse(`serial line ${serial} natively`, `${place}.serial`, "Leave it out: it is the first");
   const sharer = guests.find((other) => other.name !== name && other.serial === serial);
   if (serialModes[modes.serial].exclusive && sharer) {
     refuse(

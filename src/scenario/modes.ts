@@ -19,7 +19,8 @@ export function deviceModes(
   place: string,
 ): DeviceModes {
   const alone = !has.disk && !has.nic;
-  const named = typeof choice === "string" ? { disk: choice, nic: choice, ...(alone ? { serial: choice } : {}) } : choice;
+  const named =
+    typeof choice === "string" ? { disk: choice, nic: choice, ...(alone ? { serial: choice } : {}) } : choice;
   const of = (device: "disk" | "nic", what: string) => {
     if (!has[device]) return {};
     const mode = named[device];

@@ -54,10 +54,7 @@ export class SerialLines {
     const uart =
       n === 0
         ? machine.uart
-        : machine.attachMmio(
-            place,
-            ({ irq, clock }) => new Uart16550({ irq, clock, console, inputClock: rate.clock }),
-          );
+        : machine.attachMmio(place, ({ irq, clock }) => new Uart16550({ irq, clock, console, inputClock: rate.clock }));
     const channels = this.users.filter(({ serial }) => serial === n).length;
     const end = new SerialLine({
       now: () => machine.events.now(),
@@ -74,7 +71,8 @@ export class SerialLines {
 
   /** As firmware leaves them to software that owns them. */
   setUp(): void {
-    for (const { uart, rate } of this.lines) for (const [register, value] of uartSetUp(rate)) uart.write(register, 1, value);
+    for (const { uart, rate } of this.lines)
+      for (const [register, value] of uartSetUp(rate)) uart.write(register, 1, value);
   }
 
   private lineOf(guest: number): Line {

@@ -1,6 +1,5 @@
 // Assembles a hosted machine: memory for everyone, the VMM, its IOMMU, the disks, and each guest with its attach mode.
 import { RAM_START } from "../../assembly/layout.js";
-import type { Core } from "../core/core.js";
 import { deviceTree, deviceTreeAddress } from "../platform/boot.js";
 import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";

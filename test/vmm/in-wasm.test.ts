@@ -45,7 +45,8 @@ function play(exitsInWasm: boolean) {
   const device = { read: () => 0, write: () => 0, reset: () => {} };
   const { fn } = machine.attachPcie(NVME_FUNCTION, () => device);
   const range = { start: 0, length: MIB };
-  const { vmm } = startHosted(machine, { disks: [fn], nics: [], serials: [{ ...UART, rate: lineRate(115_200) }] }, placement, {
+  const serials = [{ ...UART, rate: lineRate(115_200) }];
+  const { vmm } = startHosted(machine, { disks: [fn], nics: [], serials }, placement, {
     guests: [{ ...guest, kernel, bootargs: "", modes: { disk: "assigned", serial: "emulated" }, disk: 0, range }],
     pageSize: 4096,
     iommuPageSize: 4096,
