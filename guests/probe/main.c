@@ -6,7 +6,7 @@
 #include "plic.h"
 #include "sbi.h"
 #include "timer.h"
-#include "uart.h"
+#include "console.h"
 #include "virtio.h"
 #include "workload.h"
 
@@ -98,10 +98,8 @@ static bool run_file(void) {
 }
 
 static bool run(void) {
-  if (options.uart_interrupts) {
-    timer_start(time_from_ms(UART_TICK_MS));
-    uart_interrupt_driven(machine.uart_source);
-  }
+  console_start(&machine, &options);
+  if (console_interrupts()) timer_start(time_from_ms(UART_TICK_MS));
   print("probe: %lu MiB at 0x%lx, timer by %s\n", machine.memory_size / MIB, machine.memory_start,
         timer_is_sstc() ? "Sstc" : "SBI");
   print("probe: %s\n", machine.bootargs);
@@ -115,15 +113,14 @@ void kernel_main(u64 hart, u64 tree) {
   machine_read(&machine, tree, hart);
   paging_start();
   map_devices();
-  if (machine.uart) uart_init(machine.uart, true);
+  console_early(&machine);
   options_read(&options, machine.bootargs);
-  if (machine.uart && !options.uart_fifo) uart_init(machine.uart, false);
   plic_init(machine.plic, machine.plic_context, machine.plic_sources);
   timer_init(machine.timebase, machine.sstc);
   sample_init();
   interrupts_enable();
   const bool good = run();
   timer_start(time_from_ms(UART_TICK_MS));
-  uart_drain();
+  console_drain();
   sbi_shutdown(good ? SRST_NO_REASON : SRST_SYSTEM_FAILURE);
 }
