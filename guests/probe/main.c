@@ -66,13 +66,14 @@ static bool run_io(void) {
 
 /** driver=auto: the 82574L where there is one, else virtio. */
 static struct net_device *find_nic(const char **failure) {
-  struct pci_function function;
+  static struct pci_function function;
   *failure = "no-nic";
   const bool either = same(options.driver, "auto"), serviced = same(options.driver, "e1000e-service");
-  if ((either || starts_with(options.driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
-      function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE) {
+  const bool started = function.bar0;
+  if (started || ((either || starts_with(options.driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
+                  function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE)) {
     *failure = "no-answer";
-    if (!pci_start(&machine, &function)) return NULL;
+    if (!started && !pci_start(&machine, &function)) return NULL;
     struct net_device *device =
       e1000e_start(&function, serviced ? dma_service(options.service_chunk) : &dma_identity, &options);
     if (device && serviced) device->driver = "e1000e-service";
@@ -82,11 +83,19 @@ static struct net_device *find_nic(const char **failure) {
   return NULL;
 }
 
+static struct net_device *restart_nic(void) {
+  const char *failure;
+  return find_nic(&failure);
+}
+
 static bool run_net(void) {
   net_buffers(options.large_pages);
   const char *failure;
   struct net_device *device = find_nic(&failure);
-  return device ? workload_net(&options, device) : finish(options.driver, failure);
+  if (!device) return finish(options.driver, failure);
+  if (!same(options.attack, "none") && !attack_net(&options, device, restart_nic)) return finish(device->driver, "device-gone");
+  if (same(options.workload, "net")) return finish(device->driver, NULL);
+  return workload_net(&options, device);
 }
 
 static bool run(void) {

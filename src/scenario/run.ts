@@ -23,6 +23,7 @@ import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./count
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Landing } from "./landing.js";
+import { Leaks } from "./leaks.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
@@ -71,6 +72,7 @@ class Run {
   private readonly network: Network | undefined;
   private readonly landing: Landing;
   private readonly watch: Watch;
+  private readonly leaks: Leaks;
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
@@ -93,7 +95,10 @@ class Run {
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
     this.nics = nics.map((_, i) => this.makeNic(i));
-    this.watch = new Watch(core, native ? [] : this.watched());
+    const watched = native ? [] : this.watched();
+    this.watch = new Watch(core, watched);
+    this.leaks = new Leaks(watched);
+    if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
   }
 
@@ -128,6 +133,7 @@ class Run {
       frequency: config.costs.frequency,
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
+      leaks: this.leaks.report(),
       faults: this.faults(),
       ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),

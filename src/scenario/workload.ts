@@ -72,7 +72,7 @@ export const MODE_NAMES = Object.keys(MODES) as AttachModeName[];
 export const SAFE_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) => MODES[mode].safe);
 
 /** The same driver for a network interface. */
-const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+export const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
 /** Datagrams where `total` is 0: the probe's default. */
 export const DATAGRAMS = 1000;
 
