@@ -103,7 +103,7 @@ const crc = async (data: Uint8Array) => (await checksum("crc32c", data)) as stri
 function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
   const { kernel, workload, memory: ram, image, network = {} } = options;
   const [disk, nic] = [usesDisk(workload.kind), usesNic(workload.kind)];
-  const devices = { ...(disk ? { disk: 0 } : {}), ...(nic ? { nic: 0 } : {}) };
+  const devices = { disk: disk ? 0 : null, ...(nic ? { nic: 0 } : {}) };
   return {
     ...options.machine,
     guests: [{ name: mode, kernel, bootargs: bootargs(workload, mode), mode, ram, ...devices }],

@@ -2,6 +2,7 @@
 import { RAM_MAX } from "../../assembly/layout.js";
 import { bytes } from "../metrics/format.js";
 import { Costs, PARAMETERS } from "../platform/costs.js";
+import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
 import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
@@ -12,6 +13,7 @@ import {
   defaultWorkload,
   isFile,
   isNetwork,
+  isSerial,
   MODE_NAMES,
   usesDisk,
   usesNic,
@@ -118,6 +120,7 @@ export function resolveMachine(file: MachineFile, place: PlaceOf): MachineOption
     maxCycles: file["max-cycles"],
     quietCycles: file["quiet-cycles"],
     chunk: file.chunk,
+    baud: file.baud === undefined ? undefined : lineRate(file.baud, place("baud")).baud,
     vmmRam: file["vmm-memory"],
     costs: file.costs && checkCosts(file.costs, place),
   };
@@ -148,7 +151,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
     );
   }
   checkDepth(workload, place);
-  if (kind === "console") return workload;
+  if (isSerial(kind)) return workload;
   if (total % SECTOR !== 0) {
     complain(
       `${total} bytes aren't whole sectors`,
@@ -320,6 +323,8 @@ function step(
       return { machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":
       return { machine: { iotlb: { ways: whole() } } };
+    case "baud":
+      return { machine: { baud: whole() } };
     case "page-size":
     case "iommu-page-size":
       return { machine: { [parameter]: size() } };

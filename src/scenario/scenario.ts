@@ -2,6 +2,7 @@
 import { generatedBytes } from "../backends/disk-image.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
+import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
 import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
@@ -132,12 +133,13 @@ export function resolveScenario(
     return bytes;
   };
   const nics = resolveNics(source, disks.length);
+  const serials = resolveSerials(source);
   const runs = steps.map((step): ScenarioRun => {
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics }, machine, step, kernel);
+    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
     return {
       label: step.label,
       values: step.values,
@@ -149,6 +151,7 @@ export function resolveScenario(
         disks: disks.map(({ size, image }) => ({ size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
         ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
+        ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
     };
@@ -222,6 +225,20 @@ function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[]
   return nics;
 }
 
+function resolveSerials({ value, at }: Located<ScenarioFile>): Devices["serials"] {
+  const serials = value.serials ?? [{ name: "serial" }];
+  for (const [i, { name, baud }] of serials.entries()) {
+    if (baud !== undefined) lineRate(baud, at(["serials", i, "baud"]));
+    if (serials.findIndex((line) => line.name === name) === i) continue;
+    throw new UserError(
+      `a second serial line called "${name}"`,
+      at(["serials", i, "name"]),
+      "Give each a name of its own",
+    );
+  }
+  return serials;
+}
+
 /** The index of the device that a guest names, the first if it names none. */
 function chosenDevice(
   named: string | undefined,
@@ -235,9 +252,15 @@ function chosenDevice(
   throw new UserError(`no ${what} is called "${named}"`, place, suggest(named ?? "", names));
 }
 
+interface Devices {
+  readonly disks: readonly Disk[];
+  readonly nics: readonly Nic[];
+  readonly serials: readonly { readonly name: string; readonly baud?: number | undefined }[];
+}
+
 function resolveGuests(
   { value, at }: Located<ScenarioFile>,
-  { disks, nics }: { readonly disks: readonly Disk[]; readonly nics: readonly Nic[] },
+  { disks, nics, serials }: Devices,
   machine: MachineOptions,
   step: SweepStep,
   kernel: (path: string | undefined, place: string) => Uint8Array,
@@ -273,6 +296,7 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
+    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
@@ -287,8 +311,9 @@ function resolveGuests(
         bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
         mode: guest.mode,
         ram: memories[i],
-        ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : {}),
+        ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
         ...(nic === undefined ? {} : { nic }),
+        ...(serial === 0 ? {} : { serial }),
       },
     };
   });
@@ -447,7 +472,7 @@ export async function runScenario(
         peer: result.peer,
         lossy: (run.config.network?.loss ?? 0) > 0,
         before: partOf(run.guests[i]),
-        after: config.disk === undefined ? undefined : result.disks?.[config.disk],
+        after: typeof config.disk === "number" ? result.disks?.[config.disk] : undefined,
       });
     }),
   };

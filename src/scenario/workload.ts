@@ -15,13 +15,18 @@ export const FILE_WORKLOADS = ["netserve", "netsave"] as const;
 export const ALL_WORKLOADS = [...WORKLOADS, ...NET_WORKLOADS, ...FILE_WORKLOADS] as const;
 export type WorkloadKind = (typeof ALL_WORKLOADS)[number];
 
-/** Whether a workload has to do with a network interface alone. */
+/** Whether it uses nothing but the serial line. */
+export function isSerial(kind: string): boolean {
+  return kind === "console";
+}
+
+/** Whether it uses nothing but a network interface. */
 export function isNetwork(kind: WorkloadKind): boolean {
   return (NET_WORKLOADS as readonly string[]).includes(kind);
 }
 
 export function usesDisk(kind: WorkloadKind): boolean {
-  return !isNetwork(kind);
+  return !isNetwork(kind) && !isSerial(kind);
 }
 
 export function usesNic(kind: WorkloadKind): boolean {
@@ -96,13 +101,16 @@ export function isSafe(modes: DeviceModes): boolean {
 
 /** The drivers in the guest, "mixed" where disk and network interface differ. */
 export function driverOf(modes: DeviceModes): ModeFacts["driver"] | "mixed" {
-  const drivers = new Set(attachedModes(modes).map((mode) => MODES[mode].driver));
+  const attached = attachedModes(modes);
+  const drivers = new Set((attached.length > 0 ? attached : [modes.serial]).map((mode) => MODES[mode].driver));
   const [first = "stock"] = drivers;
   return drivers.size > 1 ? "mixed" : first;
 }
 
 /** The same driver for a network interface. */
-const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+export const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+/** And for the serial line, which knows no modified driver. */
+const SERIAL_OPTIONS = { nvme: "uart", "nvme-service": "uart", virtio: "virtio-console" } as const;
 /** Datagrams of all messages where `total` is 0. */
 const DATAGRAMS = 1000;
 /** Most bytes of data in a datagram. */
@@ -142,20 +150,24 @@ function savedBytes(bs: number): number {
 /** The probe's command line. */
 export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
-  const modes = typeof choice === "string" ? { disk: choice, nic: choice } : choice;
+  const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const option = (mode: AttachModeName | undefined) => MODES[mode ?? "native"].option;
-  const driver = isNetwork(kind) ? NIC_OPTIONS[option(modes.nic)] : option(modes.disk ?? modes.nic);
+  const drivers = {
+    disk: option(modes.disk ?? modes.nic),
+    nic: NIC_OPTIONS[option(modes.nic)],
+    serial: SERIAL_OPTIONS[option(modes.serial)],
+  };
   return [
     `workload=${kind}`,
-    `driver=${driver}`,
-    ...(isFile(kind) ? [`nic-driver=${NIC_OPTIONS[option(modes.nic)]}`] : []),
+    `driver=${drivers[isSerial(kind) ? "serial" : isNetwork(kind) ? "nic" : "disk"]}`,
+    ...(isFile(kind) ? [`nic-driver=${drivers.nic}`] : []),
     `bs=${bs}`,
     `qd=${qd}`,
     `batch=${batch}`,
     `total=${total}`,
     `seed=${seed}`,
     `hash=${hash}`,
-    ...(kind === "console" && total > 0 ? [`bytes=${total}`] : []),
+    ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
     ...extra,
