@@ -21,7 +21,7 @@ import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
 import { NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
-import type { Attachment, AttachModeName, DeviceKind, GuestMemory, PhysicalFunction } from "./types.js";
+import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
 import { Vcpu } from "./vcpu.js";
 import { VirtualMachine } from "./vm.js";
 import { Vmm } from "./vmm.js";
@@ -39,7 +39,7 @@ export interface HostedGuest {
   readonly name: string;
   readonly kernel: Uint8Array;
   readonly bootargs: string;
-  readonly mode: AttachModeName;
+  readonly modes: DeviceModes;
   readonly ram: number;
   /** Which disk, and the guest's range of it; which network interface. */
   readonly disk?: number | undefined;
@@ -145,7 +145,7 @@ class SharedNic {
 }
 
 function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedConfig, index: number): VirtualMachine {
-  const { name, ram, kernel, bootargs, mode, disk, nic } = config.guests[index];
+  const { name, ram, kernel, bootargs, modes } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
@@ -153,9 +153,9 @@ function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedCon
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
   );
-  const isVirtio = mode === "paravirtual";
-  const virtio = isVirtio ? [disk, nic].filter((device) => device !== undefined).length : 0;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: !isVirtio }));
+  const attached = [modes.disk, modes.nic].filter((mode) => mode !== undefined);
+  const virtio = attached.filter((mode) => mode === "paravirtual").length;
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: virtio < attached.length }));
   const vmid = index + 1;
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
   return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
@@ -222,19 +222,20 @@ export function startHosted(
       },
     });
     const detach: (() => void)[] = [];
-    if (guest.disk !== undefined) {
+    const { modes } = guest;
+    if (guest.disk !== undefined && modes.disk) {
       const shared = sharedDisks[guest.disk];
       const openBlock = (options?: { direct?: boolean }) => shared.open(guest, options?.direct ? vm.memory : undefined);
-      detach.push(attachModes[guest.mode].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
+      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
     }
-    if (guest.nic !== undefined) {
+    if (guest.nic !== undefined && modes.nic) {
       const shared = sharedNics[guest.nic];
       const more = {
         mac: macAddress(undefined, nics.length + index),
-        virtioSlot: guest.disk === undefined ? 0 : 1,
+        virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => shared.open(vm),
       };
-      detach.push(nicModes[guest.mode].attach(Object.assign(attachment(nics[guest.nic]), more)));
+      detach.push(nicModes[modes.nic].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
     vm.detach = () => {
       for (const release of detach) release();
