@@ -2,7 +2,7 @@
 // of the VMM, since a guest's memory is scattered and its addresses are checked where they are copied.
 import type { BlockBackend, BlockRequest, BlockStatus, Segment } from "../platform/ports.js";
 import type { DmaPool } from "./dma-pool.js";
-import type { DiskOutcome, PhysicalDisk } from "./nvme-driver.js";
+import type { DiskOutcome, PhysicalDisk } from "./physical-disk.js";
 import type { GuestMemory, VmmServices } from "./types.js";
 
 const DEFAULT_BUFFER = 0x1_0000;
