@@ -95,6 +95,11 @@ export const PARAMETERS = {
     unit: "cycles",
     source: "the same, its completion: assumed",
   },
+  "extent-lookup": {
+    value: 150,
+    unit: "cycles",
+    source: "search of a file's extent map in memory, a command: assumed",
+  },
   "frame-send": {
     value: { kernel: 1500, userspace: 4000 },
     unit: "cycles",
@@ -104,6 +109,16 @@ export const PARAMETERS = {
     value: { kernel: 1500, userspace: 4000 },
     unit: "cycles",
     source: "the same, a frame to a guest: assumed",
+  },
+  "console-send": {
+    value: { kernel: 300, userspace: 2000 },
+    unit: "cycles",
+    source: "VMM's serial line, characters that a guest hands over at once: assumed",
+  },
+  "console-receive": {
+    value: { kernel: 300, userspace: 2000 },
+    unit: "cycles",
+    source: "the same, a character to a guest: assumed",
   },
   "translate-service": { value: 300, unit: "cycles", source: "beyond the hypercall: walk and pin: assumed" },
   "rewrite-command": { value: 400, unit: "cycles", source: "check and copy of one device command: assumed" },

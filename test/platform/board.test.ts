@@ -52,6 +52,13 @@ test("network interfaces come behind the disks; the 82574L has its registers in 
   ]);
 });
 
+test("the harts' extensions are each named once, those of the board itself among them", () => {
+  const cpu = nodes(readFdt(board().tree())).get("/cpus/cpu@0")!;
+  const names = new TextDecoder().decode(cpu.properties["riscv,isa-extensions"]).split("\0").slice(0, -1);
+  expect(names).toEqual([...new Set(names)]);
+  expect(names).toEqual(expect.arrayContaining(["h", "svadu", "svnapot", "svpbmt"]));
+});
+
 test("an ATA disk is device 0 of the primary channel of a controller of its own, behind I/O ports", () => {
   const { identity, machine, word } = board({ disks: [disk("nvme"), disk("ata")] });
   expect(identity(2)).toBe(0x24cb_8086);
@@ -65,13 +72,6 @@ test("an ATA disk is device 0 of the primary channel of a controller of its own,
   machine.bus.read(PCIE_IO.start + 0x1017, 1);
   expect(machine.bus.lo).toBe(0x7f);
   expect(word(PCIE_IO.start + 0x1030)).toBe(NOBODY);
-});
-
-test("the harts' extensions are each named once, those of the board itself among them", () => {
-  const cpu = nodes(readFdt(board().tree())).get("/cpus/cpu@0")!;
-  const names = new TextDecoder().decode(cpu.properties["riscv,isa-extensions"]).split("\0").slice(0, -1);
-  expect(names).toEqual([...new Set(names)]);
-  expect(names).toEqual(expect.arrayContaining(["h", "svadu", "svnapot", "svpbmt"]));
 });
 
 test("the clock starts at the configured second; I/O space is there, and nobody in it", () => {
