@@ -1,6 +1,6 @@
 // What the guest program is told to do, and how each attach mode is called in reports.
 import type { HashName } from "../metrics/checksum.js";
-import type { AttachModeName, DeviceModes } from "../vmm/types.js";
+import type { AttachModeName, DeviceModes, DiskName } from "../vmm/types.js";
 import { attachedModes, type ModeChoice } from "./modes.js";
 
 /**
@@ -97,15 +97,23 @@ const SERIAL_OPTIONS = { nvme: "uart", "nvme-service": "uart", virtio: "virtio-c
 /** Datagrams where `total` is 0: the probe's default. */
 export const DATAGRAMS = 1000;
 
+/** The same driver for another sort of disk. */
+const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
+
 /** The probe's command line. */
-export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
+export function bootargs(
+  workload: Workload,
+  choice: ModeChoice,
+  extra: readonly string[] = [],
+  disk: DiskName = "nvme",
+): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const used = isSerial(kind) ? modes.serial : isNetwork(kind) ? modes.nic : (modes.disk ?? modes.nic);
   const { option } = MODES[used ?? "native"];
   return [
     `workload=${kind}`,
-    `driver=${isSerial(kind) ? SERIAL_OPTIONS[option] : isNetwork(kind) ? NIC_OPTIONS[option] : option}`,
+    `driver=${isSerial(kind) ? SERIAL_OPTIONS[option] : isNetwork(kind) ? NIC_OPTIONS[option] : forDisk(option, disk)}`,
     `bs=${bs}`,
     `qd=${qd}`,
     `batch=${batch}`,
