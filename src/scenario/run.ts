@@ -21,6 +21,7 @@ import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { attachDisk } from "./disk.js";
 import { Landing } from "./landing.js";
+import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
 import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
@@ -75,6 +76,7 @@ class Run {
   private readonly network: Network | undefined;
   private readonly landing: Landing;
   private readonly watch: Watch;
+  private readonly leaks: Leaks;
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
@@ -98,7 +100,10 @@ class Run {
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
     this.nics = nics.map((_, i) => this.makeNic(i));
-    this.watch = new Watch(core, native ? [] : this.watched());
+    const watched = native ? [] : this.watched();
+    this.watch = new Watch(core, watched);
+    this.leaks = new Leaks(watched);
+    if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
   }
 
@@ -133,6 +138,7 @@ class Run {
       frequency: config.costs.frequency,
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
+      leaks: this.leaks.report(),
       faults: this.faults(),
       ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
