@@ -11,7 +11,9 @@ import {
   compareText,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
+  type DiskName,
   generatedBytes,
+  INTERFACES,
   isSet,
   type Located,
   mergeMachine,
@@ -38,6 +40,7 @@ import {
   type SharedOptions,
   sizeOption,
   sweepOption,
+  wordOption,
   workloadFlags,
   workloadOptions,
 } from "./options.js";
@@ -46,6 +49,7 @@ import { complain, tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   disk?: string;
+  interface?: DiskName;
   size?: number;
   guest?: string;
   modes?: AttachModeName[];
@@ -62,6 +66,7 @@ Examples:
   yado compare --hash none                            the modes' own costs, without the guest's hashing
   yado compare --modes assigned --page-size 4K --sweep iotlb-entries=16,64,256,1024
   yado compare --modes native,assigned-raw            what goes wrong without translation
+  yado compare --interface ata --bs 4K                an ATA disk with bus-master DMA, one command at a time
   yado compare --cost mmio-exit=7500                  dearer exits
 
 Exit code: 0; 1 when a guest failed or a safe mode's checksum is wrong; 2 for input that can't be used.`;
@@ -69,10 +74,13 @@ Exit code: 0; 1 when a guest failed or a safe mode's checksum is wrong; 2 for in
 export function compareCommand(): Command {
   const command = new Command("compare")
     .summary("run one guest program on one disk under each attach mode")
-    .description(
-      "Runs the same guest program on the same NVMe disk once per attach mode, and compares what each costs.",
-    )
+    .description("Runs the same guest program on the same disk once per attach mode, and compares what each costs.")
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
+    .addOption(
+      new Option("--interface <name>", "the disk's controller: nvme or ata (default: nvme)").argParser(
+        wordOption("--interface", INTERFACES),
+      ),
+    )
     .addOption(new Option("--size <size>", "size of the generated disk (default: 8M)").argParser(sizeOption("--size")))
     .addOption(
       new Option("--modes <a,b,…>", `attach modes (default: ${SAFE_MODES.join(",")}; also assigned-raw)`).argParser(
@@ -139,6 +147,7 @@ async function action(options: Options): Promise<void> {
   if (sweep && options.write) throw new UserError("a sweep runs many times", "--write", "Leave out --sweep or --write");
   const image = input.disk === undefined ? generated(options.size) : readDisk(input.disk, place("", "disk"));
   const kernel = input.guest === undefined ? probe() : readGuest(input.guest, place("", "guest"));
+  const controller = options.interface ?? file.interface ?? "nvme";
   const modes = options.modes ?? file.modes ?? SAFE_MODES;
   const steps: SweepStep[] = sweep ? sweepSteps(sweep.parameter, sweep.values, input.sweepPlace) : [noSweep];
   checkJson(options, [input.disk, input.guest, options.config]);
@@ -155,7 +164,7 @@ async function action(options: Options): Promise<void> {
       sweptPlace(step, (key) => place("machine", key)),
     );
     checkMemory(memory, workload, step.places.memory ?? place("", "memory"), machine);
-    return { step, options: { kernel, image, modes, workload, memory, machine } };
+    return { step, options: { kernel, image, interface: controller, modes, workload, memory, machine } };
   });
 
   const outcomes = await withSession(options, plans.length * modes.length, (session) =>

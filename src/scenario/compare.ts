@@ -3,7 +3,7 @@ import { checksum } from "../metrics/checksum.js";
 import { referenceDigest } from "../metrics/findings.js";
 import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
 import { UserError } from "../platform/user-error.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
 import type { RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, hashesInOrder, isSafe, type Workload, writes } from "./workload.js";
@@ -16,6 +16,8 @@ export interface CompareOptions {
   readonly kernel: Uint8Array;
   /** The disk's contents; every mode starts from them. Not changed. */
   readonly image: Uint8Array;
+  /** The disk's controller. Default "nvme". */
+  readonly interface?: DiskName;
   readonly modes: readonly AttachModeName[];
   readonly workload: Workload;
   /** Bytes of guest RAM. */
@@ -48,6 +50,8 @@ export interface CompareReport {
   /** The guest program. */
   readonly guest: { readonly bytes: number; readonly crc32c: string };
   readonly disk: {
+    /** Its controller. */
+    readonly interface: DiskName;
     readonly bytes: number;
     readonly crc32c: string;
     /** For a workload that writes: the contents after each mode. */
@@ -86,9 +90,15 @@ function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
   return {
     ...options.machine,
     guests: [
-      { name: mode, kernel: options.kernel, bootargs: bootargs(options.workload, mode), mode, ram: options.memory },
+      {
+        name: mode,
+        kernel: options.kernel,
+        bootargs: bootargs(options.workload, mode, [], options.interface),
+        mode,
+        ram: options.memory,
+      },
     ],
-    disks: [{ size: options.image.length, image: options.image }],
+    disks: [{ interface: options.interface, size: options.image.length, image: options.image }],
     allowRaw: mode === "assigned-raw",
     keepDisks: writes(options.workload.kind),
   };
@@ -130,7 +140,13 @@ export async function compare(options: CompareOptions, services: CompareServices
       schema: "yado.compare/1",
       version: services.version,
       guest: { bytes: options.kernel.length, crc32c: await crc(options.kernel) },
-      disk: { bytes: image.length, crc32c: await crc(image), after, expectedAfter },
+      disk: {
+        interface: options.interface ?? "nvme",
+        bytes: image.length,
+        crc32c: await crc(image),
+        after,
+        expectedAfter,
+      },
       workload,
       configuration: { memory: options.memory, ...configuration },
       expectedChecksum: expected ?? null,

@@ -97,6 +97,8 @@ const SERIAL_OPTIONS = { nvme: "uart", "nvme-service": "uart", virtio: "virtio-c
 /** Datagrams where `total` is 0: the probe's default. */
 export const DATAGRAMS = 1000;
 
+/** The controllers that a disk may be behind. */
+export const INTERFACES = ["nvme", "ata"] as const satisfies readonly DiskName[];
 /** The same driver for another sort of disk. */
 const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
 
