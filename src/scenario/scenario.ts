@@ -4,7 +4,7 @@ import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
-import type { DeviceModes } from "../vmm/types.js";
+import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
@@ -36,6 +36,7 @@ export interface Loader {
 
 interface Disk {
   readonly name: string;
+  readonly interface: DiskName;
   readonly image: Uint8Array;
   /** Bytes; beyond the image they are zeros. */
   readonly size: number;
@@ -87,7 +88,12 @@ export interface RunReport {
     readonly value: string;
     readonly values: Readonly<Record<string, string>>;
   } | null;
-  readonly disks: readonly { readonly name: string; readonly bytes: number; readonly crc32c: string }[];
+  readonly disks: readonly {
+    readonly name: string;
+    readonly interface: DiskName;
+    readonly bytes: number;
+    readonly crc32c: string;
+  }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
   readonly configuration: Readonly<Record<string, unknown>>;
@@ -116,7 +122,7 @@ export function resolveScenario(
   over: MachineFile = {},
 ): ResolvedScenario {
   const { value: file, at } = source;
-  const disks = resolveDisks(source, load);
+  const named = resolveDisks(source, load);
   const sweeps = file.sweep === undefined ? [] : Array.isArray(file.sweep) ? file.sweep : [file.sweep];
   const steps = combinations(
     sweeps.map(({ parameter, values }, n) => {
@@ -132,9 +138,10 @@ export function resolveScenario(
     kernels.set(key, bytes);
     return bytes;
   };
-  const nics = resolveNics(source, disks.length);
+  const nics = resolveNics(source, named.length);
   const serials = resolveSerials(source);
   const runs = steps.map((step): ScenarioRun => {
+    const disks = step.interface ? named.map((disk) => ({ ...disk, interface: step.interface! })) : named;
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
@@ -148,7 +155,7 @@ export function resolveScenario(
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
-        disks: disks.map(({ size, image }) => ({ size, image })),
+        disks: disks.map(({ size, image, interface: controller }) => ({ interface: controller, size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
         ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
@@ -170,8 +177,8 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
     );
   }
   if (!value.disks && value.guests.every((guest) => !hasDisk(value, guest))) return disks;
-  for (const [i, { name, file, size }] of (
-    value.disks ?? [{ name: "disk", file: undefined, size: undefined }]
+  for (const [i, { name, file, size, interface: controller = "nvme" }] of (
+    value.disks ?? [{ name: "disk", file: undefined, size: undefined, interface: undefined }]
   ).entries()) {
     const place = (key: string): Path => ["disks", i, key];
     if (disks.some((disk) => disk.name === name)) {
@@ -188,7 +195,7 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
         "Leave size out, or make it larger",
       );
     }
-    disks.push({ name, image, size: size ?? image.length });
+    disks.push({ name, interface: controller, image, size: size ?? image.length });
   }
   return disks;
 }
@@ -308,7 +315,7 @@ function resolveGuests(
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
+        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], disk?.interface),
         mode: guest.mode,
         ram: memories[i],
         ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
@@ -447,8 +454,9 @@ export async function runScenario(
     progress: (dmaBytes) => observer.progress?.(Math.min(dmaBytes, total), total),
   });
   const disks = await Promise.all(
-    run.disks.map(async ({ name, size, image }) => ({
+    run.disks.map(async ({ name, size, image, interface: controller }) => ({
       name,
+      interface: controller,
       bytes: size,
       crc32c: (await digest(image)) as string,
     })),

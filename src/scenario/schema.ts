@@ -3,7 +3,7 @@ import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
-import { ALL_WORKLOADS, MODE_NAMES } from "./workload.js";
+import { ALL_WORKLOADS, INTERFACES, MODE_NAMES } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -74,9 +74,12 @@ export const machineSchema = z
   })
   .describe("the machine");
 
+const interfaceName = z.enum(INTERFACES).describe("the disk's controller: nvme (the default), or ata");
+
 const diskSchema = z
   .strictObject({
     name: z.string().min(1).describe("how guests call it"),
+    interface: interfaceName.optional(),
     file: z.string().min(1).describe("image file, relative to this file; never changed").optional(),
     size: size("bytes of a generated image, or of the disk when it is larger than its file").optional(),
   })
@@ -145,14 +148,14 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
-/** What only a scenario's sweep may vary: the mode of all its guests. A comparison has them all anyway. */
-export const SCENARIO_SWEEPS: readonly string[] = ["mode"];
+/** What only a scenario's sweep may vary: the mode of all its guests, and the controller of all its disks. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode", "interface"];
 
 const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
-      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode`),
+      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode and interface`),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)
@@ -188,6 +191,7 @@ export const scenarioSchema = z
 export const compareSchema = z
   .strictObject({
     disk: z.string().min(1).describe("image file, relative to this file").optional(),
+    interface: interfaceName.optional(),
     guest: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
     modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),

@@ -1,6 +1,6 @@
 // What the guest program is told to do, and how each attach mode is called in reports.
 import type { HashName } from "../metrics/checksum.js";
-import type { AttachModeName, DeviceModes } from "../vmm/types.js";
+import type { AttachModeName, DeviceModes, DiskName } from "../vmm/types.js";
 import { attachedModes, type ModeChoice } from "./modes.js";
 
 /**
@@ -147,13 +147,23 @@ function savedBytes(bs: number): number {
   return bs % SAVED === 0 ? SAVED : SECTOR;
 }
 
+/** The controllers that a disk may be behind. */
+export const INTERFACES = ["nvme", "ata"] as const satisfies readonly DiskName[];
+/** The same driver for another sort of disk. */
+const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
+
 /** The probe's command line. */
-export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
+export function bootargs(
+  workload: Workload,
+  choice: ModeChoice,
+  extra: readonly string[] = [],
+  disk: DiskName = "nvme",
+): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const option = (mode: AttachModeName | undefined) => MODES[mode ?? "native"].option;
   const drivers = {
-    disk: option(modes.disk ?? modes.nic),
+    disk: forDisk(option(modes.disk ?? modes.nic), disk),
     nic: NIC_OPTIONS[option(modes.nic)],
     serial: SERIAL_OPTIONS[option(modes.serial)],
   };

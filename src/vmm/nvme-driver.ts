@@ -25,7 +25,8 @@ import {
   SQE_BYTES,
   Status,
 } from "./nvme-registers.js";
-import type { PhysicalFunction, VmmServices } from "./types.js";
+import type { DiskCommand, DiskOperation, DiskOutcome } from "./physical-disk.js";
+import type { DiskDriver, PhysicalFunction, VmmServices } from "./types.js";
 
 const ADMIN_ENTRIES = 16;
 const NAMESPACE = 1;
@@ -39,36 +40,6 @@ export interface NvmeDriverOptions {
   readonly entries?: number;
   /** Cycles after which the controller is declared dead. Default 30 s, as Linux waits. */
   readonly timeout?: number;
-}
-
-export type DiskOperation = "read" | "write" | "flush";
-/** How a command ended. */
-export type DiskOutcome = "ok" | "out-of-range" | "medium-error";
-
-/** What the block service needs of a disk. */
-export interface PhysicalDisk {
-  /** Capacity, and bytes of a logical block. */
-  readonly size: number;
-  readonly blockSize: number;
-  /** Most bytes of one command. */
-  readonly maxTransfer: number;
-  /** Commands that can be submitted now. */
-  readonly free: number;
-  /**
-   * Queues a command for [offset, offset + length) of the disk (bytes, whole blocks) and the page-aligned physical
-   * memory at `address`; false when no slot is free. `kick` makes the device look.
-   */
-  submit(command: DiskCommand, done: (outcome: DiskOutcome) => void): boolean;
-  kick(): void;
-}
-
-export interface DiskCommand {
-  readonly operation: DiskOperation;
-  readonly offset: number;
-  readonly length: number;
-  readonly address: number;
-  /** Physical addresses of the pages instead, where they don't follow one another. */
-  readonly pages?: readonly number[];
 }
 
 interface Queue {
@@ -88,7 +59,7 @@ interface Slot {
 }
 
 /** Drives one controller, namespace 1. */
-export class NvmeDriver implements PhysicalDisk {
+export class NvmeDriver implements DiskDriver {
   size = 0;
   blockSize = 512;
   maxTransfer = MOST_BYTES;

@@ -5,9 +5,10 @@ import { Plic } from "../devices/plic.js";
 import { Finisher } from "../devices/finisher.js";
 import { Bus } from "../platform/bus.js";
 import { Console } from "../platform/console.js";
-import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
-import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
-import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
+import { barPlacer, IoSpace } from "../platform/io-space.js";
+import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_IO, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
+import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
+import { Access, type DmaPort, type IrqLine, type MmioDevice, type PcieDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
 import { charge, count, emptyAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
@@ -49,6 +50,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly account = emptyAccount();
   readonly console = new Console();
   readonly mmio = new Bus();
+  private readonly ioSpace = new IoSpace();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
   readonly pcie: PcieRoot;
@@ -90,9 +92,11 @@ export class VirtualMachine implements Vm, ExitGuest {
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.bars.get(fn)?.(bar, address),
       windows: [PCIE_WINDOW],
+      ioPorts: PCIE_IO.size,
     });
     this.map(PLIC.start, PLIC.size, this.plicPort(), "plic");
     this.map(ECAM.start, ECAM.size, this.configPort(), "pcie-config");
+    this.map(PCIE_IO.start, PCIE_IO.size, this.ioSpace, "pcie-io");
     this.map(FINISHER.start, FINISHER.size, finisher, "finisher");
   }
 
@@ -109,11 +113,21 @@ export class VirtualMachine implements Vm, ExitGuest {
     return fn;
   }
 
-  /** A function whose BAR 0 traps to `device`. */
-  addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction {
-    const region = this.mmio.movable(config.bars![0].size, device, "pcie");
+  /** A function whose BARs trap to `device`. */
+  addTrappedFunction(config: PcieFunctionConfig, device: PcieDevice, name: string): PcieFunction {
+    const places = new Map(
+      config.bars!.map((bar) => [bar.index, this.trap(bar, device.bars?.[bar.index] ?? device, name)]),
+    );
+    return this.addFunction(config, (bar, address) => places.get(bar)?.(address));
+  }
+
+  trapPorts(bar: PcieBar, device: MmioDevice, name: string): (port: number | undefined) => void {
+    return this.trap(bar, device, name);
+  }
+
+  private trap(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
     this.names.set(device, name);
-    return this.addFunction(config, (_bar, address) => this.mmio.move(region, address));
+    return barPlacer({ bus: this.mmio, ioSpace: this.ioSpace }, bar, device, "pcie");
   }
 
   onConfigWrite(action: () => void): void {
@@ -247,7 +261,8 @@ export class VirtualMachine implements Vm, ExitGuest {
   private enterDevice(gpa: number): boolean {
     const found = this.mmio.find(gpa);
     if (!found) return false;
-    const name = this.names.get(found.device) ?? "device";
+    const ports = found.device === this.ioSpace ? this.ioSpace.at(found.offset) : undefined;
+    const name = this.names.get(ports ?? found.device) ?? "device";
     this.count(`mmio:${name}`);
     this.charge("vmm", name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio);
     return true;
