@@ -11,13 +11,15 @@ import {
   compareText,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
-  type DiskName,
+  type DiskInterface,
   generatedBytes,
   INTERFACES,
   isSerial,
   isSet,
   type Located,
   mergeMachine,
+  NIC_INTERFACES,
+  type NicInterface,
   noSweep,
   parseYaml,
   resolveMachine,
@@ -55,7 +57,8 @@ import { complain, tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   disk?: string;
-  interface?: DiskName;
+  interface?: DiskInterface;
+  nic?: NicInterface;
   size?: number;
   guest?: string;
   modes?: AttachModeName[];
@@ -87,8 +90,14 @@ export function compareCommand(): Command {
     )
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
     .addOption(
-      new Option("--interface <name>", "the disk's controller: nvme or ata (default: nvme)").argParser(
-        wordOption("--interface", INTERFACES),
+      new Option(
+        "--interface <name>",
+        "the disk's controller: nvme, ata; natively virtio-mmio (default: nvme)",
+      ).argParser(wordOption("--interface", INTERFACES)),
+    )
+    .addOption(
+      new Option("--nic <name>", "the network interface: e1000e; natively virtio-mmio (default: e1000e)").argParser(
+        wordOption("--nic", NIC_INTERFACES),
       ),
     )
     .addOption(new Option("--size <size>", "size of the generated disk (default: 8M)").argParser(sizeOption("--size")))
@@ -205,7 +214,20 @@ async function action(options: Options): Promise<void> {
       sweptPlace(step, (key) => place("machine", key)),
     );
     checkMemory(memory, workload, step.places.memory ?? place("", "memory"), machine);
-    return { step, options: { kernel, image, interface: controller, network, modes, workload, memory, machine } };
+    return {
+      step,
+      options: {
+        kernel,
+        image,
+        interface: controller,
+        nicInterface: options.nic ?? file.nic,
+        network,
+        modes,
+        workload,
+        memory,
+        machine,
+      },
+    };
   });
 
   const outcomes = await withSession(options, plans.length * modes.length, (session) =>

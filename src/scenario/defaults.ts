@@ -8,6 +8,7 @@ import { attachModes, serialModes } from "../vmm/attach/index.js";
 import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
+import { isVirtio } from "./virtio.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig } from "./types.js";
 
@@ -71,6 +72,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
   const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
   checkGuests(config, guests);
+  checkVirtio([...disks, ...nics], guests);
   const least = vmmNeed(guests, chunk, Math.min(pageSize, iommuPageSize));
   const vmmRam = config.vmmRam ?? least;
   if (vmmRam < least || vmmRam % chunk !== 0) {
@@ -153,6 +155,17 @@ function checkIotlb(entries: number, ways: number): void {
       `Give up to ${MOST_IOTLB_ENTRIES} entries, and ways that divide them`,
     );
   }
+}
+
+/** The VMM has drivers for other devices only. */
+function checkVirtio(devices: readonly (DiskConfig | NicConfig)[], guests: readonly ResolvedGuest[]): void {
+  const found = devices.find((device) => isVirtio(device.interface ?? ""));
+  if (!found || commonMode(guests[0].modes) === "native") return;
+  refuse(
+    `a physical ${found.interface} device under a VMM`,
+    "interface",
+    "Leave it out: the VMM drives NVMe, ATA and the 82574L, and offers virtio in mode paravirtual",
+  );
 }
 
 function checkDisks(disks: readonly DiskConfig[]): void {

@@ -3,8 +3,9 @@ import { generatedBytes } from "../backends/disk-image.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { lineRate } from "../platform/serial.js";
+import type { DiskInterface } from "../platform/board.js";
 import { UserError } from "../platform/user-error.js";
-import type { DeviceModes, DiskName } from "../vmm/types.js";
+import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
@@ -36,7 +37,7 @@ export interface Loader {
 
 interface Disk {
   readonly name: string;
-  readonly interface: DiskName;
+  readonly interface: DiskInterface;
   readonly image: Uint8Array;
   /** Bytes; beyond the image they are zeros. */
   readonly size: number;
@@ -90,7 +91,7 @@ export interface RunReport {
   } | null;
   readonly disks: readonly {
     readonly name: string;
-    readonly interface: DiskName;
+    readonly interface: DiskInterface;
     readonly bytes: number;
     readonly crc32c: string;
   }[];
@@ -156,7 +157,7 @@ export function resolveScenario(
         ...machine,
         guests: guests.map((guest) => guest.config),
         disks: disks.map(({ size, image, interface: controller }) => ({ interface: controller, size, image })),
-        ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
+        ...(nics.length > 0 ? { nics: nics.map(({ name: _name, ...nic }) => nic), network: file.network ?? {} } : {}),
         ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
@@ -315,7 +316,10 @@ function resolveGuests(
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], disk?.interface),
+        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], {
+          disk: disk?.interface,
+          nic: nic === undefined ? undefined : nics[nic].interface,
+        }),
         mode: guest.mode,
         ram: memories[i],
         ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
