@@ -27,7 +27,7 @@ static const struct number_option numbers[] = {
   NUMBER("bytes", bytes, 4 * KIB, 1, 1024 * MIB),
   NUMBER("count", count, 1000, 1, 1ul << 40),
   NUMBER("host", host, 15, 3, 254),
-  NUMBER("queues", queues, 1, 1, 2),
+  NUMBER("queues", queues, 1, 1, 128),
   NUMBER("interrupt-rate", interrupt_rate, 0, 0, 1000000),
 };
 

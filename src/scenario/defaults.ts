@@ -19,6 +19,7 @@ const SECTOR = 512;
 const DEFAULT_DISK_SIZE = 8 * MIB;
 /** INTx of slots 1…4 lead to PLIC sources of their own. */
 const MOST_DEVICES = 4;
+const MOST_QUEUES = 8;
 /** What the hub has room for: assembly/hub/state.ts. */
 const MOST_IOTLB_ENTRIES = 4096;
 const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
@@ -72,6 +73,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
   const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
   checkGuests(config, guests);
+  for (const [i, { queues }] of nics.entries()) queuesOf(queues, `nics[${i}].queues`);
   checkVirtio([...disks, ...nics], guests);
   const least = vmmNeed(guests, chunk, Math.min(pageSize, iommuPageSize));
   const vmmRam = config.vmmRam ?? least;
@@ -168,6 +170,11 @@ function checkVirtio(devices: readonly (DiskConfig | NicConfig)[], guests: reado
   );
 }
 
+function queuesOf(queues = 1, place: string): number {
+  if (Number.isInteger(queues) && queues >= 1 && queues <= MOST_QUEUES) return queues;
+  return refuse(`${queues} queue pairs`, place, `Give 1 to ${MOST_QUEUES}`);
+}
+
 function checkDisks(disks: readonly DiskConfig[]): void {
   if (disks.length > MOST_DEVICES) refuse(`${disks.length} disks`, "disks", `There may be ${MOST_DEVICES}`);
   for (const [i, disk] of disks.entries()) {
@@ -224,6 +231,7 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
     serial,
     ...(disk === undefined ? {} : { disk }),
     ...(nic === undefined ? {} : { nic }),
+    queues: queuesOf(guest.queues, `${place}.queues`),
     range: guest.range ?? share(config, index, size),
   };
 }

@@ -316,14 +316,20 @@ function resolveGuests(
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], {
-          disk: disk?.interface,
-          nic: nic === undefined ? undefined : nics[nic].interface,
-        }),
+        bootargs: bootargs(
+          workload,
+          modes[i],
+          nic === undefined ? [] : [`host=${FIRST_HOST + i}`, ...queuesOption(guest.queues ?? nics[nic].queues)],
+          {
+            disk: disk?.interface,
+            nic: nic === undefined ? undefined : nics[nic].interface,
+          },
+        ),
         mode: guest.mode,
         ram: memories[i],
         ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
         ...(nic === undefined ? {} : { nic }),
+        ...(guest.queues === undefined ? {} : { queues: guest.queues }),
         ...(serial === 0 ? {} : { serial }),
       },
     };
@@ -488,6 +494,10 @@ export async function runScenario(
       });
     }),
   };
+}
+
+function queuesOption(queues: number | undefined): string[] {
+  return queues === undefined ? [] : [`queues=${queues}`];
 }
 
 function partOf({ disk, range }: Guest): DiskPart | undefined {

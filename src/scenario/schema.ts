@@ -130,6 +130,7 @@ const guestSchema = z
       .string()
       .describe("name of its network interface; the first one by default with a network workload, else none")
       .optional(),
+    queues: z.int().min(1).max(8).describe("queue pairs that its paravirtual network interface offers").optional(),
     serial: z.string().describe("name of its serial line; the first one by default").optional(),
     range: z
       .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })

@@ -20,6 +20,8 @@ export interface GuestConfig {
   readonly disk?: number | null;
   /** Which network interface (index into `nics`). Default none. */
   readonly nic?: number;
+  /** Queue pairs that a paravirtual network interface offers, 1 to 8. Default 1. */
+  readonly queues?: number;
   /** Which serial line (index into `serials`). Default 0. */
   readonly serial?: number;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */

@@ -37,6 +37,8 @@ export interface HostedGuest {
   readonly disk?: number | undefined;
   readonly range: { readonly start: number; readonly length: number };
   readonly nic?: number | undefined;
+  /** Queue pairs of a paravirtual network interface. */
+  readonly queues: number;
   /** Which serial line; the first one if left out. */
   readonly serial?: number | undefined;
 }
@@ -264,6 +266,7 @@ export function startHosted(
       const shared = sharedNics[guest.nic];
       const more = {
         mac: macAddress(undefined, nics.length + index),
+        queues: guest.queues,
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
           const port = shared.open(vm);
