@@ -1,6 +1,6 @@
 // Shares one physical disk between guests: each sees a range of it as a block backend. Data pass through bounce buffers
 // of the VMM, since a guest's memory is scattered and its addresses are checked where they are copied.
-import type { BlockBackend, BlockRequest, BlockStatus, Segment } from "../platform/ports.js";
+import type { BlockBackend, BlockRequest, BlockStatus, Segment, Share } from "../platform/ports.js";
 import type { DmaPool } from "./dma-pool.js";
 import type { DiskOutcome, PhysicalDisk } from "./nvme-driver.js";
 import type { GuestMemory, VmmServices } from "./types.js";
@@ -37,6 +37,9 @@ export interface BlockServiceOptions {
 interface Client extends ClientConfig {
   readonly waiting: Job[];
   readonly counters: ClientCounters;
+  /** Commands that the disk has of it; called when there are none any more and the share is closed. */
+  underway: number;
+  quiet: (() => void) | undefined;
 }
 
 /** What was done for one guest. Bytes are those of the disk; `waits` counts requests that found no buffer or no slot. */
@@ -91,7 +94,7 @@ export class BlockService {
   }
 
   /** A guest's share. Throws RangeError when it isn't on the disk or isn't made of whole blocks. */
-  open(config: ClientConfig): BlockBackend & { readonly counters: ClientCounters } {
+  open(config: ClientConfig): BlockBackend & Share & { readonly counters: ClientCounters } {
     const { disk } = this;
     const whole = config.start % disk.blockSize === 0 && config.length % disk.blockSize === 0;
     if (!whole || config.start < 0 || !(config.length > 0) || config.start + config.length > disk.size) {
@@ -100,13 +103,21 @@ export class BlockService {
       );
     }
     const counters = { requests: 0, parts: 0, bytesRead: 0, bytesWritten: 0, flushes: 0, errors: 0, waits: 0 };
-    const client: Client = { ...config, waiting: [], counters };
+    const client: Client = { ...config, waiting: [], counters, underway: 0, quiet: undefined };
     this.clients.push(client);
     return {
       size: config.length,
       counters,
       submit: (request, done) => this.submit(client, request, done),
+      close: (quiet) => this.close(client, quiet),
     };
+  }
+
+  private close(client: Client, quiet: () => void): void {
+    client.waiting.length = 0;
+    client.quiet = quiet;
+    this.clients.splice(this.clients.indexOf(client), 1);
+    if (client.underway === 0) quiet();
   }
 
   private submit(client: Client, request: BlockRequest, done: (status: BlockStatus) => void): void {
@@ -136,7 +147,7 @@ export class BlockService {
   }
 
   private refuse(client: Client, request: BlockRequest): BlockStatus | undefined {
-    if (client.waiting.length >= MOST_WAITING) return { kind: "medium-error" };
+    if (client.quiet || client.waiting.length >= MOST_WAITING) return { kind: "medium-error" };
     if (request.operation === "flush") return undefined;
     const { offset, length } = request;
     const inside = offset >= 0 && length > 0 && offset + length <= client.length;
@@ -183,6 +194,7 @@ export class BlockService {
   private issueFlush(job: Job): void {
     job.all = true;
     job.underway = 1;
+    job.client.underway++;
     job.client.counters.flushes++;
     this.disk.submit({ operation: "flush", offset: 0, length: 0, address: 0 }, (outcome) =>
       this.partDone(job, outcome, 0),
@@ -214,6 +226,7 @@ export class BlockService {
     job.issued += length;
     job.all = job.issued === request.length;
     job.underway++;
+    client.underway++;
     client.counters.parts++;
     const command = { operation: request.operation, offset, length, address: part[0], pages: part };
     this.disk.submit(command, (outcome) => this.partDone(job, outcome, length));
@@ -240,9 +253,10 @@ export class BlockService {
     job.issued += length;
     job.all = job.issued === request.length;
     job.underway++;
+    client.underway++;
     client.counters.parts++;
     const finish = (outcome: DiskOutcome) => {
-      if (outcome === "ok" && !writes && job.status === OK) {
+      if (outcome === "ok" && !writes && job.status === OK && !client.quiet) {
         const cursor = { ...job, ...from };
         job.status = this.walk(cursor, length, (segment, at, bytes) => this.deliver(job, segment, buffer + at, bytes));
       }
@@ -294,8 +308,10 @@ export class BlockService {
   }
 
   private partDone(job: Job, outcome: DiskOutcome, length: number): void {
-    const { counters } = job.client;
+    const { client } = job;
+    const { counters } = client;
     job.underway--;
+    client.underway--;
     if (outcome === "ok") {
       if (job.request.operation === "read") counters.bytesRead += length;
       else counters.bytesWritten += length;
@@ -303,7 +319,9 @@ export class BlockService {
       if (job.status === OK) job.status = { kind: outcome };
     }
     if (job.status !== OK) this.abandon(job);
-    if (job.all && job.underway === 0) this.end(job);
+    if (client.quiet) {
+      if (client.underway === 0) client.quiet();
+    } else if (job.all && job.underway === 0) this.end(job);
     this.pump();
   }
 

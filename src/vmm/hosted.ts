@@ -7,7 +7,7 @@ import type { Machine } from "../platform/machine.js";
 import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
-import type { BlockBackend, Link } from "../platform/ports.js";
+import type { BlockBackend, Link, Share } from "../platform/ports.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
 import { attachModes, nicModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
@@ -19,11 +19,12 @@ import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
+import { LentMemory } from "./lent-memory.js";
 import { NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
 import type { Attachment, AttachModeName, DeviceKind, GuestMemory, PhysicalFunction } from "./types.js";
 import { Vcpu } from "./vcpu.js";
-import { VirtualMachine } from "./vm.js";
+import { VirtualMachine, type VmParts } from "./vm.js";
 import { Vmm } from "./vmm.js";
 
 /** GSCIDs of the VMM's own DMA pools begin here; those of the guests are their VMIDs. */
@@ -90,13 +91,20 @@ class SharedDisk {
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
-  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockBackend {
+  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockBackend & Share {
     this.service ??= this.start();
-    if (direct) {
-      this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
-      this.iommu.invalidate(this.gscid);
-    }
-    return this.service.open({ name: guest.name, ...guest.range, direct });
+    const share = this.service.open({ name: guest.name, ...guest.range, direct });
+    if (!direct) return share;
+    const pieces = direct.pieces(direct.start, direct.size)!;
+    this.pool!.admit(pieces, this.pageSize);
+    this.iommu.invalidate(this.gscid);
+    const close = (quiet: () => void) =>
+      share.close(() => {
+        this.pool!.expel(pieces, this.pageSize);
+        this.iommu.invalidate(this.gscid);
+        quiet();
+      });
+    return { ...share, close };
   }
 
   private start(): BlockService {
@@ -122,7 +130,7 @@ class SharedNic {
     private readonly gscid: number,
   ) {}
 
-  open(vm: VirtualMachine): Link {
+  open(vm: VirtualMachine): Link & Share {
     this.service ??= this.start();
     const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
@@ -145,10 +153,24 @@ class SharedNic {
 }
 
 function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedConfig, index: number): VirtualMachine {
-  const { name, ram, kernel, bootargs, mode, disk, nic } = config.guests[index];
+  const { name, ram } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, core, config.guests[index]);
+}
+
+/** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
+function remakeGuest(before: VirtualMachine, vmm: Vmm, core: Core, config: HostedConfig): VirtualMachine {
+  const { name, index, memory, gstage, vmid } = before;
+  for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) core.store(hpa, new Uint8Array(length));
+  vmm.charge("vmm", memory.size * vmm.costs.copyByte);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, core, config.guests[index]);
+}
+
+function loadGuest(parts: Omit<VmParts, "vcpu">, core: Core, guest: HostedGuest): VirtualMachine {
+  const { memory, gstage, vmid } = parts;
+  const { name, ram, kernel, bootargs, mode, disk, nic } = guest;
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
@@ -156,9 +178,8 @@ function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedCon
   const isVirtio = mode === "paravirtual";
   const virtio = isVirtio ? [disk, nic].filter((device) => device !== undefined).length : 0;
   memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: !isVirtio }));
-  const vmid = index + 1;
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
-  return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
+  return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
 
 function mapRam(stage: GStage, placement: Placement, index: number, ram: number, pageSize: number): void {
@@ -207,41 +228,77 @@ export function startHosted(
   const sharedDisks = disks.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
   const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
 
-  config.guests.forEach((guest, index) => {
-    const vm = makeGuest(vmm, core, placement, config, index);
-    vmm.guests.push(vm);
-    let stage: SecondStage | undefined;
+  const lent = config.guests.map(() => new LentMemory(vmm));
+  const stages: (SecondStage | undefined)[] = [];
+  const attach = (vm: VirtualMachine) => {
+    const guest = config.guests[vm.index];
+    const services = lent[vm.index].services();
     const attachment = (physical: PhysicalFunction): Attachment => ({
-      vmm,
+      vmm: services,
       vm,
       iommu,
       physical,
       get secondStage() {
-        stage ??= secondStage(vmm, vm, placement, config);
-        return stage;
+        stages[vm.index] ??= secondStage(vmm, vm, placement, config);
+        return stages[vm.index]!;
       },
     });
     const detach: (() => void)[] = [];
+    const shares: Share[] = [];
+    const shared = <S extends Share>(share: S): S => {
+      shares.push(share);
+      return share;
+    };
     if (guest.disk !== undefined) {
-      const shared = sharedDisks[guest.disk];
-      const openBlock = (options?: { direct?: boolean }) => shared.open(guest, options?.direct ? vm.memory : undefined);
+      const disk = sharedDisks[guest.disk];
+      const openBlock = (options?: { direct?: boolean }) =>
+        shared(disk.open(guest, options?.direct ? vm.memory : undefined));
       detach.push(attachModes[guest.mode].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
     }
     if (guest.nic !== undefined) {
-      const shared = sharedNics[guest.nic];
+      const nic = sharedNics[guest.nic];
       const more = {
-        mac: macAddress(undefined, nics.length + index),
+        mac: macAddress(undefined, nics.length + vm.index),
         virtioSlot: guest.disk === undefined ? 0 : 1,
-        openLink: () => shared.open(vm),
+        openLink: () => shared(nic.open(vm)),
       };
       detach.push(nicModes[guest.mode].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
+    let open = 0;
+    let quiet = () => {};
     vm.detach = () => {
       for (const release of detach) release();
+      open = shares.length;
+      for (const share of shares) share.close(() => --open || quiet());
+      lent[vm.index].giveBack();
     };
+    vm.whenQuiet = (action) => {
+      quiet = action;
+      if (open === 0) action();
+    };
+  };
+  config.guests.forEach((_, index) => {
+    const vm = makeGuest(vmm, core, placement, config, index);
+    vmm.guests.push(vm);
+    attach(vm);
   });
+  vmm.remake = (old) => {
+    const vm = remakeGuest(old, vmm, core, config);
+    attach(vm);
+    carryOver(old.details, vm.details);
+    return vm;
+  };
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
   return { vmm, iommu };
+}
+
+/** What was counted before goes on. */
+function carryOver(before: ReadonlyMap<string, () => number>, details: Map<string, () => number>): void {
+  for (const [name, count] of before) {
+    const until = count();
+    const since = details.get(name);
+    details.set(name, () => until + (since?.() ?? 0));
+  }
 }

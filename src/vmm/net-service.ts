@@ -1,6 +1,6 @@
 // Shares one physical network interface between guests: a learning switch (IEEE 802.1Q, "Principles of Bridge operation")
 // whose ports are the guests' links and the interface. Frames to the wire wait their turn, one of each guest.
-import type { Link, LinkReceiver } from "../platform/ports.js";
+import type { Link, LinkReceiver, Share } from "../platform/ports.js";
 import type { NicEvents, PhysicalNic } from "./e1000e-driver.js";
 import type { VmmServices } from "./types.js";
 
@@ -26,7 +26,7 @@ export interface PortCounters {
 /** The physical interface, as a port. */
 const WIRE = -1;
 
-class Port implements Link {
+class Port implements Link, Share {
   readonly counters: PortCounters = {
     sentFrames: 0,
     sentBytes: 0,
@@ -60,6 +60,14 @@ class Port implements Link {
   send(frame: Uint8Array, sent: () => void): void {
     this.service.fromGuest(this, frame, sent);
   }
+  close(quiet: () => void): void {
+    this.closed = true;
+    this.receiver = undefined;
+    this.sent = undefined;
+    this.service.forget(this);
+    quiet();
+  }
+  closed = false;
 }
 
 export class NetService implements NicEvents {
@@ -75,10 +83,16 @@ export class NetService implements NicEvents {
   ) {}
 
   /** A port for a guest. @param book does work and books it to the guest */
-  open(name: string, book: (work: () => void) => void): Link & { readonly counters: PortCounters } {
-    const port = new Port(this, this.ports.length, name, book);
-    this.ports.push(port);
+  open(name: string, book: (work: () => void) => void): Link & Share & { readonly counters: PortCounters } {
+    const old = this.ports.findIndex((port) => port.closed && port.name === name);
+    const port = new Port(this, old < 0 ? this.ports.length : old, name, book);
+    this.ports[port.index] = port;
     return port;
+  }
+
+  /** Nobody is at a port any more. */
+  forget(port: Port): void {
+    for (const [address, at] of this.seen) if (at === port.index) this.seen.delete(address);
   }
 
   // ---- from a guest
@@ -86,7 +100,7 @@ export class NetService implements NicEvents {
   fromGuest(port: Port, frame: Uint8Array, sent: () => void): void {
     const { vmm } = this;
     const legal = frame.length >= ETHERNET_HEADER && frame.length <= LONGEST_FRAME;
-    if (!legal || port.sent || !this.nic.up) {
+    if (!legal || port.closed || port.sent || !this.nic.up) {
       port.counters.dropped++;
       vmm.clock.after(0, sent);
       return;
@@ -162,6 +176,7 @@ export class NetService implements NicEvents {
   }
 
   private deliver(port: Port, frame: Uint8Array): void {
+    if (port.closed) return;
     port.counters.receivedFrames++;
     port.counters.receivedBytes += frame.length;
     port.book(() => this.vmm.charge("vmm", this.vmm.costs.frameReceive));
