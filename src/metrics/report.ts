@@ -1,7 +1,8 @@
 // The figures of one guest's run, as they stand in JSON and in the tables. How each is counted: docs/figures.md.
 import type { CyclesBy, GuestResult, Landed, StopReason } from "../scenario/types.js";
-import { MODES } from "../scenario/workload.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { CommonMode } from "../scenario/modes.js";
+import { driverOf } from "../scenario/workload.js";
+import type { DeviceModes } from "../vmm/types.js";
 import { printable } from "./format.js";
 
 /** Per I/O operation of the guest; the counts divided by `operations`. */
@@ -33,8 +34,10 @@ export type GuestStatus =
 /** One guest (`yado run`) or one mode (`yado compare`). Counts cover the guest's region of interest. */
 export interface GuestReport {
   readonly name: string;
-  readonly mode: AttachModeName;
-  readonly driver: "stock" | "modified" | "virtio";
+  /** "mixed" where disk and network interface differ. */
+  readonly mode: CommonMode;
+  readonly modes: DeviceModes;
+  readonly driver: "stock" | "modified" | "virtio" | "mixed";
   readonly status: GuestStatus;
   readonly stop: StopReason;
   readonly workload: string;
@@ -114,7 +117,8 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
   return {
     name: result.name,
     mode: result.mode,
-    driver: MODES[result.mode].driver,
+    modes: result.modes,
+    driver: driverOf(result.modes),
     status: status(result, expected, errors),
     stop: result.stop,
     workload: printable(result.result?.workload ?? ""),

@@ -7,9 +7,11 @@ import { IMSIC_GUESTS_MAX } from "../../assembly/isa/imsic.js";
 import { Medium, type MediumContents } from "../backends/medium.js";
 import type { Core } from "../core/core.js";
 import { E1000eController } from "../devices/e1000e/controller.js";
+import { E1000E_IDENTITY } from "../devices/e1000e/parameters.js";
 import { REGISTERS_BYTES } from "../devices/e1000e/registers.js";
 import { GoldfishRtc } from "../devices/goldfish-rtc.js";
 import { NvmeController } from "../devices/nvme/controller.js";
+import { NVME_BAR_SIZE, NVME_IDENTITY } from "../devices/nvme/parameters.js";
 import { VirtioBlk } from "../devices/virtio/blk.js";
 import { VirtioConsole } from "../devices/virtio/console.js";
 import type { VirtioDevice } from "../devices/virtio/device.js";
@@ -100,9 +102,9 @@ const NVME_QUEUES = 8;
 const NVME_VECTORS = NVME_QUEUES + 1;
 /** NVM Express I/O controller. */
 const NVME_FUNCTION = {
-  identity: { vendor: 0x1b36, device: 0x0010, classCode: 0x01_0802, subsystemVendor: 0x1af4, subsystem: 0x1100 },
+  identity: NVME_IDENTITY,
   bars: [
-    { index: 0, size: 0x4000 },
+    { index: 0, size: NVME_BAR_SIZE },
     { index: 4, size: msixBarSize(NVME_VECTORS) },
   ],
   pin: 1,
@@ -112,7 +114,7 @@ const NVME_FUNCTION = {
 
 /** Intel 82574L: registers in BAR 0, MSI-X in BAR 3; no flash and no I/O space. */
 const E1000E_FUNCTION = {
-  identity: { vendor: 0x8086, device: 0x10d3, classCode: 0x02_0000, subsystemVendor: 0x8086 },
+  identity: E1000E_IDENTITY,
   bars: [
     { index: 0, size: REGISTERS_BYTES, width: 32 },
     { index: 3, size: 0x4000, width: 32 },

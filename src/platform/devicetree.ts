@@ -55,23 +55,9 @@ export interface BoardTreeConfig {
 }
 
 export const DEFAULT_EXTENSIONS = [
-  ...["i", "m", "a", "f", "d", "c", "h"],
+  ...["i", "m", "a", "f", "d", "c"],
   ...["zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm"],
-  ...[
-    "zacas",
-    "zawrs",
-    "zba",
-    "zbb",
-    "zbc",
-    "zbkb",
-    "zbkx",
-    "zbs",
-    "smstateen",
-    "sstc",
-    "svinval",
-    "svnapot",
-    "svpbmt",
-  ],
+  ...["zacas", "zawrs", "zba", "zbb", "zbc", "zbkb", "zbkx", "zbs", "smstateen", "sstc", "svinval"],
 ];
 /** Told of with IMSICs, though the CSRs are always there. */
 const AIA_EXTENSIONS = ["smaia", "ssaia"] as const;

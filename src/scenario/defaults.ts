@@ -6,6 +6,7 @@ import { attachModes } from "../vmm/attach/index.js";
 import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
+import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig, RunEvent } from "./types.js";
 
 const MIB = 0x10_0000;
@@ -96,7 +97,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     timeSlice: config.timeSlice ?? 15_000_000,
     maxCycles: config.maxCycles ?? 60_000_000_000,
     quietCycles: config.quietCycles ?? 3_000_000_000,
-    native: guests[0].mode === "native",
+    native: commonMode(guests[0].modes) === "native",
   };
 }
 
@@ -109,9 +110,15 @@ const hasDisk = (guest: GuestConfig): boolean => guest.nic === undefined || gues
  */
 function vmmNeed(guests: readonly HostedGuest[], chunk: number, pageSize: number): number {
   const tables = (ram: number) => 2 * (64 * KIB + (ram / pageSize) * PTE_BYTES);
-  const sharing = guests.filter(({ mode }) => !attachModes[mode].exclusive);
-  const driven = new Set(sharing.flatMap(({ disk, nic }) => [`disk ${disk}`, `nic ${nic}`]));
-  const rewriting = guests.filter(({ mode }) => mode === "assigned-rewrite").length;
+  const driven = new Set(
+    guests.flatMap(({ disk, nic, modes }) => [
+      ...(modes.disk && !attachModes[modes.disk].exclusive ? [`disk ${disk}`] : []),
+      ...(modes.nic && !attachModes[modes.nic].exclusive ? [`nic ${nic}`] : []),
+    ]),
+  );
+  const rewriting = guests
+    .flatMap(({ modes }) => attachedModes(modes))
+    .filter((mode) => mode === "assigned-rewrite").length;
   const parts = guests.reduce((sum, { ram }) => sum + tables(ram), 2 * MIB * rewriting);
   const pools = driven.size * (POOL_BYTES + LARGE_PAGE + 64 * KIB);
   return Math.max(Math.ceil((16 * MIB) / chunk), Math.ceil(((parts + pools + MIB) * 4) / 3 / chunk)) * chunk;
@@ -155,13 +162,6 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
   if (!(ram >= chunk) || ram % chunk !== 0) {
     refuse(`${ram} bytes of RAM`, `${place}.ram`, `Give a multiple of the chunk (${chunk})`);
   }
-  if (!(guest.mode in attachModes)) {
-    refuse(
-      `no attach mode is called "${guest.mode}"`,
-      `${place}.mode`,
-      `Choose one of ${Object.keys(attachModes).join(", ")}`,
-    );
-  }
   const { nic } = guest;
   const nics = config.nics?.length ?? 0;
   if (nic !== undefined && !(nic >= 0 && nic < nics)) {
@@ -172,12 +172,21 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
   if (disk !== undefined && !(disk >= 0 && disk < disks)) {
     refuse(`no disk ${disk}`, `${place}.disk`, `There are ${disks}, counted from 0`);
   }
+  const modes = deviceModes(guest.mode, { disk: disk !== undefined, nic: nic !== undefined }, `${place}.mode`);
+  for (const mode of Object.values(modes)) {
+    if (mode in attachModes) continue;
+    refuse(
+      `no attach mode is called "${mode}"`,
+      `${place}.mode`,
+      `Choose one of ${Object.keys(attachModes).join(", ")}`,
+    );
+  }
   const size = config.disks?.[disk ?? 0]?.size ?? DEFAULT_DISK_SIZE;
   return {
     name: guest.name ?? `guest${index}`,
     kernel: guest.kernel,
     bootargs: guest.bootargs,
-    mode: guest.mode,
+    modes,
     ram,
     ...(disk === undefined ? {} : { disk }),
     ...(nic === undefined ? {} : { nic }),
@@ -196,7 +205,7 @@ function share(config: RunConfig, index: number, size: number): { start: number;
 }
 
 /** Ranges may overlap: whether guests see the same sectors is the scenario's choice. */
-function checkRange({ range, mode }: HostedGuest, size: number, place: string): void {
+function checkRange({ range, modes }: HostedGuest, size: number, place: string): void {
   const { start, length } = range;
   if (!(start >= 0 && length > 0 && start + length <= size) || start % SECTOR !== 0 || length % SECTOR !== 0) {
     refuse(
@@ -205,8 +214,8 @@ function checkRange({ range, mode }: HostedGuest, size: number, place: string): 
       "Give whole sectors of 512 bytes inside the disk",
     );
   }
-  if (attachModes[mode].exclusive && (start !== 0 || length !== size)) {
-    refuse(`a range for mode ${mode}`, place, "It has the whole disk: leave range out");
+  if (attachModes[modes.disk!].exclusive && (start !== 0 || length !== size)) {
+    refuse(`a range for mode ${modes.disk}`, place, "It has the whole disk: leave range out");
   }
 }
 
@@ -237,26 +246,38 @@ function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
     if (guests.findIndex((other) => other.name === guest.name) !== i) {
       refuse(`a second guest called "${guest.name}"`, place, "Give each a name of its own");
     }
-    if (guest.mode === "native" && guests.length > 1) {
+    const { modes } = guest;
+    const isNative = commonMode(modes) === "native";
+    if (isNative && guests.length > 1) {
       refuse("a native guest beside others", place, "It owns the whole machine: let it be the only one");
     }
-    if (guest.mode === "assigned-raw" && !config.allowRaw) {
+    if (!isNative && attachedModes(modes).includes("native")) {
+      refuse("mode native for only one device", `${place}.mode`, "Give it to all of them, or to none");
+    }
+    if (modes.serial !== (isNative ? "native" : "emulated")) {
+      refuse(
+        `mode ${modes.serial} for the serial line`,
+        `${place}.mode`,
+        `Leave it out: it is ${isNative ? "native here" : "emulated"}`,
+      );
+    }
+    if (attachedModes(modes).includes("assigned-raw") && !config.allowRaw) {
       refuse("mode assigned-raw without consent", place, "Set allowRaw: its DMA goes wrong by design");
     }
     const { disk, nic } = guest;
     const sharer = guests.findIndex((one, j) => nic !== undefined && j !== i && one.nic === nic);
-    if (attachModes[guest.mode].exclusive && sharer >= 0) {
+    if (modes.nic && attachModes[modes.nic].exclusive && sharer >= 0) {
       refuse(
-        `mode ${guest.mode} takes network interface ${nic} for itself, but ${guests[sharer].name} uses it`,
+        `mode ${modes.nic} takes network interface ${nic} for itself, but ${guests[sharer].name} uses it`,
         `${place}.nic`,
         "Give it one of its own, or share in mode emulated or paravirtual",
       );
     }
     if (disk === undefined) continue;
     const other = guests.findIndex((one, j) => j !== i && one.disk === disk);
-    if (attachModes[guest.mode].exclusive && other >= 0) {
+    if (modes.disk && attachModes[modes.disk].exclusive && other >= 0) {
       refuse(
-        `mode ${guest.mode} takes disk ${disk} for itself, but ${guests[other].name} uses it`,
+        `mode ${modes.disk} takes disk ${disk} for itself, but ${guests[other].name} uses it`,
         `${place}.disk`,
         "Give it a disk of its own, or share in mode emulated or paravirtual",
       );

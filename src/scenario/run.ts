@@ -24,6 +24,7 @@ import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Incidents } from "./incidents.js";
 import { Landing } from "./landing.js";
+import { commonMode } from "./modes.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
@@ -235,7 +236,12 @@ class Run {
   }
 
   private get rawGuest(): number {
-    return this.config.guests.findIndex((guest) => guest.mode === "assigned-raw");
+    return this.config.guests.findIndex(({ modes }) => modes.disk === "assigned-raw" || modes.nic === "assigned-raw");
+  }
+
+  private isRaw(sort: "disk" | "nic", index: number): boolean {
+    const guest = this.config.guests[this.rawGuest];
+    return guest?.[sort] === index && guest.modes[sort] === "assigned-raw";
   }
 
   /** The VMM's image lies at the start of its memory; it and what an attack aims at must not change. */
@@ -252,7 +258,7 @@ class Run {
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
     const place = { ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index };
     const { fn, device } = machine.attachPcie(place, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.disk === index);
+      const port = this.observed(made.traffic, dma, this.isRaw("disk", index));
       const line = counted(irq, () => made.raised++);
       const serial = `YADO${String(index + 1).padStart(4, "0")}`;
       const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
@@ -270,7 +276,7 @@ class Run {
     const made = { traffic: new Traffic(machine.core), raised: 0 };
     const slot = NVME_FUNCTION.slot + config.disks.length + index;
     const { fn, device } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.nic === index);
+      const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
       const line = counted(irq, () => made.raised++);
       const link = this.network!.links[index];
       const mac = macAddress(config.nics[index].mac, index);
@@ -354,7 +360,7 @@ class Run {
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
     const { machine, config, hosted } = this;
-    const { name, mode } = config.guests[index];
+    const { name, modes } = config.guests[index];
     const vm = hosted?.vmm.guests[index];
     const text = (vm?.console ?? machine.console).text();
     const region = this.regions[index];
@@ -364,7 +370,8 @@ class Run {
     const seconds = counters.cycles / config.costs.frequency;
     return {
       name,
-      mode,
+      mode: commonMode(modes),
+      modes,
       console: text,
       stop: vm ? (vm.stop ?? hang) : this.killed ? { kind: "killed" } : nativeStop(stop, machine, hang),
       result,
@@ -375,7 +382,7 @@ class Run {
       checksum: result?.checksum,
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: mode === "assigned-raw" ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.report() : [],
     };
   }
 

@@ -4,8 +4,9 @@ import { characters } from "../backends/network/peer/udp-services.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { UserError } from "../platform/user-error.js";
+import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
-
+import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { suggest } from "./near.js";
 import { Costs } from "../platform/costs.js";
 import { resolveEvents } from "./scenario-events.js";
@@ -48,6 +49,7 @@ interface Range {
 
 interface Guest {
   readonly config: GuestConfig & { readonly name: string };
+  readonly modes: DeviceModes;
   readonly workload: Workload;
   /** With its range; undefined for a guest that has none. */
   readonly disk: Disk | undefined;
@@ -168,7 +170,7 @@ export function resolveScenario(
         disks: disks.map(({ size, image }) => ({ size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
         ...(events.length > 0 ? { events } : {}),
-        allowRaw: guests.some((guest) => guest.config.mode === "assigned-raw"),
+        allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
     };
   });
@@ -270,7 +272,11 @@ function resolveGuests(
     return chosenDevice(guest.disk, disks, "disk", at(["guests", i, "disk"]));
   });
   checkNames(names, at);
-  checkSharing(file.guests, names, chosen, disks, at);
+  const modes = file.guests.map((guest, i) => {
+    const has = { disk: chosen[i] !== NONE, nic: hasNic(file, guest) };
+    return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
+  });
+  checkSharing(file.guests, modes, names, chosen, disks, at);
   const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
   checkRanges(ranges, names, chosen, disks, at);
 
@@ -291,15 +297,16 @@ function resolveGuests(
       : undefined;
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
-    const shared = MODES[guest.mode].shares;
+    const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
     return {
+      modes: modes[i],
       workload,
       disk,
       range,
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, guest.mode, nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
+        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
         mode: guest.mode,
         ram: memories[i],
         ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : {}),
@@ -328,21 +335,23 @@ function checkNames(names: readonly string[], at: At): void {
 
 function checkSharing(
   guests: Guests,
+  modes: readonly DeviceModes[],
   names: readonly string[],
   chosen: readonly number[],
   disks: readonly Disk[],
   at: At,
 ): void {
-  for (const [i, { mode, range }] of guests.entries()) {
+  for (const [i, { range }] of guests.entries()) {
     const place = at(["guests", i, "mode"]);
-    if (mode === "native" && guests.length > 1) {
+    if (attachedModes(modes[i]).includes("native") && guests.length > 1) {
       throw new UserError(
         "a native guest owns the whole machine",
         place,
         "Let it be the only guest, or choose another mode",
       );
     }
-    if (MODES[mode].shares) continue;
+    const { disk: mode } = modes[i];
+    if (mode === undefined || MODES[mode].shares) continue;
     if (range) {
       throw new UserError(
         `a guest with mode ${mode} has the whole disk`,
@@ -490,7 +499,15 @@ function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, freq
     : { ...base, guest, action, restarted: event.restarted ?? null };
 }
 
-function described({ config, workload, disk, range }: Guest) {
-  const { name, mode, ram, bootargs: commandLine } = config;
-  return { name, mode, memory: ram, ...(disk ? { disk: disk.name, range } : {}), workload, bootargs: commandLine };
+function described({ config, modes, workload, disk, range }: Guest) {
+  const { name, ram, bootargs: commandLine } = config;
+  return {
+    name,
+    mode: commonMode(modes),
+    modes,
+    memory: ram,
+    ...(disk ? { disk: disk.name, range } : {}),
+    workload,
+    bootargs: commandLine,
+  };
 }

@@ -17,6 +17,13 @@ const size = (what: string) =>
 
 const count = (what: string, least = 1) => z.int().min(least).describe(what);
 const modeName = z.enum(MODE_NAMES).describe("how its devices are attached to the guest");
+const modeOf = (device: string) => z.enum(MODE_NAMES).describe(`how its ${device} is attached to the guest`).optional();
+const modeChoice = z
+  .union([
+    modeName,
+    z.strictObject({ disk: modeOf("disk"), nic: modeOf("network interface"), serial: modeOf("serial line") }),
+  ])
+  .describe("how its devices are attached to the guest: a mode for disk and network interface, or one per device");
 
 export const workloadSchema = z
   .strictObject({
@@ -104,7 +111,7 @@ const guestSchema = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/)
       .describe("name in the report: letters, digits, - and _")
       .optional(),
-    mode: modeName,
+    mode: modeChoice,
     disk: z
       .string()
       .describe("name of its disk; the first one by default, none for a guest with a network interface")

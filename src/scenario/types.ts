@@ -1,5 +1,6 @@
 // A run: what is assembled, and what comes out of it. Plain data on both sides.
-import type { AttachModeName } from "../vmm/types.js";
+import type { DeviceModes } from "../vmm/types.js";
+import type { CommonMode, ModeChoice } from "./modes.js";
 import type { VmmProfile } from "../platform/costs.js";
 
 /** One guest of a run. */
@@ -10,12 +11,13 @@ export interface GuestConfig {
   readonly kernel: Uint8Array;
   /** Command line in /chosen/bootargs. */
   readonly bootargs: string;
-  readonly mode: AttachModeName;
+  /** A mode for disk and network interface, or one per device: `{ disk: "assigned", nic: "paravirtual", serial: "emulated" }`. */
+  readonly mode: ModeChoice;
   /** Bytes of RAM, a multiple of 4 MiB. Default 64 MiB. */
   readonly ram?: number;
   /** Which disk (index into `disks`). Default 0, or none for a guest with a network interface. */
   readonly disk?: number;
-  /** Which network interface (index into `nics`), attached in the same mode. Default none. */
+  /** Which network interface (index into `nics`). Default none. */
   readonly nic?: number;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
@@ -208,7 +210,9 @@ export interface FaultRecord {
 
 export interface GuestResult {
   readonly name: string;
-  readonly mode: AttachModeName;
+  /** "mixed" where disk and network interface differ. */
+  readonly mode: CommonMode;
+  readonly modes: DeviceModes;
   readonly console: string;
   readonly stop: StopReason;
   /** The `yado-result` line as key → value; undefined if there was none. */
@@ -224,7 +228,7 @@ export interface GuestResult {
   readonly throughputMBps: number;
   /** What the attach mode counted beside, over the whole run: name → number. */
   readonly details?: Readonly<Record<string, number>>;
-  /** assigned-raw only: where the device's writes went. */
+  /** Where a device is assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
 }
 

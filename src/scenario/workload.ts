@@ -1,6 +1,7 @@
 // What the guest program is told to do, and how each attach mode is called in reports.
 import type { HashName } from "../metrics/checksum.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DeviceModes } from "../vmm/types.js";
+import { attachedModes, type ModeChoice } from "./modes.js";
 
 /**
  * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
@@ -71,15 +72,28 @@ export const MODES = {
 export const MODE_NAMES = Object.keys(MODES) as AttachModeName[];
 export const SAFE_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) => MODES[mode].safe);
 
+/** Whether none of a guest's devices is attached in a way that is the failure itself. */
+export function isSafe(modes: DeviceModes): boolean {
+  return attachedModes(modes).every((mode) => MODES[mode].safe);
+}
+
+/** The drivers in the guest, "mixed" where disk and network interface differ. */
+export function driverOf(modes: DeviceModes): ModeFacts["driver"] | "mixed" {
+  const drivers = new Set(attachedModes(modes).map((mode) => MODES[mode].driver));
+  const [first = "stock"] = drivers;
+  return drivers.size > 1 ? "mixed" : first;
+}
+
 /** The same driver for a network interface. */
 const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
 /** Datagrams where `total` is 0: the probe's default. */
 export const DATAGRAMS = 1000;
 
 /** The probe's command line. */
-export function bootargs(workload: Workload, mode: AttachModeName, extra: readonly string[] = []): string {
+export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
-  const { option } = MODES[mode];
+  const modes = typeof choice === "string" ? { disk: choice, nic: choice } : choice;
+  const { option } = MODES[(isNetwork(kind) ? modes.nic : (modes.disk ?? modes.nic)) ?? "native"];
   return [
     `workload=${kind}`,
     `driver=${isNetwork(kind) ? NIC_OPTIONS[option] : option}`,

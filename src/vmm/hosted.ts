@@ -22,7 +22,7 @@ import type { Placement } from "./memory/placement.js";
 import { LentMemory } from "./lent-memory.js";
 import { NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
-import type { Attachment, AttachModeName, DeviceKind, GuestMemory, PhysicalFunction } from "./types.js";
+import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
 import { Vcpu } from "./vcpu.js";
 import { VirtualMachine, type VmParts } from "./vm.js";
 import { Vmm } from "./vmm.js";
@@ -40,7 +40,7 @@ export interface HostedGuest {
   readonly name: string;
   readonly kernel: Uint8Array;
   readonly bootargs: string;
-  readonly mode: AttachModeName;
+  readonly modes: DeviceModes;
   readonly ram: number;
   /** Which disk, and the guest's range of it; which network interface. */
   readonly disk?: number | undefined;
@@ -170,14 +170,14 @@ function remakeGuest(before: VirtualMachine, vmm: Vmm, core: Core, config: Hoste
 
 function loadGuest(parts: Omit<VmParts, "vcpu">, core: Core, guest: HostedGuest): VirtualMachine {
   const { memory, gstage, vmid } = parts;
-  const { name, ram, kernel, bootargs, mode, disk, nic } = guest;
+  const { name, ram, kernel, bootargs, modes } = guest;
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
   );
-  const isVirtio = mode === "paravirtual";
-  const virtio = isVirtio ? [disk, nic].filter((device) => device !== undefined).length : 0;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: !isVirtio }));
+  const attached = [modes.disk, modes.nic].filter((mode) => mode !== undefined);
+  const virtio = attached.filter((mode) => mode === "paravirtual").length;
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: virtio < attached.length }));
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
   return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
@@ -249,20 +249,21 @@ export function startHosted(
       shares.push(share);
       return share;
     };
-    if (guest.disk !== undefined) {
+    const { modes } = guest;
+    if (guest.disk !== undefined && modes.disk) {
       const disk = sharedDisks[guest.disk];
       const openBlock = (options?: { direct?: boolean }) =>
         shared(disk.open(guest, options?.direct ? vm.memory : undefined));
-      detach.push(attachModes[guest.mode].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
+      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
     }
-    if (guest.nic !== undefined) {
+    if (guest.nic !== undefined && modes.nic) {
       const nic = sharedNics[guest.nic];
       const more = {
         mac: macAddress(undefined, nics.length + vm.index),
-        virtioSlot: guest.disk === undefined ? 0 : 1,
+        virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => shared(nic.open(vm)),
       };
-      detach.push(nicModes[guest.mode].attach(Object.assign(attachment(nics[guest.nic]), more)));
+      detach.push(nicModes[modes.nic].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
     let open = 0;
     let quiet = () => {};

@@ -16,6 +16,13 @@ export type AttachModeName =
   | "paravirtual"
   | "assigned-raw";
 
+/** The modes of one guest: of its disk and network interface, where it has them, and of its serial line. */
+export interface DeviceModes {
+  readonly disk?: AttachModeName;
+  readonly nic?: AttachModeName;
+  readonly serial: AttachModeName;
+}
+
 /** A physically contiguous run of bytes. */
 export interface Piece {
   /** Host physical address of the first byte. */

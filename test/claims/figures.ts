@@ -20,6 +20,7 @@ export function guest(over: Partial<GuestReport> = {}): GuestReport {
   return {
     name: "guest",
     mode: "native",
+    modes: { disk: "native", serial: "native" },
     driver: "stock",
     status: "ok",
     stop: { kind: "shutdown", code: 0 },

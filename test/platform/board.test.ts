@@ -52,6 +52,13 @@ test("network interfaces come behind the disks; the 82574L has its registers in 
   ]);
 });
 
+test("the harts' extensions are each named once, those of the board itself among them", () => {
+  const cpu = nodes(readFdt(board().tree())).get("/cpus/cpu@0")!;
+  const names = new TextDecoder().decode(cpu.properties["riscv,isa-extensions"]).split("\0").slice(0, -1);
+  expect(names).toEqual([...new Set(names)]);
+  expect(names).toEqual(expect.arrayContaining(["h", "svadu", "svnapot", "svpbmt"]));
+});
+
 test("the clock starts at the configured second; I/O space is there, and nobody in it", () => {
   const { word } = board({ rtcStart: 3 });
   expect(word(RTC.start)).toBe(3_000_000_000);

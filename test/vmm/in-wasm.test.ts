@@ -44,7 +44,7 @@ function play(exitsInWasm: boolean) {
   const { fn } = machine.attachPcie(NVME_FUNCTION, () => device);
   const range = { start: 0, length: MIB };
   const { vmm } = startHosted(machine, { disks: [fn], nics: [] }, placement, {
-    guests: [{ ...guest, kernel, bootargs: "", mode: "assigned", disk: 0, range }],
+    guests: [{ ...guest, kernel, bootargs: "", modes: { disk: "assigned", serial: "emulated" }, disk: 0, range }],
     pageSize: 4096,
     iommuPageSize: 4096,
     timeSlice: 1e6,
