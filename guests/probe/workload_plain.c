@@ -87,3 +87,10 @@ int workload_plain(const struct options *o) {
   }
   return -1;
 }
+
+bool workload_without(const struct options *o, const char *driver, const char *failure) {
+  print("yado-result workload=%s driver=%s bytes=0 operations=0 errors=%d", o->workload, driver, failure != NULL);
+  if (failure) print(" failure=%s", failure);
+  print("\n");
+  return !failure;
+}

@@ -161,12 +161,6 @@ export interface BlockBackend {
   submit(request: BlockRequest, done: (status: BlockStatus) => void): void;
 }
 
-/** A share of something in the VMM, which its guest may lose at any moment. */
-export interface Share {
-  /** Drops what waits; calls `quiet` once nothing of it is under way any more. Nothing is taken from then on. */
-  close(quiet: () => void): void;
-}
-
 /** Takes what arrives at one end of a network link. */
 export interface LinkReceiver {
   /** An Ethernet frame without preamble and frame check sequence, valid only during the call. */

@@ -7,11 +7,10 @@ import type { Machine } from "../platform/machine.js";
 import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
-import type { BlockBackend, Link, Share } from "../platform/ports.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
 import { attachModes, nicModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
-import { BlockService } from "./block-service.js";
+import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
@@ -20,7 +19,7 @@ import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
 import { LentMemory } from "./lent-memory.js";
-import { NetService } from "./net-service.js";
+import { type LinkShare, NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
 import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
 import { Vcpu } from "./vcpu.js";
@@ -33,6 +32,8 @@ const POOL_GSCID = 0x1000;
 const PCI_BAR0 = 0x10;
 const PCI_COMMAND = 4;
 const MEMORY_DECODE = 2;
+/** Before the names of counters of a guest's port at the VMM's switch. */
+const PORT = "port:";
 /** From one physical BAR to the next. */
 const BAR_DISTANCE = 0x10_0000;
 
@@ -81,6 +82,8 @@ function physicalFunction(vmm: Vmm, kind: DeviceKind, fn: PcieFunction, bar: num
 class SharedDisk {
   private service: BlockService | undefined;
   private pool: DmaPool | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly parts = new Map<string, BlockShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -91,20 +94,27 @@ class SharedDisk {
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
-  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockBackend & Share {
+  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockShare {
     this.service ??= this.start();
-    const share = this.service.open({ name: guest.name, ...guest.range, direct });
-    if (!direct) return share;
-    const pieces = direct.pieces(direct.start, direct.size)!;
-    this.pool!.admit(pieces, this.pageSize);
-    this.iommu.invalidate(this.gscid);
-    const close = (quiet: () => void) =>
-      share.close(() => {
-        this.pool!.expel(pieces, this.pageSize);
+    if (direct) {
+      this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
+      this.iommu.invalidate(this.gscid);
+    }
+    const { name, range } = guest;
+    const part = this.parts.get(name) ?? this.service.open({ name, extents: [range], direct });
+    this.parts.set(name, part);
+    return part;
+  }
+
+  /** The guest has gone: `quiet` is called when the controller no longer reaches its memory, nor has anything of it to do. */
+  leave(guest: HostedGuest, direct: GuestMemory | undefined, quiet: () => void): void {
+    this.parts.get(guest.name)?.drop(() => {
+      if (direct) {
+        this.pool!.expel(direct.pieces(direct.start, direct.size)!, this.pageSize);
         this.iommu.invalidate(this.gscid);
-        quiet();
-      });
-    return { ...share, close };
+      }
+      quiet();
+    });
   }
 
   private start(): BlockService {
@@ -122,6 +132,8 @@ class SharedDisk {
 /** A network interface that the VMM drives itself, once the first guest asks for a port of its switch. */
 class SharedNic {
   private service: NetService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, LinkShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -130,11 +142,12 @@ class SharedNic {
     private readonly gscid: number,
   ) {}
 
-  open(vm: VirtualMachine): Link & Share {
+  open(vm: VirtualMachine): LinkShare {
     this.service ??= this.start();
-    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    const port = this.ports.get(vm.name) ?? this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
-      vm.details.set(`port:${name}`, () => port.counters[name]);
+      vm.details.set(`${PORT}${name}`, () => port.counters[name]);
     }
     return port;
   }
@@ -244,38 +257,45 @@ export function startHosted(
       },
     });
     const detach: (() => void)[] = [];
-    const shares: Share[] = [];
-    const shared = <S extends Share>(share: S): S => {
-      shares.push(share);
-      return share;
-    };
+    let busy = 0;
+    let quiet = () => {};
     const { modes } = guest;
     if (guest.disk !== undefined && modes.disk) {
-      const disk = sharedDisks[guest.disk];
-      const openBlock = (options?: { direct?: boolean }) =>
-        shared(disk.open(guest, options?.direct ? vm.memory : undefined));
+      const shared = sharedDisks[guest.disk];
+      const openBlock = (options?: { direct?: boolean }) => {
+        const direct = options?.direct ? vm.memory : undefined;
+        const part = shared.open(guest, direct);
+        detach.push(() => {
+          busy++;
+          shared.leave(guest, direct, () => --busy === 0 && quiet());
+        });
+        return part;
+      };
       detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
     }
     if (guest.nic !== undefined && modes.nic) {
-      const nic = sharedNics[guest.nic];
+      const shared = sharedNics[guest.nic];
       const more = {
         mac: macAddress(undefined, nics.length + vm.index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
-        openLink: () => shared(nic.open(vm)),
+        openLink: () => {
+          const port = shared.open(vm);
+          detach.push(() => {
+            port.drop();
+            port.leave();
+          });
+          return port;
+        },
       };
       detach.push(nicModes[modes.nic].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
-    let open = 0;
-    let quiet = () => {};
     vm.detach = () => {
-      for (const release of detach) release();
-      open = shares.length;
-      for (const share of shares) share.close(() => --open || quiet());
+      for (const release of detach.reverse()) release();
       lent[vm.index].giveBack();
     };
     vm.whenQuiet = (action) => {
       quiet = action;
-      if (open === 0) action();
+      if (busy === 0) action();
     };
   };
   config.guests.forEach((_, index) => {
@@ -295,9 +315,10 @@ export function startHosted(
   return { vmm, iommu };
 }
 
-/** What was counted before goes on. */
+/** What was counted before goes on, apart from what counts on by itself. */
 function carryOver(before: ReadonlyMap<string, () => number>, details: Map<string, () => number>): void {
   for (const [name, count] of before) {
+    if (name.startsWith(PORT)) continue;
     const until = count();
     const since = details.get(name);
     details.set(name, () => until + (since?.() ?? 0));

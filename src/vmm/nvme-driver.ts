@@ -161,12 +161,16 @@ export class NvmeDriver implements PhysicalDisk {
    * Throws when the controller isn't one, or doesn't answer.
    */
   start(step: () => boolean): void {
-    const work = this.bringUp();
-    for (let i = 0; i < MOST_STEPS; i++) {
-      const { done, value } = work.next();
-      if (done && value !== undefined) throw this.broken(value);
-      if (done) return;
-      if (!step()) break;
+    for (let tries = 0; tries <= MOST_RESETS; tries++) {
+      const work = this.bringUp();
+      for (let i = 0; i < MOST_STEPS; i++) {
+        const { done, value } = work.next();
+        if (done && value !== undefined) throw this.broken(value);
+        if (done) return;
+        if (!step()) break;
+      }
+      if ((this.read(NvmeReg.CC) & CC_EN) !== 0) break;
+      this.counters.resets++; // it was reset meanwhile
     }
     throw this.broken("no answer");
   }
@@ -180,8 +184,7 @@ export class NvmeDriver implements PhysicalDisk {
 
     const lo = this.read(NvmeReg.CAP);
     const hi = this.read(NvmeReg.CAP + 4);
-    if ((hi & CAP_HI_CSS_NVM) === 0 || (hi & CAP_HI_MPSMIN) !== 0)
-      return "CAP has no NVM command set with 4 KiB pages";
+    if ((hi & CAP_HI_CSS_NVM) === 0 || (hi & CAP_HI_MPSMIN) !== 0) return "CAP has no NVM command set with 4 KiB pages";
     if ((lo & 0xffff) + 1 < this.io.entries) return `only ${(lo & 0xffff) + 1} queue entries`;
     this.stride = 4 << (hi & CAP_HI_DSTRD);
 
