@@ -1,7 +1,7 @@
 // Freestanding helpers: memory, strings, formatted text.
 #include "lib.h"
 #include "sbi.h"
-#include "uart.h"
+#include "console.h"
 
 void *memcpy(void *to, const void *from, size_t length) {
   u8 *t = to;
@@ -94,7 +94,7 @@ struct sink {
 
 static void sink_flush(struct sink *sink) {
   if (sink->to_sbi && sbi_console_write(sink->text, sink->length)) sink->length = 0;
-  if (sink->length) uart_write(sink->text, sink->length);
+  if (sink->length) console_write(sink->text, sink->length);
   sink->length = 0;
 }
 
@@ -159,7 +159,7 @@ void panic(const char *format, ...) {
   interrupts_disable();
   if (!again) {
     again = true;
-    uart_polled();
+    console_poll();
     struct sink sink = {.length = 0, .to_sbi = true};
     __builtin_va_list values;
     __builtin_va_start(values, format);

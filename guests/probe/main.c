@@ -6,7 +6,7 @@
 #include "plic.h"
 #include "sbi.h"
 #include "timer.h"
-#include "uart.h"
+#include "console.h"
 #include "virtio.h"
 #include "workload.h"
 
@@ -66,13 +66,14 @@ static bool run_io(void) {
 
 /** auto: the 82574L where there is one, else virtio. */
 static struct net_device *find_nic(const char *driver, const char **failure) {
-  struct pci_function function;
+  static struct pci_function function;
   *failure = "no-nic";
   const bool either = same(driver, "auto"), serviced = same(driver, "e1000e-service");
-  if ((either || starts_with(driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
-      function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE) {
+  const bool started = function.bar0;
+  if (started || ((either || starts_with(driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
+                  function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE)) {
     *failure = "no-answer";
-    if (!pci_start(&machine, &function)) return NULL;
+    if (!started && !pci_start(&machine, &function)) return NULL;
     struct net_device *device =
       e1000e_start(&function, serviced ? dma_service(options.service_chunk) : &dma_identity, &options);
     if (device && serviced) device->driver = "e1000e-service";
@@ -82,11 +83,20 @@ static struct net_device *find_nic(const char *driver, const char **failure) {
   return NULL;
 }
 
+static struct net_device *restart_nic(void) {
+  const char *failure;
+  return find_nic(options.driver, &failure);
+}
+
 static bool run_net(void) {
   net_buffers(options.large_pages);
   const char *failure;
   struct net_device *device = find_nic(options.driver, &failure);
-  return device ? workload_net(&options, device) : workload_without(&options, options.driver, failure);
+  if (!device) return workload_without(&options, options.driver, failure);
+  if (!same(options.attack, "none") && !attack_net(&options, device, restart_nic))
+    return workload_without(&options, device->driver, "device-gone");
+  if (same(options.workload, "net")) return workload_without(&options, device->driver, NULL);
+  return workload_net(&options, device);
 }
 
 static bool run_file(void) {
@@ -98,10 +108,8 @@ static bool run_file(void) {
 }
 
 static bool run(void) {
-  if (options.uart_interrupts) {
-    timer_start(time_from_ms(UART_TICK_MS));
-    uart_interrupt_driven(machine.uart_source);
-  }
+  console_start(&machine, &options);
+  if (console_interrupts()) timer_start(time_from_ms(UART_TICK_MS));
   print("probe: %lu MiB at 0x%lx, timer by %s\n", machine.memory_size / MIB, machine.memory_start,
         timer_is_sstc() ? "Sstc" : "SBI");
   print("probe: %s\n", machine.bootargs);
@@ -115,15 +123,14 @@ void kernel_main(u64 hart, u64 tree) {
   machine_read(&machine, tree, hart);
   paging_start();
   map_devices();
-  if (machine.uart) uart_init(machine.uart, true);
+  console_early(&machine);
   options_read(&options, machine.bootargs);
-  if (machine.uart && !options.uart_fifo) uart_init(machine.uart, false);
   plic_init(machine.plic, machine.plic_context, machine.plic_sources);
   timer_init(machine.timebase, machine.sstc);
   sample_init();
   interrupts_enable();
   const bool good = run();
   timer_start(time_from_ms(UART_TICK_MS));
-  uart_drain();
+  console_drain();
   sbi_shutdown(good ? SRST_NO_REASON : SRST_SYSTEM_FAILURE);
 }

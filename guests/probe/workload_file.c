@@ -5,7 +5,7 @@
 #include "plic.h"
 #include "sbi.h"
 #include "timer.h"
-#include "uart.h"
+#include "console.h"
 #include "workload.h"
 
 /** Bytes of data in a datagram: behind its number, a multiple of 8; and with it, a whole number of blocks. */
@@ -244,7 +244,7 @@ bool workload_file(const struct options *o, struct block_device *disk, struct ne
   hash_update(&run.hash, "", 0);  // makes its tables, outside the region of interest
   net_start(nic, o->host, o->polling, on_datagram);
   if (!net_resolve(time_from_ms(o->timeout_ms))) return workload_without(o, nic->driver, "no-peer");
-  uart_drain();
+  console_settle();
   const u64 interrupts = plic_taken(), translations = dma_service_calls();
   const struct net_counters before = net_counters();
   sbi_yado_region(true, REGION_IO);

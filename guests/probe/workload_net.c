@@ -4,7 +4,7 @@
 #include "plic.h"
 #include "sbi.h"
 #include "timer.h"
-#include "uart.h"
+#include "console.h"
 #include "workload.h"
 
 /** So many waits in vain end the run. */
@@ -208,7 +208,7 @@ bool workload_net(const struct options *o, struct net_device *device) {
   for (u32 i = 0; i < COUNT(workloads); i++) {
     if (!same(o->workload, workloads[i].name)) continue;
     prepare(workloads[i].port);
-    uart_drain();
+    console_settle();
     const u64 interrupts = plic_taken(), translations = dma_service_calls();
     const struct net_counters before = net_counters();
     sbi_yado_region(true, REGION_IO);

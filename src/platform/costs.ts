@@ -110,6 +110,16 @@ export const PARAMETERS = {
     unit: "cycles",
     source: "the same, a frame to a guest: assumed",
   },
+  "console-send": {
+    value: { kernel: 300, userspace: 2000 },
+    unit: "cycles",
+    source: "VMM's serial line, characters that a guest hands over at once: assumed",
+  },
+  "console-receive": {
+    value: { kernel: 300, userspace: 2000 },
+    unit: "cycles",
+    source: "the same, a character to a guest: assumed",
+  },
   "translate-service": { value: 300, unit: "cycles", source: "beyond the hypercall: walk and pin: assumed" },
   "rewrite-command": { value: 400, unit: "cycles", source: "check and copy of one device command: assumed" },
   "rewrite-address": { value: 150, unit: "cycles", source: "check and translation of one address in it: assumed" },

@@ -97,6 +97,8 @@ export interface MachineConfig {
   guests?: number;
   /** What the serial line sends takes no time: a kernel's log would be most of its boot otherwise. */
   quickSerial?: boolean;
+  /** Hz of the UART's clock. */
+  uartClock?: number;
 }
 
 /** What a device on the board gets. */
@@ -204,7 +206,7 @@ export class Machine {
       irq: this.wired.line(UART.irq),
       clock: this.events,
       console: this.console,
-      inputClock: UART.clock,
+      inputClock: config.uartClock ?? UART.clock,
       sendsAtOnce: config.quickSerial,
     });
     this.pcie = new PcieRoot({

@@ -1,6 +1,5 @@
 // Assembles a hosted machine: memory for everyone, the VMM, its IOMMU, the disks, and each guest with its attach mode.
 import { RAM_START } from "../../assembly/layout.js";
-import type { Core } from "../core/core.js";
 import { deviceTree, deviceTreeAddress } from "../platform/boot.js";
 import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";
@@ -8,7 +7,7 @@ import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
-import { attachModes, nicModes } from "./attach/index.js";
+import { attachModes, nicModes, serialModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
 import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
@@ -21,7 +20,9 @@ import type { Placement } from "./memory/placement.js";
 import { LentMemory } from "./lent-memory.js";
 import { type LinkShare, NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
+import { type SerialPort, SerialService } from "./serial-service.js";
 import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
+import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
 import { VirtualMachine, type VmParts } from "./vm.js";
 import { Vmm } from "./vmm.js";
@@ -32,8 +33,6 @@ const POOL_GSCID = 0x1000;
 const PCI_BAR0 = 0x10;
 const PCI_COMMAND = 4;
 const MEMORY_DECODE = 2;
-/** Before the names of counters of a guest's port at the VMM's switch. */
-const PORT = "port:";
 /** From one physical BAR to the next. */
 const BAR_DISTANCE = 0x10_0000;
 
@@ -47,6 +46,8 @@ export interface HostedGuest {
   readonly disk?: number | undefined;
   readonly range: { readonly start: number; readonly length: number };
   readonly nic?: number | undefined;
+  /** Which serial line; the first one if left out. */
+  readonly serial?: number | undefined;
 }
 
 export interface HostedConfig {
@@ -144,10 +145,12 @@ class SharedNic {
 
   open(vm: VirtualMachine): LinkShare {
     this.service ??= this.start();
-    const port = this.ports.get(vm.name) ?? this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    const known = this.ports.get(vm.name);
+    if (known) return known;
+    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
     this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
-      vm.details.set(`${PORT}${name}`, () => port.counters[name]);
+      vm.details.set(`port:${name}`, () => port.counters[name]);
     }
     return port;
   }
@@ -165,32 +168,87 @@ class SharedNic {
   }
 }
 
-function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedConfig, index: number): VirtualMachine {
+/** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
+class SharedSerial {
+  private service: SerialService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, SerialPort>();
+
+  constructor(
+    private readonly vmm: Vmm,
+    private readonly line: PhysicalSerial,
+    private readonly shared: boolean,
+  ) {}
+
+  open(vm: VirtualMachine): SerialPort {
+    this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
+    const port = this.service.open(
+      (work) => this.vmm.onBehalf(vm, work),
+      (byte) => vm.console.write(byte),
+    );
+    this.ports.set(vm.name, port);
+    for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
+      vm.details.set(`serial:${name}`, () => port.counters[name]);
+    }
+    return port;
+  }
+
+  private start(): SerialService {
+    const { vmm, line } = this;
+    const service = new SerialService(vmm, line, this.shared);
+    vmm.onInterrupt(line.irq, () => void service.driver.interrupt());
+    service.driver.start();
+    return service;
+  }
+}
+
+function makeGuest(
+  vmm: Vmm,
+  placement: Placement,
+  config: HostedConfig,
+  index: number,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { core } = vmm;
   const { name, ram } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
-  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, core, config.guests[index]);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config.guests[index], serials);
 }
 
 /** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
-function remakeGuest(before: VirtualMachine, vmm: Vmm, core: Core, config: HostedConfig): VirtualMachine {
+function remakeGuest(
+  before: VirtualMachine,
+  vmm: Vmm,
+  config: HostedConfig,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
   const { name, index, memory, gstage, vmid } = before;
-  for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) core.store(hpa, new Uint8Array(length));
+  for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) vmm.core.store(hpa, new Uint8Array(length));
   vmm.charge("vmm", memory.size * vmm.costs.copyByte);
-  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, core, config.guests[index]);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config.guests[index], serials);
 }
 
-function loadGuest(parts: Omit<VmParts, "vcpu">, core: Core, guest: HostedGuest): VirtualMachine {
+function loadGuest(
+  parts: Omit<VmParts, "vcpu">,
+  guest: HostedGuest,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
   const { memory, gstage, vmid } = parts;
-  const { name, ram, kernel, bootargs, modes } = guest;
+  const { core } = parts.vmm;
+  const { name, ram, kernel, bootargs, modes, serial = 0 } = guest;
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
   );
   const attached = [modes.disk, modes.nic].filter((mode) => mode !== undefined);
-  const virtio = attached.filter((mode) => mode === "paravirtual").length;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: virtio < attached.length }));
+  const pcie = attached.some((mode) => mode !== "paravirtual");
+  const virtio = [...attached, modes.serial].filter((mode) => mode === "paravirtual").length;
+  const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, uart }));
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
   return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
@@ -220,7 +278,11 @@ export interface Hosted {
 /** Takes the machine over and leaves its first guest ready on the hart: `machine.run` goes on. */
 export function startHosted(
   machine: Machine,
-  devices: { readonly disks: readonly PcieFunction[]; readonly nics: readonly PcieFunction[] },
+  devices: {
+    readonly disks: readonly PcieFunction[];
+    readonly nics: readonly PcieFunction[];
+    readonly serials: readonly PhysicalSerial[];
+  },
   placement: Placement,
   config: HostedConfig,
 ): Hosted {
@@ -240,6 +302,10 @@ export function startHosted(
   const nics = devices.nics.map((fn) => place(E1000E_KIND, fn));
   const sharedDisks = disks.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
   const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
+  const sharedSerials = devices.serials.map((line, n) => {
+    const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
+    return new SharedSerial(vmm, line, users > 1);
+  });
 
   const lent = config.guests.map(() => new LentMemory(vmm));
   const stages: (SecondStage | undefined)[] = [];
@@ -289,6 +355,16 @@ export function startHosted(
       };
       detach.push(nicModes[modes.nic].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
+    const { serial = 0 } = guest;
+    detach.push(
+      serialModes[modes.serial].attach({
+        vmm,
+        vm,
+        line: devices.serials[serial],
+        virtioSlot: [modes.disk, modes.nic].filter((mode) => mode === "paravirtual").length,
+        openPort: () => sharedSerials[serial].open(vm),
+      }),
+    );
     vm.detach = () => {
       for (const release of detach.reverse()) release();
       lent[vm.index].giveBack();
@@ -299,12 +375,12 @@ export function startHosted(
     };
   };
   config.guests.forEach((_, index) => {
-    const vm = makeGuest(vmm, core, placement, config, index);
+    const vm = makeGuest(vmm, placement, config, index, devices.serials);
     vmm.guests.push(vm);
     attach(vm);
   });
   vmm.remake = (old) => {
-    const vm = remakeGuest(old, vmm, core, config);
+    const vm = remakeGuest(old, vmm, config, devices.serials);
     attach(vm);
     carryOver(old.details, vm.details);
     return vm;
@@ -315,12 +391,11 @@ export function startHosted(
   return { vmm, iommu };
 }
 
-/** What was counted before goes on, apart from what counts on by itself. */
+/** What was counted before goes on: what counts anew counts further, what only the first attachment named counts on. */
 function carryOver(before: ReadonlyMap<string, () => number>, details: Map<string, () => number>): void {
   for (const [name, count] of before) {
-    if (name.startsWith(PORT)) continue;
-    const until = count();
     const since = details.get(name);
-    details.set(name, () => until + (since?.() ?? 0));
+    const until = count();
+    details.set(name, since ? () => until + since() : count);
   }
 }
