@@ -10,7 +10,7 @@ import { bootNative } from "../platform/boot.js";
 import { e1000eTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
 import { macAddress } from "../platform/mac.js";
-import { Machine, type StopReason as MachineStop } from "../platform/machine.js";
+import type { Machine, StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import type { DmaPort, IrqLine } from "../platform/ports.js";
 import { E1000E_FUNCTION } from "../vmm/attach/e1000e-function.js";
@@ -23,6 +23,9 @@ import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./count
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Landing } from "./landing.js";
+import { Leaks } from "./leaks.js";
+import { commonMode } from "./modes.js";
+import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
@@ -66,11 +69,13 @@ class Run {
   private readonly config: ResolvedConfig;
   private readonly placement: Placement;
   private readonly machine: Machine;
+  private readonly serials: SerialLines;
   private readonly disks: Disk[];
   private readonly nics: Device[];
   private readonly network: Network | undefined;
   private readonly landing: Landing;
   private readonly watch: Watch;
+  private readonly leaks: Leaks;
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
@@ -87,13 +92,17 @@ class Run {
       : new Placement({ guests, chunk, vmmRam, top: given.attack ? attackTop(chunk) : [] });
     const core = new Core(this.placement.ramSize, config.core);
     if (config.iotlb) core.exports.hubConfigure(config.iotlb.entries, config.iotlb.ways, 0, config.seed);
-    this.machine = new Machine({ core, costs: config.costs });
+    this.serials = new SerialLines({ core, costs: config.costs }, config.serials, guests);
+    this.machine = this.serials.machine;
     this.landing = new Landing(this.placement, () => this.hosted?.vmm.guests[this.rawGuest]?.memory);
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
     this.nics = nics.map((_, i) => this.makeNic(i));
-    this.watch = new Watch(core, native ? [] : this.watched());
+    const watched = native ? [] : this.watched();
+    this.watch = new Watch(core, watched);
+    this.leaks = new Leaks(watched);
+    if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
   }
 
@@ -128,6 +137,7 @@ class Run {
       frequency: config.costs.frequency,
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
+      leaks: this.leaks.report(),
       faults: this.faults(),
       ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
@@ -175,7 +185,12 @@ class Run {
   }
 
   private get rawGuest(): number {
-    return this.config.guests.findIndex((guest) => guest.mode === "assigned-raw");
+    return this.config.guests.findIndex(({ modes }) => modes.disk === "assigned-raw" || modes.nic === "assigned-raw");
+  }
+
+  private isRaw(sort: "disk" | "nic", index: number): boolean {
+    const guest = this.config.guests[this.rawGuest];
+    return guest?.[sort] === index && guest.modes[sort] === "assigned-raw";
   }
 
   /** The VMM's image lies at the start of its memory; it and what an attack aims at must not change. */
@@ -191,7 +206,7 @@ class Run {
     const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
     const { fn } = machine.attachPcie({ ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index }, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.disk === index);
+      const port = this.observed(made.traffic, dma, this.isRaw("disk", index));
       const line = counted(irq, () => made.raised++);
       const serial = `YADO${String(index + 1).padStart(4, "0")}`;
       const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
@@ -209,7 +224,7 @@ class Run {
     const made = { traffic: new Traffic(machine.core), raised: 0 };
     const slot = NVME_FUNCTION.slot + config.disks.length + index;
     const { fn } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.nic === index);
+      const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
       const line = counted(irq, () => made.raised++);
       const link = this.network!.links[index];
       const mac = macAddress(config.nics[index].mac, index);
@@ -236,6 +251,7 @@ class Run {
     const [guest] = config.guests;
     machine.core.exports.iommuWrite(DDTP, DDTP_BARE);
     machine.regionOfInterest = (id, begin) => this.mark(0, id, begin);
+    this.serials.setUp();
     this.firmware = bootNative(
       machine,
       { bytes: guest.kernel, name: guest.name },
@@ -248,10 +264,11 @@ class Run {
     const guests = config.guests.map((guest, i) => ({ ...guest, bootargs: this.bootargs(i) }));
     this.hosted = startHosted(
       machine,
-      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn) },
+      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn), serials: this.serials.lines },
       this.placement,
       { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
+    for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
     this.hosted.vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
   }
 
@@ -278,24 +295,27 @@ class Run {
 
   private snapshot(guest: number): Snapshot {
     const { machine, hosted } = this;
-    const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, 0);
-    const account = hosted?.vmm.guests[guest].account ?? nativeAccount(machine, raised);
-    return snapshot(machine, account, this.trafficOf(guest));
+    const vm = hosted?.vmm.guests[guest];
+    const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, machine.uart.interrupts);
+    const account = vm?.account ?? nativeAccount(machine, raised);
+    return snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm));
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
     const { machine, config, hosted } = this;
-    const { name, mode } = config.guests[index];
+    const { name, modes } = config.guests[index];
     const vm = hosted?.vmm.guests[index];
     const text = (vm?.console ?? machine.console).text();
     const region = this.regions[index];
-    const counters = countersBetween(region.begin, region.end ?? this.snapshot(index));
+    const end = region.end ?? this.snapshot(index);
+    const counters = countersBetween(region.begin, end);
     const result = taggedLines(text, "yado-result").at(-1);
     const bytes = countOf(result, "bytes");
     const seconds = counters.cycles / config.costs.frequency;
     return {
       name,
-      mode,
+      mode: commonMode(modes),
+      modes,
       console: text,
       stop: vm ? (vm.stop ?? hang) : nativeStop(stop, machine, hang),
       result,
@@ -305,8 +325,9 @@ class Run {
       operations: countOf(result, "operations"),
       checksum: result?.checksum,
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
+      serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: mode === "assigned-raw" ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.report() : [],
     };
   }
 
@@ -320,7 +341,7 @@ class Run {
   }
 
   private resolved(): Record<string, unknown> {
-    const { guests, disks, costs, iotlb, native: _native, ...rest } = this.config;
+    const { guests, disks, costs, iotlb, serials, native: _native, ...rest } = this.config;
     return {
       ...rest,
       iotlb: iotlb ?? { entries: 64, ways: 64 },
@@ -328,6 +349,7 @@ class Run {
       attack: this.given.attack?.target ?? null,
       guests: guests.map(({ kernel: _kernel, ...guest }, i) => ({ ...guest, bootargs: this.bootargs(i) })),
       disks: disks.map(({ size }) => ({ size })),
+      serials: serials.map(({ baud }) => ({ baud })),
       costs: costs.resolved(),
     };
   }

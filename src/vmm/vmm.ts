@@ -8,6 +8,7 @@ import type { Core } from "../core/core.js";
 import type { Machine, Supervisor } from "../platform/machine.js";
 import { PLIC } from "../platform/memory-map.js";
 import { Access, type Clock } from "../platform/ports.js";
+import { openMemory } from "../platform/pmp.js";
 import { openGuestState, openState } from "../platform/stateen.js";
 import type { VmmCosts } from "./costs.js";
 import { ExitsInWasm } from "./exits/in-wasm.js";
@@ -102,8 +103,7 @@ export class Vmm implements Supervisor, VmmServices {
     core.setCsr(Csr.mstatus, core.csr(Csr.mstatus) | MSTATUS_FS_DIRTY);
     core.setCsr(Csr.stimecmp, NEVER);
     core.setCsr(Csr.mie, bit(Interrupt.SupervisorTimer) | bit(Interrupt.SupervisorExternal));
-    core.setCsr(Csr.pmpaddr0, (1n << 54n) - 1n);
-    core.setCsr(Csr.pmpcfg0, 0x1fn);
+    openMemory(core);
     this.mmioWrite(PLIC_THRESHOLD_S, 4, 0);
   }
 
