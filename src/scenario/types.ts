@@ -1,5 +1,5 @@
 // A run: what is assembled, and what comes out of it. Plain data on both sides.
-import type { DeviceModes } from "../vmm/types.js";
+import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { CommonMode, ModeChoice } from "./modes.js";
 import type { VmmProfile } from "../platform/costs.js";
 
@@ -27,6 +27,8 @@ export interface GuestConfig {
 
 /** One physical disk. */
 export interface DiskConfig {
+  /** Behind what controller. Default "nvme". */
+  readonly interface?: DiskName;
   /** Bytes, a multiple of 512. */
   readonly size: number;
   /** Its contents; shorter than `size` reads as zeros behind. Default: a pattern made from `seed`. Not changed by the run. */
@@ -264,12 +266,25 @@ export interface GuestResult {
   readonly landed: readonly Landed[];
 }
 
+/** What one guest has sent to the peer's store. */
+export interface StoredFile {
+  /** The guest's, as in 10.0.2.15. */
+  readonly address: string;
+  readonly datagrams: number;
+  readonly bytes: number;
+  /** Datagrams that never came. */
+  readonly missing: number;
+  /** "crc32c:1a2b3c4d" */
+  readonly checksum: string;
+}
+
 /** Datagrams at the peer's services. */
 export interface PeerCounts {
   readonly echoes: number;
   readonly discardedDatagrams: number;
   readonly discardedBytes: number;
   readonly given: number;
+  readonly stored: readonly StoredFile[];
 }
 
 export interface RunResult {
