@@ -1,11 +1,13 @@
 // What the experiments found, as judges ask for it.
 import type { GuestReport } from "../metrics/report.js";
 import type { AttackCase } from "../scenario/attack.js";
+import type { PeerCounts } from "../scenario/types.js";
 
-/** One run of a scenario: its values in the sweep, and its guests. */
+/** One run of a scenario: its values in the sweep, its guests, and with a LAN what the peer has seen. */
 export interface Measured {
   readonly values: Readonly<Record<string, string>>;
   readonly guests: readonly GuestReport[];
+  readonly peer?: PeerCounts | undefined;
 }
 
 /** Sweep parameter → a value, or several. */
@@ -21,7 +23,7 @@ export class Evidence {
   /** @param runs by the scenario's name */
   constructor(
     private readonly runs: ReadonlyMap<string, readonly Measured[]>,
-    readonly attacks: readonly AttackCase[] = [],
+    private readonly attacks: readonly AttackCase[] = [],
   ) {}
 
   /** The same, with some scenarios' runs replaced. */
@@ -33,18 +35,28 @@ export class Evidence {
     return (this.runs.get(scenario) ?? []).filter(({ values }) => fits(values, where));
   }
 
-  /** All guests of the one run that fits. */
-  guests(scenario: string, where: Where = {}): readonly GuestReport[] {
+  /** The one run that fits. */
+  run(scenario: string, where: Where = {}): Measured {
     const [found, ...more] = this.all(scenario, where);
     if (!found || more.length > 0) {
       throw new Error(`${more.length + Number(Boolean(found))} runs of ${scenario} with ${JSON.stringify(where)}`);
     }
-    return found.guests;
+    return found;
+  }
+
+  /** All guests of the one run that fits. */
+  guests(scenario: string, where: Where = {}): readonly GuestReport[] {
+    return this.run(scenario, where).guests;
   }
 
   /** The first guest of the one run that fits. */
   guest(scenario: string, where: Where = {}): GuestReport {
     return this.guests(scenario, where)[0];
+  }
+
+  /** The cases of a hostile driver of `device`. */
+  attacksOf(device: AttackCase["device"]): readonly AttackCase[] {
+    return this.attacks.filter((one) => one.device === device);
   }
 
   /** The values of a sweep's parameter, in its order. */

@@ -67,6 +67,8 @@ export interface GuestReport {
   readonly details: Readonly<Record<string, number>>;
   /** assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
   /** Everything the guest said on its serial line. */
   readonly console: string;
 }
@@ -147,6 +149,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     l1dMisses: counters.l1dMisses,
     details: ordered(result.details ?? {}, () => true),
     landed: result.landed,
+    taken: result.taken,
     console: result.console,
   };
 }

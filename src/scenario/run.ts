@@ -319,7 +319,8 @@ class Run {
       checksum: result?.checksum,
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: index === this.rawGuest ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.landed() : [],
+      taken: index === this.rawGuest ? this.landing.taken() : [],
     };
   }
 

@@ -109,6 +109,7 @@ async function fakeGuest(
     checksum: idle ? undefined : sum,
     throughputMBps: bytes / 1e6 / seconds,
     landed: fake.landed?.[mode] ?? [],
+    taken: [],
   };
 }
 
