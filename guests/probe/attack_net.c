@@ -5,7 +5,7 @@
 #include "timer.h"
 #include "workload.h"
 
-enum { PORT_ECHO = 7, FRAMES = 4, PATIENCE_MS = 10 };
+enum { FRAMES = 4, PATIENCE_MS = 10 };
 enum { DONE, FAILED, NO_ANSWER = STATUS_TIMEOUT };
 
 static const char *const statuses[] = {"success", "error"};
