@@ -138,7 +138,7 @@ export function resolveScenario(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const guests = resolveGuests(firstGuests(source, step), { disks, nics, serials }, machine, step, kernel);
     return {
       label: step.label,
       values: step.values,
@@ -315,6 +315,18 @@ function resolveGuests(
       },
     };
   });
+}
+
+/** The scenario with as many guests as the sweep wants. */
+function firstGuests({ value, at }: Located<ScenarioFile>, { guests: wanted, places }: SweepStep): Located<ScenarioFile> {
+  const { guests } = value;
+  if (wanted === undefined) return { value, at };
+  if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };
+  throw new UserError(
+    `${wanted} guests are more than the ${guests.length} that are described`,
+    places.guests,
+    "Describe more of them",
+  );
 }
 
 type Guests = ScenarioFile["guests"];

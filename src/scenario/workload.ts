@@ -39,6 +39,8 @@ export interface Workload {
   readonly verify?: boolean;
   /** How the driver waits for completions. Default "interrupt". */
   readonly wait?: "interrupt" | "poll";
+  /** µs from the beginning of one request to that of the next at least (disk, netrr). Default 0. */
+  readonly pace?: number;
 }
 
 /** What is left out; the hash only where the workload is "checksum", as the probe has it. */
@@ -99,7 +101,7 @@ export const DATAGRAMS = 1000;
 
 /** The probe's command line. */
 export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
-  const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
+  const { kind, bs, qd, batch, total, hash, seed, verify, wait, pace } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const used = isSerial(kind) ? modes.serial : isNetwork(kind) ? modes.nic : (modes.disk ?? modes.nic);
   const { option } = MODES[used ?? "native"];
@@ -115,6 +117,7 @@ export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly
     ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
+    ...(pace ? [`pace=${pace}`] : []),
     ...extra,
   ].join(" ");
 }
