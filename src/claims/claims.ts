@@ -1,5 +1,6 @@
 // The chapter's claims S1 to S12: each in our words, with its experiments and its judges. docs/claims.md explains them.
 import type { CostName } from "../platform/costs.js";
+import { judgeAffordability } from "./judges/affordability.js";
 import { judgeDedication, judgeRewriting, judgeService, judgeStray } from "./judges/assignment.js";
 import { type BusDevice, DEVICES, prefixed } from "./judges/devices.js";
 import { judgeCollapse, judgeSerial, judgeSharing } from "./judges/emulation.js";
@@ -40,6 +41,15 @@ const addresses = (device: BusDevice): Use[] => named(device, "addresses", ...(d
 const compared = (device: BusDevice, modes: readonly string[], costs: readonly CostName[]) => ({
   costs,
   uses: workloadUses(device, modes),
+});
+
+/** What may make a guest go short beside others: the largest crowds again. */
+const sharing = (device: BusDevice, own: string, one: string) => ({
+  costs: [...EXIT, ...INTERRUPT, ...SERVICE[device], ...DRIVER, ...PHYSICAL[device]],
+  uses: [
+    { scenario: prefixed(device, own), where: { guests: ["4"] } },
+    { scenario: prefixed(device, one), where: { guests: ["8"] } },
+  ],
 });
 
 export const CLAIMS: readonly Claim[] = [
@@ -159,14 +169,30 @@ export const CLAIMS: readonly Claim[] = [
   {
     id: "S10",
     says: "A physical disk or LAN controller for each virtual processor is not affordable, so devices must be shared.",
-    parts: [],
-    missing: ["disk and LAN: SR-IOV's virtual functions are not attached yet"],
+    parts: [
+      {
+        device: "disk",
+        uses: named("disk", "own-disks", "one-disk"),
+        judge: judgeAffordability("disk"),
+        sensitivity: sharing("disk", "own-disks", "one-disk"),
+      },
+      {
+        device: "LAN",
+        uses: named("LAN", "own-nics", "one-nic"),
+        judge: judgeAffordability("LAN"),
+        sensitivity: sharing("LAN", "own-nics", "one-nic"),
+      },
+    ],
+    missing: ["a device that shares itself (SR-IOV's virtual functions) is not there"],
   },
   {
     id: "S11",
     says: "Paravirtualization, with the device's driver in the VMM and guests that ask for high-level operations, is fast and shareable, but the guest must be modified.",
     parts: both((device) => ({
-      uses: [...workloadUses(device, ["emulated", "paravirtual"]), ...named(device, "shared-paravirtual")],
+      uses: [
+        ...workloadUses(device, ["emulated", "paravirtual"]),
+        ...named(device, "shared-paravirtual", ...(device === "LAN" ? ["competing"] : [])),
+      ],
       judge: judgeParavirtual(device),
       sensitivity: compared(
         device,
@@ -179,7 +205,10 @@ export const CLAIMS: readonly Claim[] = [
   {
     id: "S12",
     says: "A VMM can support all of these side by side.",
-    parts: both((device) => ({ uses: named(device, "mixed-modes"), judge: judgeMixture(device) })),
+    parts: both((device) => ({
+      uses: [...named(device, "mixed-modes"), { scenario: "mixed-devices" }],
+      judge: judgeMixture(device),
+    })),
     missing: [],
   },
 ];

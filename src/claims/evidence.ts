@@ -1,13 +1,11 @@
 // What the experiments found, as judges ask for it.
 import type { GuestReport } from "../metrics/report.js";
 import type { AttackCase } from "../scenario/attack.js";
-import type { PeerCounts } from "../scenario/types.js";
 
-/** One run of a scenario: its values in the sweep, its guests, and with a LAN what the peer has seen. */
+/** One run of a scenario: its values in the sweep, and its guests. */
 export interface Measured {
   readonly values: Readonly<Record<string, string>>;
   readonly guests: readonly GuestReport[];
-  readonly peer?: PeerCounts | undefined;
 }
 
 /** Sweep parameter → a value, or several. */
@@ -35,18 +33,13 @@ export class Evidence {
     return (this.runs.get(scenario) ?? []).filter(({ values }) => fits(values, where));
   }
 
-  /** The one run that fits. */
-  run(scenario: string, where: Where = {}): Measured {
+  /** All guests of the one run that fits. */
+  guests(scenario: string, where: Where = {}): readonly GuestReport[] {
     const [found, ...more] = this.all(scenario, where);
     if (!found || more.length > 0) {
       throw new Error(`${more.length + Number(Boolean(found))} runs of ${scenario} with ${JSON.stringify(where)}`);
     }
-    return found;
-  }
-
-  /** All guests of the one run that fits. */
-  guests(scenario: string, where: Where = {}): readonly GuestReport[] {
-    return this.run(scenario, where).guests;
+    return found.guests;
   }
 
   /** The first guest of the one run that fits. */

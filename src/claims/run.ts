@@ -109,8 +109,8 @@ class Laboratory {
   }
 
   private async carryOut(name: string, run: ScenarioRun): Promise<Measured> {
-    const { guests, peer } = await runScenario(this.scenario(name), run, this.services);
-    return { values: run.values, guests, peer };
+    const { guests } = await runScenario(this.scenario(name), run, this.services);
+    return { values: run.values, guests };
   }
 }
 

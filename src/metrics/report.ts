@@ -45,6 +45,12 @@ export interface NetworkFigures {
   readonly roundTrip: { readonly mean: number; readonly most: number } | null;
 }
 
+/** How long one request took, as the guest measures it: microseconds. */
+export interface Response {
+  readonly mean: number;
+  readonly most: number;
+}
+
 /** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
 export type GuestStatus = "ok" | "wrong-checksum" | "wrong-data" | "io-errors" | "failed" | "crashed" | "hung";
 
@@ -71,6 +77,8 @@ export interface GuestReport {
   /** 10^6 bytes per second of machine time. */
   readonly throughputMBps: number;
   readonly iops: number;
+  /** Of its requests; null where it doesn't time them. */
+  readonly response: Response | null;
   readonly network: NetworkFigures | null;
   readonly instructions: number;
   readonly cycles: number;
@@ -186,6 +194,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     seconds,
     throughputMBps: result.throughputMBps,
     iops: seconds > 0 ? operations / seconds : 0,
+    response: responseOf(result),
     network: networkFigures(result, { seconds, exits: exitsTotal, busy: guest + exit + vmm }),
     instructions: counters.instructions,
     cycles: counters.cycles,
@@ -209,6 +218,11 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     taken: result.taken,
     console: result.console,
   };
+}
+
+function responseOf({ result }: GuestResult): Response | null {
+  const [mean, most] = ["latency_mean_ns", "latency_max_ns"].map((key) => Number(result?.[key]) / 1000);
+  return mean > 0 && most > 0 ? { mean, most } : null;
 }
 
 function networkFigures(

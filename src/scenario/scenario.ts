@@ -320,7 +320,10 @@ function resolveGuests(
 }
 
 /** The scenario with as many guests as the sweep wants. */
-function firstGuests({ value, at }: Located<ScenarioFile>, { guests: wanted, places }: SweepStep): Located<ScenarioFile> {
+function firstGuests(
+  { value, at }: Located<ScenarioFile>,
+  { guests: wanted, places }: SweepStep,
+): Located<ScenarioFile> {
   const { guests } = value;
   if (wanted === undefined) return { value, at };
   if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };

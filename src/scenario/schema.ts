@@ -153,7 +153,9 @@ const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
-      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, or guests: the first so many`),
+      .describe(
+        `one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, or guests: the first so many`,
+      ),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)

@@ -45,6 +45,7 @@ export function guest(over: Partial<GuestReport> = {}): GuestReport {
     seconds: 1,
     throughputMBps: 100,
     iops: 10,
+    response: { mean: 10, most: 20 },
     network: null,
     instructions: 1,
     cycles: 20_000,

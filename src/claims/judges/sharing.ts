@@ -1,8 +1,8 @@
 // S11, S12: a driver in the VMM, and every mode beside the others.
-import { brief, list } from "../../metrics/format.js";
+import { brief, grouped, list } from "../../metrics/format.js";
 import { SAFE_MODES } from "../../scenario/workload.js";
 import type { Evidence } from "../evidence.js";
-import type { Figure, Judgement } from "../types.js";
+import type { Chart, Figure, Judgement } from "../types.js";
 import { type BusDevice, DEVICES, prefixed } from "./devices.js";
 import { over, pairs, throughputCharts, throughputRatio } from "./workloads.js";
 
@@ -28,36 +28,89 @@ export const judgeParavirtual =
         shared
           ? `${sharers.length} guests shared one ${noun}, each with its own data right.`
           : `Sharing one ${noun} failed.`,
+        ...(device === "LAN" ? [competitionText(evidence)] : []),
         modified ? `The guests' driver is virtio's, not the ${noun}'s.` : "The guest wasn't modified.",
       ].join(" "),
-      figures: measured.flatMap(({ name, gain, base, other }): Figure[] => [
-        { name: `${name}: throughput ÷ emulated`, value: gain, unit: "×" },
-        {
-          name: `${name}: hart's work per operation ÷ emulated`,
-          value: over(other.perOperation.busy, base.perOperation.busy),
-          unit: "×",
-        },
-        { name: `${name}: exits per operation`, value: other.perOperation.exits, unit: "" },
-      ]),
-      charts: throughputCharts(evidence, device),
+      figures: [
+        ...measured.flatMap(({ name, gain, base, other }): Figure[] => [
+          { name: `${name}: throughput ÷ emulated`, value: gain, unit: "×" },
+          {
+            name: `${name}: hart's work per operation ÷ emulated`,
+            value: over(other.perOperation.busy, base.perOperation.busy),
+            unit: "×",
+          },
+          { name: `${name}: exits per operation`, value: other.perOperation.exits, unit: "" },
+        ]),
+        ...(device === "LAN" ? competition(evidence).map(competitionFigure) : []),
+      ],
+      charts: [...throughputCharts(evidence, device), ...(device === "LAN" ? [competitionChart(evidence)] : [])],
     };
   };
 
-/** Every safe mode with a VMM has a guest in one run, all of them at the same time, and all data are right. */
+/** Guests that all send at once through one interface: what each gets. */
+interface Competition {
+  readonly mode: string;
+  readonly guests: number;
+  /** MB/s of the slowest, the fastest and all together. */
+  readonly least: number;
+  readonly most: number;
+  readonly sum: number;
+}
+
+function competition(evidence: Evidence): readonly Competition[] {
+  return evidence.all("lan-competing").map(({ values, guests }) => {
+    const rates = guests.map(({ throughputMBps }) => throughputMBps);
+    const sum = rates.reduce((total, rate) => total + rate, 0);
+    return { mode: values.mode, guests: guests.length, least: Math.min(...rates), most: Math.max(...rates), sum };
+  });
+}
+
+function competitionText(evidence: Evidence): string {
+  const crowds = competition(evidence).filter(({ guests }) => guests > 1);
+  const shares = crowds.map(
+    ({ mode, guests, least, most }) => `${guests} ${mode} (${brief(least)} to ${brief(most)} MB/s)`,
+  );
+  return `Guests that all send at once get like shares: ${list(shares)}.`;
+}
+
+const competitionFigure = ({ mode, guests, sum }: Competition): Figure => ({
+  name: `${guests} ${mode} guests send at once: all together`,
+  value: sum,
+  unit: "MB/s",
+});
+
+function competitionChart(evidence: Evidence): Chart {
+  return {
+    title: "guests that send at once through one interface, each",
+    kind: "line",
+    x: "guests",
+    y: "MB/s",
+    points: competition(evidence).map(({ mode, guests, least }) => ({
+      x: guests,
+      y: least,
+      series: `${mode}, the slowest`,
+    })),
+  };
+}
+
+/** Every safe mode with a VMM has a guest in one run, all of them at the same time, and so have mixtures; all data are right. */
 export const judgeMixture =
   (device: BusDevice) =>
   (evidence: Evidence): Judgement => {
     const guests = evidence.guests(prefixed(device, "mixed-modes"));
+    const mixed = evidence.guests("mixed-devices");
     const wanted = SAFE_MODES.filter((mode) => mode !== "native");
     const absent = wanted.filter((mode) => !guests.some((guest) => guest.mode === mode));
-    const wrong = guests.filter(({ status, elsewhere }) => status !== "ok" || elsewhere === 0);
-    const holds = absent.length === 0 && wrong.length === 0;
+    const wrong = [...guests, ...mixed].filter(({ status, elsewhere }) => status !== "ok" || elsewhere === 0);
+    const mixtures = mixed.filter(({ mode }) => mode === "mixed");
+    const holds = absent.length === 0 && wrong.length === 0 && mixtures.length > 0;
     return {
       verdict: holds ? "holds" : "doesn't hold",
       why: holds
-        ? `One VMM ran ${list(guests.map(({ mode }) => mode))} side by side, every guest's serial line emulated; all data are right.`
+        ? `One VMM ran ${list(guests.map(({ mode }) => mode))} side by side, every guest's serial line emulated, and another run ${grouped(mixtures.length)} guests with one mode for the disk and another for the network interface; all data are right.`
         : [
             ...(absent.length > 0 ? [`Not in the run: ${list(absent)}.`] : []),
+            ...(mixtures.length === 0 ? ["No guest had its devices attached in different ways."] : []),
             ...(wrong.length > 0 ? [`Failed, or ran alone: ${list(wrong.map(({ name }) => name))}.`] : []),
           ].join(" "),
       figures: guests.map(

@@ -30,6 +30,7 @@ const WORKLOADS: Readonly<Record<BusDevice, readonly Named[]>> = {
     { scenario: "lan-stream-out", parameter: "bs", name: "stream out of" },
     { scenario: "lan-stream-in", parameter: "bs", name: "stream in of" },
     { scenario: "lan-requests", parameter: "bs", name: "request and response of" },
+    { scenario: "lan-requests-large", parameter: "bs", name: "request and response of" },
   ],
 };
 
@@ -77,33 +78,46 @@ export function throughputRatio({ base, other }: Pair): number {
   return other.status === "ok" && base.status === "ok" ? over(other.throughputMBps, base.throughputMBps) : 0;
 }
 
-/** The streams by size, all modes that were run; for the LAN also the round trips. */
-export function throughputCharts(evidence: Evidence, device: BusDevice): readonly Chart[] {
-  const charts: readonly (Omit<Chart, "points" | "kind"> & {
-    readonly scenario: string;
-    of(guest: GuestReport): number;
-  })[] =
-    device === "disk"
-      ? [{ scenario: "streams", title: "stream, 16 requests in flight", x: "request size, bytes", y: "MB/s", of: rate }]
-      : [
-          { scenario: "lan-stream-out", title: "stream to the peer", x: "message size, bytes", y: "MB/s", of: rate },
-          { scenario: "lan-stream-in", title: "stream from the peer", x: "message size, bytes", y: "MB/s", of: rate },
-          {
-            scenario: "lan-requests",
-            title: "request and response, one at a time",
-            x: "message size, bytes",
-            y: "µs",
-            of: roundTrip,
-          },
-        ];
-  return charts.map(({ scenario, of, ...chart }) => ({
-    ...chart,
-    kind: "line",
-    points: evidence
-      .all(scenario)
-      .map(({ values, guests: [guest] }) => ({ x: values.bs, y: of(guest), series: values.mode })),
-  }));
+/** How throughput, or the time of a round trip, depends on the size. */
+interface SizeChart {
+  readonly scenarios: readonly string[];
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  of(guest: GuestReport): number;
 }
 
 const rate = ({ throughputMBps }: GuestReport) => throughputMBps;
-const roundTrip = ({ seconds, operations }: GuestReport) => over(seconds, operations) * 1e6;
+const CHARTS: Readonly<Record<BusDevice, readonly SizeChart[]>> = {
+  disk: [
+    {
+      scenarios: ["streams"],
+      title: "stream from the disk, 16 requests in flight",
+      x: "request size, bytes",
+      y: "MB/s",
+      of: rate,
+    },
+  ],
+  LAN: [
+    { scenarios: ["lan-stream-out"], title: "stream to the peer", x: "message size, bytes", y: "MB/s", of: rate },
+    { scenarios: ["lan-stream-in"], title: "stream from the peer", x: "message size, bytes", y: "MB/s", of: rate },
+    {
+      scenarios: ["lan-requests", "lan-requests-large"],
+      title: "round trip, one request at a time",
+      x: "message size, bytes",
+      y: "µs",
+      of: ({ response }) => response?.mean ?? 0,
+    },
+  ],
+};
+
+/** By size, all modes that were run. */
+export function throughputCharts(evidence: Evidence, device: BusDevice): readonly Chart[] {
+  return CHARTS[device].map(({ scenarios, of, ...chart }) => ({
+    ...chart,
+    kind: "line",
+    points: scenarios
+      .flatMap((scenario) => evidence.all(scenario))
+      .map(({ values, guests: [guest] }) => ({ x: values.bs, y: of(guest), series: values.mode })),
+  }));
+}
