@@ -236,6 +236,8 @@ export interface SweepStep {
   readonly mode?: AttachModeName;
   /** Of all disks. */
   readonly interface?: DiskName;
+  /** How many of the guests there are, from the first on. */
+  readonly guests?: number;
   /** Parameter → value, as written. */
   readonly values: Readonly<Record<string, string>>;
 }
@@ -328,6 +330,8 @@ function step(
         interface: name ?? complain(`no disk controller is called "${label}"`, place, suggest(label, INTERFACES)),
       };
     }
+    case "guests":
+      return { guests: whole() };
     case "iotlb-entries":
       return { machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":

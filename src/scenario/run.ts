@@ -392,7 +392,8 @@ class Run {
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
       serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: index === this.rawGuest ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.landed() : [],
+      taken: index === this.rawGuest ? this.landing.taken() : [],
     };
   }
 

@@ -164,7 +164,7 @@ export function resolveScenario(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const guests = resolveGuests(firstGuests(source, step), { disks, nics, serials }, machine, step, kernel);
     const { frequency } = new Costs(machine.costs, machine.profile);
     const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
     const events = resolveEvents(source, names, frequency);
@@ -347,6 +347,21 @@ function resolveGuests(
       },
     };
   });
+}
+
+/** The scenario with as many guests as the sweep wants. */
+function firstGuests(
+  { value, at }: Located<ScenarioFile>,
+  { guests: wanted, places }: SweepStep,
+): Located<ScenarioFile> {
+  const { guests } = value;
+  if (wanted === undefined) return { value, at };
+  if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };
+  throw new UserError(
+    `${wanted} guests are more than the ${guests.length} that are described`,
+    places.guests,
+    "Describe more of them",
+  );
 }
 
 type Guests = ScenarioFile["guests"];

@@ -56,6 +56,8 @@ export interface Workload {
   readonly verify?: boolean;
   /** How the driver waits for completions. Default "interrupt". */
   readonly wait?: "interrupt" | "poll";
+  /** µs from the beginning of one request to that of the next at least (disk, netrr). Default 0. */
+  readonly pace?: number;
 }
 
 /** What is left out; the hash only where the workload is "checksum", as the probe has it. */
@@ -159,7 +161,7 @@ export function bootargs(
   extra: readonly string[] = [],
   disk: DiskName = "nvme",
 ): string {
-  const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
+  const { kind, bs, qd, batch, total, hash, seed, verify, wait, pace } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const option = (mode: AttachModeName | undefined) => MODES[mode ?? "native"].option;
   const drivers = {
@@ -180,6 +182,7 @@ export function bootargs(
     ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
+    ...(pace ? [`pace=${pace}`] : []),
     ...extra,
   ].join(" ");
 }
