@@ -1,7 +1,7 @@
 // Shares one physical serial line between guests: each has a port that takes characters as fast as the line sends them. Guests
-// that share a line take turns, and escapes in it tell whose characters follow (platform/serial-mux.ts).
+// that share a line take turns, and escapes in it tell whose characters follow (backends/serial-mux.ts).
 import type { ConsolePort } from "../platform/ports.js";
-import { ChannelDecoder, ChannelEncoder } from "../platform/serial-mux.js";
+import { ChannelDecoder, ChannelEncoder } from "../backends/serial-mux.js";
 import type { VmmServices } from "./types.js";
 import { type PhysicalSerial, type SerialEvents, UartDriver } from "./uart-driver.js";
 
