@@ -6,8 +6,18 @@
 void *memcpy(void *to, const void *from, size_t length) {
   u8 *t = to;
   const u8 *f = from;
-  if ((((u64)t | (u64)f) & 7) == 0)
+  while (length && (u64)t & 7) *t++ = *f++, length--;
+  const u64 shift = ((u64)f & 7) * 8;
+  if (!shift) {
     for (; length >= 8; length -= 8, t += 8, f += 8) *(u64 *)t = *(const u64 *)f;
+  } else if (length >= 8) {
+    const u64 *words = (const u64 *)(f - shift / 8);  // never a word in which no byte is of the source
+    for (u64 low = *words; length >= 8; length -= 8, t += 8, f += 8) {
+      const u64 high = *++words;
+      *(u64 *)t = low >> shift | high << (64 - shift);
+      low = high;
+    }
+  }
   while (length--) *t++ = *f++;
   return to;
 }

@@ -21,7 +21,7 @@ static void report_with(const char *workload, const char *driver, u64 errors, st
 static void report(const char *workload, struct sample took) { report_with(workload, "none", 0, took); }
 
 static void report_characters(u64 bytes, struct sample took, u64 interrupts, const struct options *o) {
-  print(" bytes=%lu cycles_per_byte=%lu interrupts=%lu wait=%s fifo=%d\n", bytes, took.cycles / (bytes ? bytes : 1),
+  print(" bytes=%lu operations=%lu cycles_per_byte=%lu interrupts=%lu wait=%s fifo=%d\n", bytes, bytes, took.cycles / (bytes ? bytes : 1),
         interrupts, console_interrupts() ? "interrupt" : "poll", o->uart_fifo);
 }
 
@@ -122,4 +122,11 @@ int workload_plain(const struct options *o) {
     return workloads[i].run(o);
   }
   return -1;
+}
+
+bool workload_without(const struct options *o, const char *driver, const char *failure) {
+  print("yado-result workload=%s driver=%s bytes=0 operations=0 errors=%d", o->workload, driver, failure != NULL);
+  if (failure) print(" failure=%s", failure);
+  print("\n");
+  return !failure;
 }

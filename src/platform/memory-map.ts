@@ -26,7 +26,7 @@ export const ECAM = { start: 0x3000_0000, size: 0x1000_0000 } as const;
 /** Where memory BARs may lie: below 4 GiB, and 64-bit prefetchable ones. */
 export const PCIE_WINDOW = { start: 0x4000_0000, size: 0x4000_0000 } as const;
 export const PCIE_HIGH_WINDOW = { start: 0x4_0000_0000, size: 0x4_0000_0000 } as const;
-/** I/O ports of PCIe, from port 0; no device has any. */
+/** I/O ports of PCIe, from port 0. */
 export const PCIE_IO = { start: 0x0300_0000, size: 0x1_0000 } as const;
 /** INTA of slot 0; the others follow by the swizzle. */
 export const PCIE_FIRST_IRQ = 32;

@@ -28,6 +28,8 @@ export interface VmmCosts {
   /** The VMM's block layer and driver, per request and per completion, beyond register accesses. */
   readonly blockSubmit: number;
   readonly blockComplete: number;
+  /** Finding where a byte of a file lies on the disk, per command. */
+  readonly extentLookup: number;
   /** The VMM's switch and network driver, per frame to the wire and per frame to a guest, beyond register accesses. */
   readonly frameSend: number;
   readonly frameReceive: number;
@@ -73,6 +75,7 @@ export function vmmCosts(costs: Costs): VmmCosts {
     guestBuffer: costs.cycles("guest-buffer"),
     blockSubmit: costs.cycles("block-submit"),
     blockComplete: costs.cycles("block-complete"),
+    extentLookup: costs.cycles("extent-lookup"),
     frameSend: costs.cycles("frame-send"),
     frameReceive: costs.cycles("frame-receive"),
     consoleSend: costs.cycles("console-send"),

@@ -1,9 +1,10 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Initialization", "Legacy Transmit Descriptor Format", "Extended Rx
 // Descriptor". The VMM's own driver of a physical 82574L: one ring each way, in simulated memory, every frame received.
 import { Cause } from "../devices/e1000e/interrupts.js";
-import { Ctrl, Rctl, Reg, Rfctl, RAH_AV, Status, Tctl } from "../devices/e1000e/registers.js";
+import { Ctrl, Rctl, Reg, Rfctl, RAH_AV, Status, STATUS_SPEED_SHIFT, Tctl } from "../devices/e1000e/registers.js";
 import { TX_STATUS_DD, TxCommand } from "../devices/e1000e/descriptors.js";
 import type { DmaPool } from "./dma-pool.js";
+import { InterruptThrottle, type Passed, type ThrottleSetting } from "./interrupt-throttle.js";
 import { readU32, writeU32 } from "./memory/words.js";
 import { PCI_BAR0, PCI_COMMAND, PCI_MEMORY_AND_MASTER } from "./nvme-registers.js";
 import type { PhysicalFunction, VmmServices } from "./types.js";
@@ -13,8 +14,15 @@ const ENTRIES = 128;
 const DESCRIPTOR = 16;
 /** RCTL.BSIZE as after reset. */
 const BUFFER = 2048;
-/** Bytes on their way out beyond which a frame must wait, so that a guest soon hears how fast the wire is. */
-const MOST_BYTES = 0x8000;
+/**
+ * Seconds that what is on its way out may take, beyond which a frame must wait: so the ring is no queue that frames of a
+ * busy guest fill, and a guest soon hears how fast the wire is. A little more than between two interrupts at 4,000 a second.
+ */
+const AHEAD = 0.000_262;
+/** Bytes that may be on their way at any speed: four frames, or a slow wire would run dry between two interrupts. */
+const LEAST_BYTES = 4 * 1514;
+/** STATUS.SPEED as bit/s. */
+const SPEEDS = [10e6, 100e6, 1e9, 1e9];
 /** Received descriptors that are given back with one write of the tail. */
 const REFILL = 16;
 const RX_DD = 1;
@@ -27,8 +35,11 @@ export interface PhysicalNic {
   readonly up: boolean;
   /** Bits per second. */
   readonly speed: number;
-  /** Copies a frame into the ring; false when too much is under way. `kick` makes the device look. */
-  send(frame: Uint8Array): boolean;
+  /** Whether a frame may be sent now, and whether any is on its way. */
+  readonly room: boolean;
+  readonly busy: boolean;
+  /** Copies a frame into the ring; only while there is room. `kick` makes the device look. */
+  send(frame: Uint8Array): void;
   kick(): void;
   /** Whether to be told (by `onRoom`) that frames have left. */
   wantRoom(wanted: boolean): void;
@@ -43,10 +54,17 @@ export interface NicEvents {
   linkChanged(up: boolean): void;
 }
 
+export interface E1000eDriverOptions {
+  /** Most interrupts a second. Default "adaptive". */
+  readonly interrupts?: ThrottleSetting | undefined;
+}
+
 export class E1000eDriver implements PhysicalNic {
   readonly counters = { sent: 0, received: 0, interrupts: 0, doorbells: 0, tooLong: 0 };
   events: NicEvents = { received: () => {}, room: () => {}, linkChanged: () => {} };
   up = false;
+  /** Bits per second, as the PHY has agreed on with the other end. */
+  speed = 1e9;
   private readonly transmits: number;
   private readonly receives: number;
   private readonly sendBuffers: number;
@@ -60,6 +78,10 @@ export class E1000eDriver implements PhysicalNic {
   /** Receive: next to come, next to be given back. */
   private next = 0;
   private filled = 0;
+  /** Since the last interrupt. */
+  private readonly sent: Passed = { frames: 0, bytes: 0 };
+  private readonly received: Passed = { frames: 0, bytes: 0 };
+  private readonly throttle: InterruptThrottle;
   private roomWanted = false;
   /** A write of a register lets time pass: what happens meanwhile must not be undone by it. */
   private kicking = false;
@@ -69,19 +91,26 @@ export class E1000eDriver implements PhysicalNic {
     private readonly vmm: VmmServices,
     private readonly fn: PhysicalFunction,
     pool: DmaPool,
+    { interrupts = "adaptive" }: E1000eDriverOptions = {},
   ) {
+    this.throttle = new InterruptThrottle(interrupts, (units) => this.write(Reg.ITR, units));
     this.transmits = pool.allocate(ENTRIES * DESCRIPTOR, PAGE);
     this.receives = pool.allocate(ENTRIES * DESCRIPTOR, PAGE);
     this.sendBuffers = pool.allocate(ENTRIES * BUFFER, PAGE);
     this.receiveBuffers = pool.allocate(ENTRIES * BUFFER, PAGE);
   }
 
-  get speed(): number {
-    return 1e9;
+  get room(): boolean {
+    if (this.full) this.reclaim();
+    return !this.full;
+  }
+  get busy(): boolean {
+    return this.tail !== this.clean;
   }
 
   private get full(): boolean {
-    return this.bytesUnderway >= MOST_BYTES || (this.tail + 1) % ENTRIES === this.clean;
+    const most = Math.max(LEAST_BYTES, (this.speed / 8) * AHEAD);
+    return this.bytesUnderway >= most || (this.tail + 1) % ENTRIES === this.clean;
   }
 
   /** Brings the controller up; `step` lets time pass to the machine's next event. Throws when it doesn't answer. */
@@ -103,17 +132,16 @@ export class E1000eDriver implements PhysicalNic {
     this.write(Reg.RCTL, Rctl.EN | Rctl.UPE | Rctl.MPE | Rctl.BAM | Rctl.SECRC);
     this.refill(ENTRIES - 1);
     this.await(step, () => (this.read(Reg.STATUS) & Status.LU) !== 0);
-    this.up = true;
+    this.linkChanged();
+    this.throttle.start();
     this.read(Reg.ICR);
     this.write(Reg.IMS, RECEIVES);
   }
 
-  send(frame: Uint8Array): boolean {
-    if (this.full) this.reclaim();
-    if (this.full) return false;
+  send(frame: Uint8Array): void {
     if (frame.length > BUFFER) {
       this.counters.tooLong++;
-      return true;
+      return;
     }
     const { core } = this.vmm;
     const buffer = this.sendBuffers + this.tail * BUFFER;
@@ -127,7 +155,6 @@ export class E1000eDriver implements PhysicalNic {
     this.bytesUnderway += frame.length;
     this.tail = (this.tail + 1) % ENTRIES;
     this.counters.sent++;
-    return true;
   }
 
   kick(): void {
@@ -159,11 +186,16 @@ export class E1000eDriver implements PhysicalNic {
     const causes = this.read(Reg.ICR);
     if (causes & Cause.LSC) this.linkChanged();
     this.reap();
-    if (this.reclaim()) this.events.room();
+    const left = this.reclaim();
+    this.throttle.interrupted(this.speed, this.sent, this.received);
+    for (const passed of [this.sent, this.received]) passed.frames = passed.bytes = 0;
+    if (left) this.events.room();
   }
 
   private linkChanged(): void {
-    const up = (this.read(Reg.STATUS) & Status.LU) !== 0;
+    const status = this.read(Reg.STATUS);
+    const up = (status & Status.LU) !== 0;
+    this.speed = SPEEDS[(status >>> STATUS_SPEED_SHIFT) & 3];
     if (up === this.up) return;
     this.up = up;
     this.events.linkChanged(up);
@@ -179,6 +211,8 @@ export class E1000eDriver implements PhysicalNic {
       writeU32(core, descriptor + 8, 0);
       this.next = (this.next + 1) % ENTRIES;
       this.counters.received++;
+      this.received.frames++;
+      this.received.bytes += length;
       this.events.received(core.slice(buffer, length));
       if ((this.next - this.filled + ENTRIES) % ENTRIES > REFILL) this.refill(REFILL);
     }
@@ -191,6 +225,8 @@ export class E1000eDriver implements PhysicalNic {
     while (this.clean !== this.rung) {
       if ((readU32(core, this.transmits + this.clean * DESCRIPTOR + 12) & TX_STATUS_DD) === 0) break;
       this.bytesUnderway -= this.lengths[this.clean];
+      this.sent.frames++;
+      this.sent.bytes += this.lengths[this.clean];
       this.clean = (this.clean + 1) % ENTRIES;
     }
     return this.clean !== before;

@@ -1,26 +1,39 @@
 // Who of several guests is served next by a device that they share: start-time fair queueing (Goyal, Vin and Cheng,
 // SIGCOMM'96) with token buckets before it. Each piece of work has a start tag, the larger of the virtual time and its
 // predecessor's finish tag; its finish tag lies its cost divided by the guest's weight behind. The smallest start tag goes
-// first and becomes the virtual time. While two guests f and g both wait and no limit holds them, what they were given
-// differs by no more than |W(f)/w(f) - W(g)/w(g)| <= c(f)/w(f) + c(g)/w(g), c being the largest cost of a piece, in any interval.
+// first and becomes the virtual time. In any interval in which two guests f and g both wait and no limit holds them, what they
+// are given keeps |W(f)/w(f) - W(g)/w(g)| <= c(f)/w(f) + c(g)/w(g), where w is a weight and c the largest cost of a piece. With
+// several pieces under way at the device this is SFQ(D) (Jin, Chase and Kaur, SIGMETRICS'04), D being how many its caller allows.
 import type { Clock, EventHandle } from "../platform/ports.js";
 
 /** What a guest may have of a device. */
 export interface Share {
   /** Against the weights of the others. Default 1. */
   readonly weight?: number | undefined;
-  /** Units of cost a second, and pieces of work a second. Default: no limit. */
+  /** Bytes a second, and pieces of work a second. Default: no limit. */
   readonly rate?: number | undefined;
   readonly pieces?: number | undefined;
+}
+
+/** What is shared, as its queue knows it. */
+export interface SharedDevice {
+  /** Most bytes of a piece: what a burst holds at least. */
+  readonly largest: number;
+  /** What a piece costs beside its bytes, in bytes. */
+  readonly perPiece: number;
+  /** Whether it works on anything: when it doesn't, and nothing waits, a busy period is over. */
+  busy(): boolean;
+  /** A limit lets something pass: `next` ought to be asked again. */
+  wake(): void;
 }
 
 /** Seconds of its rate that a guest which was idle may take at once. Assumed: as little as a VMM's timer can hold apart. */
 export const BURST_SECONDS = 0.01;
 
-/** What was done for one guest: pieces and their cost, and cycles that they waited, all together and the longest. */
+/** What was done for one guest: pieces and their bytes, and cycles that they waited, all together and the longest. */
 export interface FlowCounters {
   pieces: number;
-  cost: number;
+  bytes: number;
   waited: number;
   longest: number;
 }
@@ -53,7 +66,7 @@ class Bucket {
 
 interface Waiting<T> {
   readonly item: T;
-  readonly cost: number;
+  readonly bytes: number;
   readonly since: number;
 }
 
@@ -62,12 +75,12 @@ export interface Flow {
   readonly counters: FlowCounters;
   /** Pieces that wait. */
   readonly length: number;
-  /** Largest cost of one piece that the guest's limits let pass. */
+  /** Most bytes of one piece that the guest's limits let pass. */
   readonly most: number;
 }
 
 class FlowOf<T> implements Flow {
-  readonly counters: FlowCounters = { pieces: 0, cost: 0, waited: 0, longest: 0 };
+  readonly counters: FlowCounters = { pieces: 0, bytes: 0, waited: 0, longest: 0 };
   readonly waiting: Waiting<T>[] = [];
   /** Whether its first piece has a start tag: it waits, and no limit holds it. */
   tagged = false;
@@ -77,7 +90,7 @@ class FlowOf<T> implements Flow {
   constructor(
     readonly weight: number,
     readonly most: number,
-    private readonly cost: Bucket | undefined,
+    private readonly rate: Bucket | undefined,
     private readonly count: Bucket | undefined,
   ) {}
 
@@ -87,19 +100,20 @@ class FlowOf<T> implements Flow {
 
   /** Cycle from which on the limits let the first piece pass. */
   ready(): number {
-    return Math.max(this.cost?.ready(this.waiting[0].cost) ?? 0, this.count?.ready(1) ?? 0);
+    return Math.max(this.rate?.ready(this.waiting[0].bytes) ?? 0, this.count?.ready(1) ?? 0);
   }
 
-  take(now: number): T {
-    const { item, cost, since } = this.waiting.shift()!;
+  /** @param perPiece cost of a piece beside its bytes */
+  take(now: number, perPiece: number): T {
+    const { item, bytes, since } = this.waiting.shift()!;
     const { counters } = this;
-    this.cost?.take(cost, now);
+    this.rate?.take(bytes, now);
     this.count?.take(1, now);
     counters.pieces++;
-    counters.cost += cost;
+    counters.bytes += bytes;
     counters.waited += now - since;
     counters.longest = Math.max(counters.longest, now - since);
-    this.finish = this.start + cost / this.weight;
+    this.finish = this.start + (bytes + perPiece) / this.weight;
     this.tagged = false;
     return item;
   }
@@ -113,14 +127,9 @@ export class FairQueue<T> {
   /** An event may run after what has a later time: here time doesn't go back. */
   private latest = 0;
 
-  /**
-   * @param largest cost of a piece: what a burst holds at least
-   * @param wake called when a limit lets something pass and `next` ought to be asked again
-   */
   constructor(
     private readonly clock: Clock,
-    private readonly largest: number,
-    private readonly wake: () => void,
+    private readonly device: SharedDevice,
   ) {}
 
   /** How many guests there are. */
@@ -134,23 +143,23 @@ export class FairQueue<T> {
       if (!(value > 0 && value < Infinity)) throw new RangeError(`a weight or a limit of ${value}`);
     }
     const { frequency } = this.clock;
-    const burst = Math.max(this.largest, (rate ?? 0) * BURST_SECONDS);
-    const cost = rate === undefined ? undefined : new Bucket(frequency, rate, burst);
+    const burst = Math.max(this.device.largest, (rate ?? 0) * BURST_SECONDS);
+    const bytes = rate === undefined ? undefined : new Bucket(frequency, rate, burst);
     const count = pieces === undefined ? undefined : new Bucket(frequency, pieces, Math.max(1, pieces * BURST_SECONDS));
-    const flow = new FlowOf<T>(weight, rate === undefined ? Infinity : burst, cost, count);
+    const flow = new FlowOf<T>(weight, rate === undefined ? Infinity : burst, bytes, count);
     this.flows.push(flow);
     return flow;
   }
 
-  /** Puts a piece behind a guest's others; `cost` is above 0, at most `most` of its flow. */
-  push(flow: Flow, item: T, cost: number): void {
-    if (this.idle()) this.virtual = this.lastFinish;
-    (flow as FlowOf<T>).waiting.push({ item, cost, since: this.now() });
+  /** Puts a piece of so many bytes, at most `most` of its flow, behind a guest's others. */
+  push(flow: Flow, item: T, bytes: number): void {
+    if (this.idle() && !this.device.busy()) this.virtual = this.lastFinish;
+    (flow as FlowOf<T>).waiting.push({ item, bytes, since: this.now() });
   }
 
   /** Puts what is left of the piece that `next` gave last before the guest's others. */
-  putBack(flow: Flow, item: T, cost: number): void {
-    (flow as FlowOf<T>).waiting.unshift({ item, cost, since: this.now() });
+  putBack(flow: Flow, item: T, bytes: number): void {
+    (flow as FlowOf<T>).waiting.unshift({ item, bytes, since: this.now() });
   }
 
   /** The piece whose turn it is, taken out; undefined when none may go now. What a limit holds is announced by `wake`. */
@@ -175,7 +184,7 @@ export class FairQueue<T> {
     this.setAlarm(first ? Infinity : soonest);
     if (!first) return undefined;
     this.virtual = first.start;
-    const item = first.take(now);
+    const item = first.take(now, this.device.perPiece);
     this.lastFinish = Math.max(this.lastFinish, first.finish);
     return item;
   }
@@ -209,7 +218,7 @@ export class FairQueue<T> {
     if (cycle === Infinity) return;
     this.alarm = this.clock.after(cycle - this.clock.now(), () => {
       this.alarm = undefined;
-      this.wake();
+      this.device.wake();
     });
   }
 }

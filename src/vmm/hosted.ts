@@ -6,11 +6,10 @@ import type { Machine } from "../platform/machine.js";
 import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
-import type { BlockBackend, Link } from "../platform/ports.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
 import { attachModes, nicModes, serialModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
-import { BlockService } from "./block-service.js";
+import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
@@ -18,7 +17,7 @@ import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
-import { NetService } from "./net-service.js";
+import { type LinkShare, NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
 import { type SerialPort, SerialService } from "./serial-service.js";
 import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
@@ -93,13 +92,13 @@ class SharedDisk {
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
-  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockBackend {
+  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockShare {
     this.service ??= this.start();
     if (direct) {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    return this.service.open({ name: guest.name, ...guest.range, direct });
+    return this.service.open({ name: guest.name, extents: [guest.range], direct });
   }
 
   private start(): BlockService {
@@ -125,7 +124,7 @@ class SharedNic {
     private readonly gscid: number,
   ) {}
 
-  open(vm: VirtualMachine): Link {
+  open(vm: VirtualMachine): LinkShare {
     this.service ??= this.start();
     const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
@@ -276,7 +275,11 @@ export function startHosted(
     const { modes } = guest;
     if (guest.disk !== undefined && modes.disk) {
       const shared = sharedDisks[guest.disk];
-      const openBlock = (options?: { direct?: boolean }) => shared.open(guest, options?.direct ? vm.memory : undefined);
+      const openBlock = (options?: { direct?: boolean }) => {
+        const part = shared.open(guest, options?.direct ? vm.memory : undefined);
+        detach.push(() => part.drop());
+        return part;
+      };
       detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
     }
     if (guest.nic !== undefined && modes.nic) {
@@ -284,7 +287,11 @@ export function startHosted(
       const more = {
         mac: macAddress(undefined, nics.length + index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
-        openLink: () => shared.open(vm),
+        openLink: () => {
+          const port = shared.open(vm);
+          detach.push(() => port.drop());
+          return port;
+        },
       };
       detach.push(nicModes[modes.nic].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }

@@ -7,6 +7,9 @@ import { BURST_SECONDS, FairQueue, type Share } from "../../src/vmm/fair-queue.j
 
 const FREQUENCY = 1_000_000;
 const LARGEST = 1000;
+const PER_PIECE = 20;
+const COSTS = { largest: LARGEST, perPiece: PER_PIECE };
+const IDLE = { ...COSTS, busy: () => false, wake: () => {} };
 
 interface Piece {
   readonly flow: number;
@@ -47,7 +50,7 @@ function serve(shares: readonly Share[], arrivals: readonly Arrival[]) {
       });
     } else if (waiting.some((length) => length > 0)) refusals.push({ at: events.now(), waiting });
   };
-  const queue = new FairQueue<Piece>(events, LARGEST, pump);
+  const queue = new FairQueue<Piece>(events, { ...COSTS, busy: () => busy, wake: pump });
   const flows = shares.map((share) => queue.open(share));
   let at = 0;
   for (const [number, { flow, gap, cost }] of arrivals.entries()) {
@@ -78,8 +81,8 @@ const limited = fc.record({
 function spread(served: readonly Served[], weights: readonly number[], f: number, g: number): number {
   let [worst, difference, least, most] = [0, 0, 0, 0];
   for (const { flow, cost, waiting } of served) {
-    if (flow === f) difference += cost / weights[f];
-    if (flow === g) difference -= cost / weights[g];
+    if (flow === f) difference += (cost + PER_PIECE) / weights[f];
+    if (flow === g) difference -= (cost + PER_PIECE) / weights[g];
     least = Math.min(least, difference);
     most = Math.max(most, difference);
     worst = Math.max(worst, most - least);
@@ -97,7 +100,8 @@ test("guests that wait are given work by their weights, within the largest piece
       );
       for (let f = 0; f < weights.length; f++) {
         for (let g = 0; g < f; g++) {
-          const bound = LARGEST / weights[f] + LARGEST / weights[g];
+          const largest = LARGEST + PER_PIECE;
+          const bound = largest / weights[f] + largest / weights[g];
           expect(spread(served, weights, f, g)).toBeLessThanOrEqual(bound + 1e-6);
         }
       }
@@ -112,7 +116,7 @@ test("a flood of small and large pieces: 1 : 2 : 4 to the last piece", () => {
   const { served } = serve([{ weight: 1 }, { weight: 2 }, { weight: 4 }], all);
   const until = served.findIndex(({ waiting }, i) => i > 0 && waiting.includes(0));
   const given = [0, 0, 0];
-  for (const { flow, cost } of served.slice(0, until)) given[flow] += cost;
+  for (const { flow, cost } of served.slice(0, until)) given[flow] += cost + PER_PIECE;
   expect(given[1] / given[0]).toBeCloseTo(2, 1);
   expect(given[2] / given[0]).toBeCloseTo(4, 1);
 });
@@ -185,7 +189,7 @@ test("a guest that a limit held doesn't catch up on the others afterwards", () =
 
 test("what is dropped is gone, the rest goes on in order; what is put back goes first", () => {
   const events = new EventQueue(() => 0, FREQUENCY);
-  const queue = new FairQueue<string>(events, LARGEST, () => {});
+  const queue = new FairQueue<string>(events, IDLE);
   const [a, b] = [queue.open(), queue.open()];
   for (const name of ["a1", "a2", "a3"]) queue.push(a, name, 10);
   for (const name of ["b1", "b2"]) queue.push(b, name, 10);
@@ -198,7 +202,7 @@ test("what is dropped is gone, the rest goes on in order; what is put back goes 
 });
 
 test.each([0, -1, Number.NaN, Infinity])("a weight or a limit of %s is our caller's mistake", (value) => {
-  const queue = new FairQueue<string>(new EventQueue(() => 0, FREQUENCY), LARGEST, () => {});
+  const queue = new FairQueue<string>(new EventQueue(() => 0, FREQUENCY), IDLE);
   expect(() => queue.open({ weight: value })).toThrow(RangeError);
   expect(() => queue.open({ rate: value })).toThrow(RangeError);
   expect(() => queue.open({ pieces: value })).toThrow(RangeError);

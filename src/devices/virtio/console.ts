@@ -11,7 +11,7 @@ const F_EMERG_WRITE = 2;
 /** struct virtio_console_config: cols, rows, max_nr_ports, emerg_wr. */
 const CONFIG_BYTES = 12;
 const EMERG_WR = 8;
-/** Most bytes moved at a time: a buffer may name gigabytes. */
+/** Most bytes moved at a time: a buffer may name gigabytes. Each further piece takes a cycle a byte at least, so that time goes on. */
 const PIECE_BYTES = 4096;
 
 const enum Queue {
@@ -111,7 +111,7 @@ export class VirtioConsole implements VirtioDevice {
     const next = at + bytes.length;
     if (stall >= 0 && next < chain.readableLength) {
       const busy = occupancy(clock, this.times, bytes.length) + stall;
-      clock.after(busy, () => this.piece(driver, queue, chain, next));
+      clock.after(Math.max(busy, bytes.length), () => this.piece(driver, queue, chain, next));
       return;
     }
     if (queue.epoch === chain.epoch) driver.give(queue, [{ head: chain.head, written: 0 }]);
