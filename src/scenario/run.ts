@@ -284,6 +284,8 @@ class Run {
     else if (!region.marked) {
       region.begin = this.snapshot(guest);
       region.marked = true;
+      const { typed } = this.given.guests[guest];
+      if (typed) this.serials.type(guest, typed);
     }
   }
 

@@ -107,6 +107,8 @@ export class SerialLines {
     const { sent, received } = this.channelOf(guest);
     const there = Math.min(end, sent.count);
     const { frequency } = this.machine.costs;
+    const answered = Math.min(there - begin, received.count);
+    const delays = Array.from({ length: answered }, (_, i) => (sent.at(begin + i) - received.at(i)) / frequency);
     const seconds = (sent.at(there - 1) - sent.at(begin)) / frequency;
     const pace = there - begin > 1 && seconds > 0 ? (there - begin - 1) / seconds : 0;
     return {
@@ -115,6 +117,10 @@ export class SerialLines {
       received: received.count,
       charactersPerSecond: pace,
       ofLineRate: (pace * BITS_PER_CHARACTER) / rate.baud,
+      echo:
+        delays.length > 0
+          ? { mean: delays.reduce((sum, delay) => sum + delay, 0) / delays.length, most: Math.max(...delays) }
+          : null,
     };
   }
 }

@@ -7,14 +7,14 @@ import { attachedModes, type ModeChoice } from "./modes.js";
  * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
  * `total` characters down the serial line.
  */
-export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console"] as const;
+export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console", "echo"] as const;
 /** Those with a network interface: datagrams to the peer's sink, from its source, there and back. */
 export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
 export type WorkloadKind = (typeof WORKLOADS)[number] | (typeof NET_WORKLOADS)[number];
 
 /** Whether it uses nothing but the serial line. */
 export function isSerial(kind: string): boolean {
-  return kind === "console";
+  return kind === "console" || kind === "echo";
 }
 
 export function isNetwork(kind: WorkloadKind): boolean {
