@@ -1,15 +1,16 @@
 // Whole reports as text: a line about what ran, tables, sentences.
 import type { CompareReport } from "../scenario/compare.js";
 import type { RunReport } from "../scenario/scenario.js";
-import type { Workload } from "../scenario/workload.js";
+import { isNetwork, type Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
-import { findings, strays, sweepFindings, whyStopped } from "./findings.js";
-import { brief, bytes, grouped, percent } from "./format.js";
+import { findings, originOf, strays, sweepFindings, whyStopped } from "./findings.js";
+import { brief, bytes, grouped, list, percent } from "./format.js";
 import { plain, type TableOptions } from "./table.js";
 
-function described({ kind, bs, qd, batch, total, hash }: Workload, disk: number): string {
-  const amount = total === 0 ? `all ${bytes(disk)}` : bytes(total);
-  return `${kind} of ${amount}, requests of ${bytes(bs)}, ${qd} in flight${batch > 1 ? ` in batches of ${batch}` : ""}, hash ${hash}`;
+function described({ workload, disk }: CompareReport): string {
+  const { kind, bs, qd, batch, total, hash } = workload;
+  const amount = total === 0 && disk ? `all ${bytes(disk.bytes)}` : bytes(total);
+  return `${kind} of ${amount}, ${isNetwork(kind) ? "messages" : "requests"} of ${bytes(bs)}, ${qd} in flight${batch > 1 ? ` in batches of ${batch}` : ""}, hash ${hash}`;
 }
 
 function paragraphs(sentences: readonly string[], width: number): string {
@@ -34,7 +35,7 @@ export function compareText(report: CompareReport, options: TableOptions): strin
   const rows = report.modes.map((mode): FigureRow => ({ labels: [mode.mode], report: mode }));
   const paint = options.paint ?? plain;
   return [
-    `${paint("bold", "Yado")} ${report.version}: ${described(report.workload, report.disk.bytes)}\n`,
+    `${paint("bold", "Yado")} ${report.version}: ${described(report)}\n`,
     figures(["mode"], rows, options),
     paragraphs(findings(report), options.width),
   ].join("\n");
@@ -51,7 +52,7 @@ export function sweepText(
   );
   const [{ report }] = runs;
   return [
-    `Yado ${report.version}: ${described(report.workload, report.disk.bytes)}; varying ${parameter}\n`,
+    `Yado ${report.version}: ${described(report)}; varying ${parameter}\n`,
     figures([parameter, "mode"], rows, options),
     paragraphs(
       sweepFindings(
@@ -95,6 +96,12 @@ export function runText(reports: readonly RunReport[], options: TableOptions): s
 function runFindings(report: RunReport): string[] {
   const { cycles, cyclesBy, guests } = report;
   const wrong = guests.filter((guest) => guest.status === "wrong-checksum");
+  const whole = (workload: string, sentence: (names: string) => string) => {
+    const names = guests
+      .filter((guest) => guest.workload === workload && guest.status === "ok")
+      .map(({ name }) => name);
+    return names.length > 0 ? [sentence(list(names))] : [];
+  };
   return [
     ...guests
       .filter(({ status }) => status !== "ok" && status !== "wrong-checksum")
@@ -104,13 +111,15 @@ function runFindings(report: RunReport): string[] {
     ...alike(report).flatMap(shares),
     ...wrong.map(
       (guest) =>
-        `${guest.name} reported ${guest.checksum}, but the host computed ${guest.expectedChecksum} from its bytes.`,
+        `${guest.name} reported ${guest.checksum}, but the host computed ${guest.expectedChecksum} from ${originOf([guest])}.`,
     ),
     ...(guests.every((guest) => guest.expectedChecksum !== null && guest.status === "ok")
       ? [
-          `${guests.length === 1 ? "The guest's checksum equals the one" : "All guests' checksums equal those"} that the host computed from the disk's bytes.`,
+          `${guests.length === 1 ? "The guest's checksum equals the one" : "All guests' checksums equal those"} that the host computed from ${originOf(guests)}.`,
         ]
       : []),
+    ...whole("netserve", (names) => `What ${names} served has come to the peer byte for byte.`),
+    ...whole("netsave", (names) => `What the peer gave ${names} is on disk byte for byte.`),
     ...guests.flatMap(strays),
   ];
 }

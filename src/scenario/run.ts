@@ -3,9 +3,11 @@ import { Counter } from "../../assembly/isa/counter.js";
 import { RAM_START } from "../../assembly/layout.js";
 import { Medium } from "../backends/medium.js";
 import { Core } from "../core/core.js";
-import { buildNetwork, type Network } from "../backends/network/index.js";
+import { formatIpv4 } from "../backends/network/peer/packet.js";
+import { buildNetwork, type Network, type Peer } from "../backends/network/index.js";
 import { E1000eController } from "../devices/e1000e/controller.js";
 import { NvmeController } from "../devices/nvme/controller.js";
+import { crc32c, spelledCrc32c } from "../metrics/checksum.js";
 import { bootNative } from "../platform/boot.js";
 import { e1000eTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
@@ -28,7 +30,7 @@ import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
-import type { FaultRecord, GuestResult, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
+import type { FaultRecord, GuestResult, PeerCounts, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
 import { Watch } from "./watch.js";
 
 /** Cycles between two looks at the guests' progress. */
@@ -96,6 +98,7 @@ class Run {
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
+    if (this.network) this.network.peer.udp.checksum = crc32c;
     this.nics = nics.map((_, i) => this.makeNic(i));
     this.watch = new Watch(core, native ? [] : this.watched());
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
@@ -133,7 +136,7 @@ class Run {
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
       faults: this.faults(),
-      ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
+      ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -373,6 +376,15 @@ function counted(line: IrqLine, onRise: () => void): IrqLine {
       line.set(level);
     },
   };
+}
+
+function peerCounts({ udp }: Peer): PeerCounts {
+  const stored = [...udp.stored].map(([address, { checksum, ...counts }]) => ({
+    address: formatIpv4(address),
+    ...counts,
+    checksum: spelledCrc32c(checksum),
+  }));
+  return { ...udp.counters, stored };
 }
 
 function padded(image: Uint8Array, size: number): Uint8Array {

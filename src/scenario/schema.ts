@@ -3,7 +3,7 @@ import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
-import { MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
+import { ALL_WORKLOADS, MODE_NAMES } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -28,8 +28,10 @@ const modeChoice = z
 
 export const workloadSchema = z
   .strictObject({
-    kind: z.enum(WORKLOADS).describe("what the guest does with its disk").optional(),
-    bs: size("bytes per request, a multiple of 512").optional(),
+    kind: z.enum(ALL_WORKLOADS).describe("what the guest does with its disk or network interface").optional(),
+    bs: size(
+      "bytes per request, a multiple of 512; of netstream, netrecv and netrr: bytes of a message, 4 to 64K",
+    ).optional(),
     qd: count("requests in flight").optional(),
     batch: count("completions taken before new requests are sent off together, at most qd").optional(),
     total: size("bytes to move, 0 for all of the guest's part of the disk; for console: characters to send").optional(),
@@ -40,17 +42,6 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
-  })
-  .describe("options of the probe guest");
-
-/** The same for guests that may have a network interface. */
-const guestWorkloadSchema = workloadSchema
-  .extend({
-    kind: z
-      .enum([...WORKLOADS, ...NET_WORKLOADS])
-      .describe("what the guest does with its disk or network interface")
-      .optional(),
-    bs: size("bytes per request, a multiple of 512; bytes in a datagram, 4 to 1472").optional(),
   })
   .describe("options of the probe guest");
 
@@ -136,7 +127,7 @@ const guestSchema = z
       .optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     kernel: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
-    workload: guestWorkloadSchema.optional(),
+    workload: workloadSchema.optional(),
   })
   .describe("a guest");
 
@@ -175,7 +166,7 @@ export const scenarioSchema = z
     title: z.string().describe("a line for the report").optional(),
     machine: machineSchema.optional(),
     memory: size("RAM of guests that don't set their own").optional(),
-    workload: guestWorkloadSchema.describe("options for guests that don't set their own").optional(),
+    workload: workloadSchema.describe("options for guests that don't set their own").optional(),
     nics: z.array(nicSchema).min(1).describe("the physical network interfaces; one where a guest needs it").optional(),
     network: networkSchema.optional(),
     serials: z
@@ -201,6 +192,7 @@ export const compareSchema = z
     modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     workload: workloadSchema.optional(),
+    network: networkSchema.optional(),
     machine: machineSchema.optional(),
     sweep: sweepSchema.optional(),
   })
@@ -209,7 +201,7 @@ export const compareSchema = z
 export type ScenarioFile = z.output<typeof scenarioSchema>;
 export type CompareFile = z.output<typeof compareSchema>;
 export type MachineFile = z.output<typeof machineSchema>;
-export type WorkloadFile = z.output<typeof guestWorkloadSchema>;
+export type WorkloadFile = z.output<typeof workloadSchema>;
 
 /** JSON Schema (draft 2020-12) of either kind of file, as `yado schema` prints it. */
 export function fileSchema(kind: "scenario" | "compare"): object {

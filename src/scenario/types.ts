@@ -230,12 +230,25 @@ export interface GuestResult {
   readonly landed: readonly Landed[];
 }
 
+/** What one guest has sent to the peer's store. */
+export interface StoredFile {
+  /** The guest's, as in 10.0.2.15. */
+  readonly address: string;
+  readonly datagrams: number;
+  readonly bytes: number;
+  /** Datagrams that never came. */
+  readonly missing: number;
+  /** "crc32c:1a2b3c4d" */
+  readonly checksum: string;
+}
+
 /** Datagrams at the peer's services. */
 export interface PeerCounts {
   readonly echoes: number;
   readonly discardedDatagrams: number;
   readonly discardedBytes: number;
   readonly given: number;
+  readonly stored: readonly StoredFile[];
 }
 
 export interface RunResult {
