@@ -9,6 +9,9 @@ import {
   compare,
   compareSchema,
   compareText,
+  deviceModes,
+  isSerial,
+  SERIAL_MODE_NAMES,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   generatedBytes,
@@ -68,6 +71,7 @@ Examples:
   yado compare --modes native,assigned-raw            what goes wrong without translation
   yado compare --cost mmio-exit=7500                  dearer exits
   yado compare --workload netstream --bs 64K          the LAN: big messages to the peer
+  yado compare --workload console --baud 1000000      the serial line, ten times as fast as usual
   yado compare --workload netrr --bs 64 --qd 1        small ones there and back, one at a time
 
 Exit code: 0; 1 when a guest failed or a safe mode's checksum is wrong; 2 for input that can't be used.`;
@@ -175,7 +179,8 @@ async function action(options: Options): Promise<void> {
       ? generated(options.size)
       : readDisk(input.disk, place("", "disk"));
   const kernel = input.guest === undefined ? probe() : readGuest(input.guest, place("", "guest"));
-  const modes = options.modes ?? file.modes ?? SAFE_MODES;
+  const modes = options.modes ?? file.modes ?? (isSerial(kind) ? SERIAL_MODE_NAMES : SAFE_MODES);
+  if (isSerial(kind)) for (const mode of modes) deviceModes(mode, { disk: false, nic: false }, place("", "modes"));
   const steps: SweepStep[] = sweep ? sweepSteps(sweep.parameter, sweep.values, input.sweepPlace) : [noSweep];
   checkJson(options, [input.disk, input.guest, options.config]);
   if (options.write && input.disk !== undefined) checkOutput(input.disk, "--write");

@@ -23,7 +23,6 @@ const NO_CHARACTERS: GuestReport["serial"] = {
   charactersPerSecond: 0,
   ofLineRate: 0,
   echo: null,
-  perCharacter: null,
   hartSeconds: 0,
   lineSeconds: 10 / 115_200,
 };
