@@ -162,19 +162,21 @@ function serialLine(modes: readonly GuestReport[]): string[] {
   if (done.length === 0) return [];
   const { baud, lineSeconds } = done[0].serial;
   const cost = ({ serial }: GuestReport) => serial.hartSeconds;
-  const µs = (seconds: number) => `${brief(seconds * 1e6)} µs`;
+  const micro = (seconds: number) => `${brief(seconds * 1e6)} µs`;
   const [least, most] = [
     done.reduce((best, mode) => (cost(mode) < cost(best) ? mode : best)),
     done.reduce((worst, mode) => (cost(mode) > cost(worst) ? mode : worst)),
   ];
-  const busy = (mode: GuestReport) => `${µs(cost(mode))} (${percent(cost(mode) / lineSeconds)}) under ${mode.mode}`;
+  const busy = (mode: GuestReport) => `${micro(cost(mode))} (${percent(cost(mode) / lineSeconds)}) under ${mode.mode}`;
   const echoes = done.filter(({ serial }) => serial.echo);
   const echo = ({ serial }: GuestReport) => serial.echo!.mean;
   return [
-    `The line of ${grouped(baud)} baud takes ${µs(lineSeconds)} for a character; the hart is busy for ${busy(least)}` +
+    `The line of ${grouped(baud)} baud takes ${micro(lineSeconds)} for a character; the hart is busy for ${busy(least)}` +
       `${most === least ? "" : `, and for ${busy(most)}, which would be all of its time at ${grouped(Math.round(10 / cost(most)))} baud`}.`,
     ...(echoes.length > 0
-      ? [`A character typed has come back after ${list(echoes.map((mode) => `${µs(echo(mode))} under ${mode.mode}`))}.`]
+      ? [
+          `A character typed has come back after ${list(echoes.map((mode) => `${micro(echo(mode))} under ${mode.mode}`))}.`,
+        ]
       : []),
     ...done
       .filter(({ serial }) => serial.ofLineRate < 1 - NOTICEABLE)
