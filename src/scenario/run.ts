@@ -25,6 +25,7 @@ import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./count
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Landing } from "./landing.js";
+import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
 import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
@@ -76,6 +77,7 @@ class Run {
   private readonly network: Network | undefined;
   private readonly landing: Landing;
   private readonly watch: Watch;
+  private readonly leaks: Leaks;
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
@@ -100,7 +102,10 @@ class Run {
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
     if (this.network) this.network.peer.udp.checksum = crc32c;
     this.nics = nics.map((_, i) => this.makeNic(i));
-    this.watch = new Watch(core, native ? [] : this.watched());
+    const watched = native ? [] : this.watched();
+    this.watch = new Watch(core, watched);
+    this.leaks = new Leaks(watched);
+    if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
   }
 
@@ -135,6 +140,7 @@ class Run {
       frequency: config.costs.frequency,
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
+      leaks: this.leaks.report(),
       faults: this.faults(),
       ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),

@@ -97,8 +97,8 @@ export interface RunConfig {
    */
   readonly quietCycles?: number;
   /**
-   * Compares all memory outside the first guest before and after its region of interest, and adds `attack_*` addresses
-   * to its command line.
+   * Compares all memory outside the first guest before and after its region of interest, looks for it in the frames that
+   * leave by wire, and adds `attack_*` addresses to its command line.
    */
   readonly attack?: { readonly target: AttackTarget };
   /** Whether the result holds the disks' contents after the run. Default false. */
@@ -195,6 +195,12 @@ export interface Damage {
   readonly first: number;
 }
 
+/** Bytes of memory outside the attacker's that its network interface sent. */
+export interface Leak extends Damage {
+  /** The first of them, in hexadecimal. */
+  readonly data: string;
+}
+
 /** A record of the IOMMU's fault queue. */
 export interface FaultRecord {
   readonly cause: number;
@@ -263,8 +269,9 @@ export interface RunResult {
     readonly owner: string;
     readonly what: string;
   }[];
-  /** With `attack`: what changed outside the attacker's memory, and what the IOMMU refused. */
+  /** With `attack`: what changed outside the attacker's memory, what of it left by wire, and what the IOMMU refused. */
   readonly damage: readonly Damage[];
+  readonly leaks: readonly Leak[];
   readonly faults: readonly FaultRecord[];
   /** With network interfaces: what the peer has seen. */
   readonly peer?: PeerCounts;

@@ -131,6 +131,7 @@ export function fakeRunner(fake: FakeOptions = {}): Runner {
       frequency: FREQUENCY,
       memoryMap: [],
       damage: [],
+      leaks: [],
       faults: [],
       disks: config.keepDisks
         ? disks?.map((disk) => fake.disk?.[guests[0].mode] ?? disk.image ?? new Uint8Array(disk.size))
