@@ -127,6 +127,7 @@ class Run {
       quiet = stop.kind === "deadline" && machine.core.cycles < maxCycles && this.endQuiet(silence);
     } while (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet);
     this.hosted?.vmm.settle();
+    this.serials.drain();
     const hang: StopReason =
       stop.kind !== "deadline"
         ? { kind: "hang" }

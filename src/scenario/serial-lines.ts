@@ -75,6 +75,11 @@ export class SerialLines {
       for (const [register, value] of uartSetUp(rate)) uart.write(register, 1, value);
   }
 
+  /** Sends what is still on its way, as the machine stops. */
+  drain(): void {
+    for (const { uart } of this.lines) uart.drain();
+  }
+
   private lineOf(guest: number): Line {
     return this.lines[this.users[guest].serial];
   }

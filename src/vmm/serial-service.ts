@@ -39,6 +39,8 @@ class Port implements SerialPort {
   waiters: (() => void)[] = [];
   /** Whether a hand-over of this moment is already known to the driver. */
   announced = false;
+  /** Whether characters of the guest are in the device's FIFO. */
+  underway = false;
 
   constructor(
     private readonly service: SerialService,
@@ -63,7 +65,7 @@ class Port implements SerialPort {
     this.waiters.push(action);
   }
   empty(): boolean {
-    return this.queue.length === 0 && !this.service.driver.busy;
+    return this.queue.length === 0 && !this.underway;
   }
 }
 
@@ -120,6 +122,7 @@ export class SerialService implements SerialEvents {
     if (follows !== undefined) return { byte: follows, book };
     this.left--;
     const byte = port.queue.shift()!;
+    port.underway = true;
     this.makeRoom(port);
     if (!this.shared) return { byte, book };
     const [first, ...others] = this.encoder.encode(port.index, byte);
@@ -147,6 +150,10 @@ export class SerialService implements SerialEvents {
     const { waiters } = port;
     port.waiters = [];
     for (const action of waiters) this.vmm.clock.after(0, action);
+  }
+
+  emptied(): void {
+    for (const port of this.ports) port.underway = false;
   }
 
   // ---- to the guests
