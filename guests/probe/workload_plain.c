@@ -118,7 +118,7 @@ int workload_plain(const struct options *o) {
   for (u32 i = 0; i < COUNT(workloads); i++) {
     if (!same(o->workload, workloads[i].name)) continue;
     if (workloads[i].run == echo) console_listen();
-    console_settle();
+    console_quiet();
     sbi_yado_region(true, REGION_IO);
     return workloads[i].run(o);
   }
