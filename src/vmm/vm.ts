@@ -9,7 +9,7 @@ import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/m
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
 import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
-import { charge, count, emptyAccount } from "./account.js";
+import { charge, count, emptyAccount, type GuestAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
 import { exceptionName, interruptName } from "../platform/trap-names.js";
 import type { VmmCosts } from "./costs.js";
@@ -34,6 +34,14 @@ export interface VmParts {
   readonly gstage: GStage;
   readonly vcpu: Vcpu;
   readonly vmid: number;
+  /** The guest whose place this one takes: what it was counted and what it printed goes on. */
+  readonly before?: VirtualMachine | undefined;
+}
+
+/** Registers that trap: under what their accesses are counted, and what the VMM's part of one costs. */
+interface Trapped {
+  readonly reason: string;
+  readonly cycles: number;
 }
 
 export class VirtualMachine implements Vm, ExitGuest {
@@ -46,22 +54,26 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly gscid: number;
   readonly hgatp: bigint;
   readonly costs: VmmCosts;
-  readonly account = emptyAccount();
-  readonly console = new Console();
+  readonly account: GuestAccount;
+  readonly console: Console;
   readonly mmio = new Bus();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
   readonly pcie: PcieRoot;
   /** Why the guest no longer runs; undefined while it does. */
   stop: StopReason | undefined;
+  /** Whether it has stopped only to begin anew. */
+  restarts = false;
   translates = false;
   /** Takes the devices away again. */
   detach: () => void = () => {};
+  /** After that: calls `quiet` when nothing that the VMM does for the guest is under way any more. */
+  whenQuiet: (quiet: () => void) => void = (quiet) => quiet();
   /** Cycles charged by the handler under way: what the indirect cost is a share of. */
   direct = 0;
   private readonly vmm: Vmm;
   private firmware: SbiContext | undefined;
-  private readonly names = new Map<MmioDevice, string>();
+  private readonly trapped = new Map<MmioDevice, Trapped>();
   private readonly endOfInterrupt = new Map<number, () => void>();
   private readonly bars = new Map<PcieFunction, BarPlacement>();
   private readonly configWrites: (() => void)[] = [];
@@ -73,6 +85,8 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.memory = parts.memory;
     this.gstage = parts.gstage;
     this.vcpu = parts.vcpu;
+    this.account = parts.before?.account ?? emptyAccount();
+    this.console = parts.before?.console ?? new Console();
     this.vmid = parts.vmid;
     this.gscid = parts.vmid;
     this.hgatp = parts.gstage.atp(parts.vmid);
@@ -84,7 +98,7 @@ export class VirtualMachine implements Vm, ExitGuest {
     });
     const finisher = new Finisher({
       finish: (code) => this.stopWith({ kind: "shutdown", code }),
-      reset: () => this.stopWith({ kind: "shutdown", code: 0 }),
+      reset: () => this.restart(),
     });
     this.pcie = new PcieRoot({
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
@@ -99,7 +113,14 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** Puts registers that trap at a guest-physical address. */
   map(start: number, size: number, device: MmioDevice, name: string): void {
     this.mmio.map(start, size, device);
-    this.names.set(device, name);
+    this.trap(device, name);
+  }
+
+  private trap(device: MmioDevice, name: string): void {
+    this.trapped.set(device, {
+      reason: `mmio:${name}`,
+      cycles: name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio,
+    });
   }
 
   /** Adds a function to the virtual PCIe bus; `onMap` hears where the guest puts its BARs. */
@@ -112,7 +133,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** A function whose BAR 0 traps to `device`. */
   addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction {
     const region = this.mmio.movable(config.bars![0].size, device, "pcie");
-    this.names.set(device, name);
+    this.trap(device, name);
     return this.addFunction(config, (_bar, address) => this.mmio.move(region, address));
   }
 
@@ -162,6 +183,12 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   stopWith(reason: StopReason): void {
     this.stop ??= reason;
+    this.vcpu.state = "stopped";
+  }
+
+  /** Stops, and begins anew when the devices are quiet. */
+  restart(): void {
+    if (!this.stop) this.restarts = true;
     this.vcpu.state = "stopped";
   }
 
@@ -241,15 +268,17 @@ export class VirtualMachine implements Vm, ExitGuest {
   retire(): void {
     this.detach();
     this.detach = () => {};
+    this.retired = true;
   }
+  private retired = false;
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
-    const found = this.mmio.find(gpa);
-    if (!found) return false;
-    const name = this.names.get(found.device) ?? "device";
-    this.count(`mmio:${name}`);
-    this.charge("vmm", name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio);
+    const device = this.mmio.deviceAt(gpa);
+    const trapped = device && this.trapped.get(device);
+    if (!trapped) return false;
+    this.count(trapped.reason);
+    this.charge("vmm", trapped.cycles);
     return true;
   }
 
@@ -280,7 +309,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   }
 
   private notify(context: number, level: boolean): void {
-    if (context !== PLIC_S_CONTEXT) return;
+    if (context !== PLIC_S_CONTEXT || this.retired) return;
     if (!this.vcpu.setPending(Interrupt.VirtualSupervisorExternal, level)) return;
     this.account.interruptsInjected++;
     this.vmm.onBehalf(this, () => this.vmm.charge("vmm", this.costs.inject));
