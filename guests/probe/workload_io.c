@@ -22,6 +22,7 @@ struct run {
   u64 done, bytes, errors, mismatches, latency_sum, latency_most;
   u64 interrupts, translations;   // in the region of interest
   struct hash hash;
+  u64 due;  // when the next operation may begin
 };
 
 /** xorshift64*, Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled". */
@@ -97,6 +98,7 @@ static bool issue(struct run *run) {
     run->order[run->issued % MAX_DEPTH] = request;
     place(run, request);
     if (run->operation == OPERATION_WRITE) fill_pattern(run, request);
+    timer_pace(&run->due, run->options->pace_us);
     block_start(run->device, request);
     any = true;
   }

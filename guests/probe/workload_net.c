@@ -25,6 +25,7 @@ static struct run {
   struct hash hash;
   // netrr, by message number modulo `depth`:
   u64 message[NET_DEPTH], started[NET_DEPTH];
+  u64 due;                // when the next message may be sent
   u64 missing[NET_DEPTH];  // a bit for each datagram that hasn't come back
 } run;
 
@@ -128,6 +129,7 @@ static void request_response(void) {
     for (;; any = true) {
       const u64 message = run.issued / run.pieces, slot = message % run.depth;
       if (!may_ask(slot)) break;
+      timer_pace(&run.due, run.options->pace_us);
       run.message[slot] = message;
       run.missing[slot] = ~0ul >> (64 - run.pieces);
       run.started[slot] = time_now();

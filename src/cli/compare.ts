@@ -15,6 +15,7 @@ import {
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   generatedBytes,
+  isSerial,
   isSet,
   type Located,
   mergeMachine,
@@ -23,6 +24,7 @@ import {
   resolveMachine,
   resolveWorkload,
   SAFE_MODES,
+  SERIAL_MODE_NAMES,
   type SweepStep,
   sound,
   sweepSteps,
@@ -179,7 +181,8 @@ async function action(options: Options): Promise<void> {
       ? generated(options.size)
       : readDisk(input.disk, place("", "disk"));
   const kernel = input.guest === undefined ? probe() : readGuest(input.guest, place("", "guest"));
-  const modes = options.modes ?? file.modes ?? (isSerial(kind) ? SERIAL_MODE_NAMES : SAFE_MODES);
+  const usual = isSerial(kind) ? SERIAL_MODE_NAMES : SAFE_MODES;
+  const modes = options.modes ?? file.modes ?? usual;
   if (isSerial(kind)) for (const mode of modes) deviceModes(mode, { disk: false, nic: false }, place("", "modes"));
   const steps: SweepStep[] = sweep ? sweepSteps(sweep.parameter, sweep.values, input.sweepPlace) : [noSweep];
   checkJson(options, [input.disk, input.guest, options.config]);

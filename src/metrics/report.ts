@@ -43,6 +43,12 @@ export interface NetworkFigures {
   readonly roundTrip: { readonly mean: number; readonly most: number } | null;
 }
 
+/** How long one request took, as the guest measures it: microseconds. */
+export interface Response {
+  readonly mean: number;
+  readonly most: number;
+}
+
 /** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
 export type GuestStatus =
   | "ok"
@@ -77,6 +83,8 @@ export interface GuestReport {
   /** 10^6 bytes per second of machine time. */
   readonly throughputMBps: number;
   readonly iops: number;
+  /** Of its requests; null where it doesn't time them. */
+  readonly response: Response | null;
   readonly network: NetworkFigures | null;
   readonly instructions: number;
   readonly cycles: number;
@@ -102,6 +110,8 @@ export interface GuestReport {
   readonly details: Readonly<Record<string, number>>;
   /** assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
   /** Everything the guest said on its serial line. */
   readonly console: string;
 }
@@ -182,6 +192,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     seconds,
     throughputMBps: result.throughputMBps,
     iops: seconds > 0 ? operations / seconds : 0,
+    response: responseOf(result),
     network: networkFigures(result, { seconds, exits: exitsTotal, busy: guest + exit + vmm }),
     instructions: counters.instructions,
     cycles: counters.cycles,
@@ -202,8 +213,14 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     l1dMisses: counters.l1dMisses,
     details: ordered(result.details ?? {}, () => true),
     landed: result.landed,
+    taken: result.taken,
     console: result.console,
   };
+}
+
+function responseOf({ result }: GuestResult): Response | null {
+  const [mean, most] = ["latency_mean_ns", "latency_max_ns"].map((key) => Number(result?.[key]) / 1000);
+  return mean > 0 && most > 0 ? { mean, most } : null;
 }
 
 function networkFigures(

@@ -1,6 +1,7 @@
 // Whole reports as text: a line about what ran, tables, sentences.
 import type { CompareReport } from "../scenario/compare.js";
 import type { EventReport, RunReport } from "../scenario/scenario.js";
+import { spelledModes } from "../scenario/modes.js";
 import { isNetwork, isSerial, type Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
 import { findings, originOf, strays, sweepFindings, whyStopped } from "./findings.js";
@@ -72,12 +73,13 @@ export function runText(reports: readonly RunReport[], options: TableOptions): s
   const rows = reports.flatMap((report) =>
     report.guests.map(
       (guest): FigureRow => ({
-        labels: [...(report.sweep ? [report.sweep.value] : []), guest.name, guest.mode],
+        labels: [...(report.sweep ? [report.sweep.value] : []), guest.name, spelledModes(guest.modes)],
         report: guest,
       }),
     ),
   );
-  const titles = [...(swept === undefined ? [] : [swept]), "guest", "mode"];
+  const isMixed = rows.some(({ report }) => report.mode === "mixed");
+  const titles = [...(swept === undefined ? [] : [swept]), "guest", isMixed ? "mode (disk + nic)" : "mode"];
   const disks = first.disks.map((disk) => `${disk.name} (${bytes(disk.bytes)})`).join(", ");
   return [
     `Yado ${first.version}: ${[first.title || "scenario", disks, swept && `varying ${swept}`].filter(Boolean).join("; ")}\n`,
@@ -166,7 +168,7 @@ function shares(done: RunReport["guests"]): string[] {
   const least = done.reduce((best, guest) => (cost(guest) < cost(best) ? guest : best));
   if (most === least) return [];
   return [
-    `Per byte, ${most.name} (${most.mode}) cost the hart ${brief(cost(most))} cycles and ${least.name} (${least.mode}) ${brief(cost(least))}: ` +
+    `Per byte, ${most.name} (${spelledModes(most.modes)}) cost the hart ${brief(cost(most))} cycles and ${least.name} (${spelledModes(least.modes)}) ${brief(cost(least))}: ` +
       `${brief(cost(most) / cost(least))} times as much.`,
   ];
 }

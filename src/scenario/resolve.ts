@@ -235,6 +235,8 @@ export interface SweepStep {
   readonly memory?: number;
   /** Of all guests. */
   readonly mode?: AttachModeName;
+  /** How many of the guests there are, from the first on. */
+  readonly guests?: number;
   /** Parameter → value, as written. */
   readonly values: Readonly<Record<string, string>>;
 }
@@ -321,6 +323,8 @@ function step(
       const mode = MODE_NAMES.find((known) => known === label);
       return { mode: mode ?? complain(`no attach mode is called "${label}"`, place, suggest(label, MODE_NAMES)) };
     }
+    case "guests":
+      return { guests: whole() };
     case "iotlb-entries":
       return { machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":

@@ -202,8 +202,8 @@ class Run {
       damage: this.watch.damage(),
       leaks: this.leaks.report(),
       faults: this.faults(),
-      ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
       ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
+      ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -402,7 +402,8 @@ class Run {
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
       serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: index === this.rawGuest ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.landed() : [],
+      taken: index === this.rawGuest ? this.landing.taken() : [],
     };
   }
 

@@ -157,7 +157,7 @@ export function resolveScenario(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const guests = resolveGuests(firstGuests(source, step), { disks, nics, serials }, machine, step, kernel);
     const { frequency } = new Costs(machine.costs, machine.profile);
     const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
     const events = resolveEvents(source, names, frequency);
@@ -172,9 +172,9 @@ export function resolveScenario(
         guests: guests.map((guest) => guest.config),
         disks: disks.map(({ size, image }) => ({ size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
+        ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(events.length > 0 ? { events } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
-        ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
     };
@@ -346,6 +346,21 @@ function resolveGuests(
       },
     };
   });
+}
+
+/** The scenario with as many guests as the sweep wants. */
+function firstGuests(
+  { value, at }: Located<ScenarioFile>,
+  { guests: wanted, places }: SweepStep,
+): Located<ScenarioFile> {
+  const { guests } = value;
+  if (wanted === undefined) return { value, at };
+  if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };
+  throw new UserError(
+    `${wanted} guests are more than the ${guests.length} that are described`,
+    places.guests,
+    "Describe more of them",
+  );
 }
 
 type Guests = ScenarioFile["guests"];
@@ -520,7 +535,7 @@ export async function runScenario(
         peer: result.peer,
         lossy: (run.config.network?.loss ?? 0) > 0,
         before: partOf(run.guests[i]),
-        after: config.disk === undefined || config.disk === null ? undefined : result.disks?.[config.disk],
+        after: typeof config.disk === "number" ? result.disks?.[config.disk] : undefined,
       });
     }),
   };

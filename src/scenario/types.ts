@@ -203,11 +203,11 @@ export type StopReason =
       readonly cycles?: number;
     };
 
-/** Where bytes that a device wrote for a guest went. */
+/** Where bytes that a device wrote for a guest went, or those that it read came from. */
 export interface Landed {
   /** Physical address of the first byte. */
   readonly start: number;
-  /** Bytes written, those written twice counted twice. */
+  /** Bytes written or read, those twice moved counted twice. */
   readonly bytes: number;
   /** Pages of 4 KiB, one after the other from that of `start`, that were hit. */
   readonly pages: number;
@@ -266,6 +266,8 @@ export interface GuestResult {
   readonly details?: Readonly<Record<string, number>>;
   /** Where a device is assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
 }
 
 /** What one guest has sent to the peer's store. */

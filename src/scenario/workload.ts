@@ -20,7 +20,7 @@ export function isSerial(kind: string): boolean {
   return kind === "console" || kind === "echo";
 }
 
-/** Whether a workload has to do with a network interface alone. */
+/** Whether it uses nothing but a network interface. */
 export function isNetwork(kind: WorkloadKind): boolean {
   return (NET_WORKLOADS as readonly string[]).includes(kind);
 }
@@ -56,6 +56,8 @@ export interface Workload {
   readonly verify?: boolean;
   /** How the driver waits for completions. Default "interrupt". */
   readonly wait?: "interrupt" | "poll";
+  /** µs from the beginning of one request to that of the next at least (disk, netrr). Default 0. */
+  readonly pace?: number;
 }
 
 /** What is left out; the hash only where the workload is "checksum", as the probe has it. */
@@ -154,18 +156,18 @@ export function typedFor({ kind, total }: Workload): Uint8Array | undefined {
 
 /** The probe's command line. */
 export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
-  const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
+  const { kind, bs, qd, batch, total, hash, seed, verify, wait, pace } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const option = (mode: AttachModeName | undefined) => MODES[mode ?? "native"].option;
-  const driver = isSerial(kind)
-    ? SERIAL_OPTIONS[option(modes.serial)]
-    : isNetwork(kind)
-      ? NIC_OPTIONS[option(modes.nic)]
-      : option(modes.disk ?? modes.nic);
+  const drivers = {
+    disk: option(modes.disk ?? modes.nic),
+    nic: NIC_OPTIONS[option(modes.nic)],
+    serial: SERIAL_OPTIONS[option(modes.serial)],
+  };
   return [
     `workload=${kind}`,
-    `driver=${driver}`,
-    ...(isFile(kind) ? [`nic-driver=${NIC_OPTIONS[option(modes.nic)]}`] : []),
+    `driver=${drivers[isSerial(kind) ? "serial" : isNetwork(kind) ? "nic" : "disk"]}`,
+    ...(isFile(kind) ? [`nic-driver=${drivers.nic}`] : []),
     `bs=${bs}`,
     `qd=${qd}`,
     `batch=${batch}`,
@@ -175,6 +177,7 @@ export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly
     ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
+    ...(pace ? [`pace=${pace}`] : []),
     ...extra,
   ].join(" ");
 }

@@ -113,6 +113,7 @@ async function fakeGuest(
     throughputMBps: bytes / 1e6 / seconds,
     serial: { baud: 115_200, sent: 0, received: 0, charactersPerSecond: 0, ofLineRate: 0, echo: null },
     landed: fake.landed?.[mode] ?? [],
+    taken: [],
   };
 }
 
