@@ -21,6 +21,8 @@ export interface GuestConfig {
   readonly nic?: number;
   /** Which serial line (index into `serials`). Default 0. */
   readonly serial?: number;
+  /** Typed at the guest's console when its region of interest begins; it comes in at the line's rate. */
+  readonly typed?: Uint8Array;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
 }
@@ -186,6 +188,8 @@ export interface SerialFigures {
   readonly charactersPerSecond: number;
   /** The same ÷ what the line can carry: a start bit, eight data bits and a stop bit each. */
   readonly ofLineRate: number;
+  /** Seconds from the first bit of a character typed to the last bit of the one that the guest sent in answer to it. */
+  readonly echo: { readonly mean: number; readonly most: number } | null;
 }
 
 /** Why a guest stopped. */
