@@ -1,15 +1,16 @@
 // Whole reports as text: a line about what ran, tables, sentences.
 import type { CompareReport } from "../scenario/compare.js";
-import type { RunReport } from "../scenario/scenario.js";
+import type { EventReport, RunReport } from "../scenario/scenario.js";
 import { spelledModes } from "../scenario/modes.js";
-import { isNetwork, type Workload } from "../scenario/workload.js";
+import { isNetwork, isSerial, type Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
 import { findings, originOf, strays, sweepFindings, whyStopped } from "./findings.js";
 import { brief, bytes, grouped, list, percent } from "./format.js";
 import { plain, type TableOptions } from "./table.js";
 
-function described({ workload, disk }: CompareReport): string {
+function described({ workload, disk, modes }: CompareReport): string {
   const { kind, bs, qd, batch, total, hash } = workload;
+  if (isSerial(kind)) return `${kind} of ${grouped(total)} characters at ${grouped(modes[0].serial.baud)} baud`;
   const amount = total === 0 && disk ? `all ${bytes(disk.bytes)}` : bytes(total);
   return `${kind} of ${amount}, ${isNetwork(kind) ? "messages" : "requests"} of ${bytes(bs)}, ${qd} in flight${batch > 1 ? ` in batches of ${batch}` : ""}, hash ${hash}`;
 }
@@ -105,8 +106,9 @@ function runFindings(report: RunReport): string[] {
     return names.length > 0 ? [sentence(list(names))] : [];
   };
   return [
+    ...(report.events ?? []).map(happened),
     ...guests
-      .filter(({ status }) => status !== "ok" && status !== "wrong-checksum")
+      .filter(({ status }) => status !== "ok" && status !== "killed" && status !== "wrong-checksum")
       .map((guest) => `${guest.name}: ${whyStopped(guest)}.`),
     `From power-on to the last guest's end the hart was busy for ${percent(1 - cyclesBy.idle / cycles)} of ${grouped(cycles)} cycles: ` +
       `${percent(cyclesBy.guest / cycles)} guests, ${percent(cyclesBy.exit / cycles)} exits, ${percent(cyclesBy.vmm / cycles)} VMM.`,
@@ -124,6 +126,25 @@ function runFindings(report: RunReport): string[] {
     ...whole("netsave", (names) => `What the peer gave ${names} is on disk byte for byte.`),
     ...guests.flatMap(strays),
   ];
+}
+
+const ACTIONS: Record<EventReport["action"], string> = {
+  kill: "was killed",
+  reset: "was reset",
+  reboot: "asked for its reset",
+  "link-down": "lost its link",
+  "link-up": "got its link back",
+};
+
+function happened({ cycle, seconds, guest, disk, nic, action, restarted }: EventReport): string {
+  const who = guest ?? (disk === undefined ? `network interface ${nic}` : `disk ${disk}`);
+  const again =
+    restarted === undefined
+      ? ""
+      : restarted === null
+        ? "; the run ended before it ran again"
+        : `, and ran again ${grouped(restarted - cycle)} cycles later`;
+  return `${who} ${ACTIONS[action]} at cycle ${grouped(cycle)} (${brief(seconds * 1e3)} ms)${again}.`;
 }
 
 /** Guests that were told to do the same, apart from how much of it. */

@@ -9,7 +9,7 @@ import { writtenPattern } from "./pattern.js";
 import { isVirtio } from "./virtio.js";
 import { expectedChecksum, given, judged } from "./far-end.js";
 import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, isSafe, usesDisk, usesNic, type Workload, writes } from "./workload.js";
+import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 
 /** What may be set about the machine: the part of a RunConfig that isn't guests and disks. */
 export type MachineOptions = Omit<
@@ -117,9 +117,20 @@ function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
     name && isVirtio(name) && mode !== "native" ? undefined : name;
   const interfaces = { disk: of(options.interface), nic: of(options.nicInterface) };
   const devices = { disk: disk ? 0 : null, ...(nic ? { nic: 0 } : {}) };
+  const typed = typedFor(workload);
   return {
     ...options.machine,
-    guests: [{ name: mode, kernel, bootargs: bootargs(workload, mode, [], interfaces), mode, ram, ...devices }],
+    guests: [
+      {
+        name: mode,
+        kernel,
+        bootargs: bootargs(workload, mode, [], interfaces),
+        mode,
+        ram,
+        ...devices,
+        ...(typed ? { typed } : {}),
+      },
+    ],
     ...(disk ? { disks: [{ interface: interfaces.disk, size: image.length, image }] } : {}),
     ...(nic ? { nics: [{ interface: interfaces.nic }], network } : {}),
     allowRaw: mode === "assigned-raw",
@@ -234,7 +245,7 @@ async function diskDigests(
 }
 
 function succeeded(report: GuestReport): boolean {
-  return report.status === "ok";
+  return report.status === "ok" || report.status === "killed";
 }
 
 /** Whether a report is what a user may rely on: every safe mode finished, with the right checksum. */

@@ -7,12 +7,11 @@ import type { DiskInterface } from "../platform/board.js";
 import type { Costs } from "../platform/costs.js";
 import { ataMediumParameters, ataTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
 import type { Machine } from "../platform/machine.js";
-import type { PcieFunction } from "../platform/pcie.js";
 import type { Clock, DmaPort, IrqLine, PcieDevice } from "../platform/ports.js";
 import { type Between, VIRTIO_CLASS } from "../platform/virtio-places.js";
 import { diskKinds } from "../vmm/disk-kinds.js";
 import type { DiskName } from "../vmm/types.js";
-import { attachVirtio, isVirtio } from "./virtio.js";
+import { type Attached, attachVirtio, isVirtio } from "./virtio.js";
 
 interface Ports {
   readonly irq: IrqLine;
@@ -30,7 +29,7 @@ interface Made {
 
 const serialNumber = (index: number) => `YADO${String(index + 1).padStart(4, "0")}`;
 
-const controllers: Readonly<Record<DiskName, (made: Made) => PcieDevice>> = {
+const controllers: Readonly<Record<DiskName, (made: Made) => PcieDevice & { restart(): void }>> = {
   nvme: ({ ports, contents, costs, index }) => {
     const backend = new Medium(ports.clock, contents, mediumParameters(costs));
     const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
@@ -56,18 +55,22 @@ export interface DiskPlace {
   readonly observe: Between;
 }
 
-/** The disk's controller, in the slot of its number; its function where the VMM has a driver for it. */
-export function attachDisk(machine: Machine, place: DiskPlace): PcieFunction | undefined {
+/** The disk's controller, in the slot of its number, and what resets it as a whole; a function where the VMM has a driver for it. */
+export function attachDisk(machine: Machine, place: DiskPlace): Attached {
   const { name, index, contents, costs, observe } = place;
   if (isVirtio(name)) {
     const medium = new Medium(machine.events, contents, mediumParameters(costs));
     const device = new VirtioBlk(medium, { id: serialNumber(index), queues: 1 });
-    attachVirtio(machine, { name, index, mmioSlot: place.mmioSlot, classCode: VIRTIO_CLASS.disk, observe }, device);
-    return undefined;
+    return attachVirtio(
+      machine,
+      { name, index, mmioSlot: place.mmioSlot, classCode: VIRTIO_CLASS.disk, observe },
+      device,
+    );
   }
   const { function: config } = diskKinds[name];
-  return machine.attachPcie({ ...config, slot: config.slot + index }, ({ irq, dma, clock }) => {
+  const { fn, device } = machine.attachPcie({ ...config, slot: config.slot + index }, ({ irq, dma, clock }) => {
     const ports = { clock, ...observe({ irq, dma }) };
     return controllers[name]({ ports, contents, costs, index });
-  }).fn;
+  });
+  return { fn, reset: () => device.restart() };
 }

@@ -10,6 +10,8 @@ import type { MachineOptions, Runner } from "./compare.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
 import { suggest } from "./near.js";
+import { Costs } from "../platform/costs.js";
+import { resolveEvents } from "./scenario-events.js";
 import {
   checkImage,
   checkMemory,
@@ -25,8 +27,8 @@ import {
   sweptPlace,
 } from "./resolve.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
-import type { CyclesBy, GuestConfig, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, isFile, MODES, usesDisk, usesNic, type Workload, writes } from "./workload.js";
+import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
+import { bootargs, isFile, MODES, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -70,6 +72,7 @@ export interface ScenarioRun {
   readonly config: RunConfig;
   readonly guests: readonly Guest[];
   readonly disks: readonly Disk[];
+  readonly nics: readonly Nic[];
 }
 
 export interface ResolvedScenario {
@@ -97,10 +100,25 @@ export interface RunReport {
   }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
+  /** What happened from outside, and guests' own reboots; left out where there was nothing. */
+  readonly events?: readonly EventReport[];
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly cycles: number;
   readonly cyclesBy: CyclesBy;
   readonly guests: readonly GuestReport[];
+}
+
+/** Something that happened: to whom by name, and at what cycle. */
+export interface EventReport {
+  readonly cycle: number;
+  /** Machine time in seconds. */
+  readonly seconds: number;
+  readonly guest?: string;
+  readonly disk?: string;
+  readonly nic?: string;
+  readonly action: Happened["action"];
+  /** Of a guest's reset: the cycle at which it ran again; null if the run ended before. */
+  readonly restarted?: number | null;
 }
 
 /** PCIe slots with an interrupt of their own. */
@@ -147,17 +165,22 @@ export function resolveScenario(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const guests = resolveGuests(firstGuests(source, step), { disks, nics, serials }, machine, step, kernel);
+    const { frequency } = new Costs(machine.costs, machine.profile);
+    const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
+    const events = resolveEvents(source, names, frequency);
     return {
       label: step.label,
       values: step.values,
       guests,
       disks,
+      nics,
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
         disks: disks.map(({ size, image, interface: controller }) => ({ interface: controller, size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ name: _name, ...nic }) => nic), network: file.network ?? {} } : {}),
+        ...(events.length > 0 ? { events } : {}),
         ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
@@ -286,6 +309,10 @@ function resolveGuests(
     return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
   });
   checkSharing(file.guests, modes, names, chosen, disks, at);
+  const lines = file.guests.map((guest, i) =>
+    chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
+  );
+  checkLines(modes, names, lines, serials, at);
   const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
   checkRanges(ranges, names, chosen, disks, at);
 
@@ -304,9 +331,10 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
-    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
+    const serial = lines[i];
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
+    const typed = typedFor(workload);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
     return {
       modes: modes[i],
@@ -331,9 +359,25 @@ function resolveGuests(
         ...(nic === undefined ? {} : { nic }),
         ...(guest.queues === undefined ? {} : { queues: guest.queues }),
         ...(serial === 0 ? {} : { serial }),
+        ...(typed ? { typed } : {}),
       },
     };
   });
+}
+
+/** The scenario with as many guests as the sweep wants. */
+function firstGuests(
+  { value, at }: Located<ScenarioFile>,
+  { guests: wanted, places }: SweepStep,
+): Located<ScenarioFile> {
+  const { guests } = value;
+  if (wanted === undefined) return { value, at };
+  if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };
+  throw new UserError(
+    `${wanted} guests are more than the ${guests.length} that are described`,
+    places.guests,
+    "Describe more of them",
+  );
 }
 
 type Guests = ScenarioFile["guests"];
@@ -387,6 +431,24 @@ function checkSharing(
         "Give it a disk of its own, or let both use emulated or paravirtual",
       );
     }
+  }
+}
+
+function checkLines(
+  modes: readonly DeviceModes[],
+  names: readonly string[],
+  lines: readonly number[],
+  serials: Devices["serials"],
+  at: At,
+): void {
+  for (const [i, { serial }] of modes.entries()) {
+    const other = lines.findIndex((line, j) => j !== i && line === lines[i]);
+    if (serial !== "assigned" || other < 0) continue;
+    throw new UserError(
+      `mode assigned dedicates serial line "${serials[lines[i]].name}", but ${names[other]} uses it too`,
+      at(["guests", i, "mode"]),
+      "Give it one of its own (serials, and the guest's serial), or let both use emulated or paravirtual",
+    );
   }
 }
 
@@ -480,6 +542,7 @@ export async function runScenario(
       scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label, values: run.values },
     disks,
     ...(result.peer ? { peer: result.peer } : {}),
+    ...(result.events ? { events: result.events.map((event) => eventReport(event, run, result.frequency)) } : {}),
     configuration: { ...configuration, guests: run.guests.map(described) },
     cycles: result.cycles,
     cyclesBy: result.cyclesBy,
@@ -498,6 +561,17 @@ export async function runScenario(
 
 function queuesOption(queues: number | undefined): string[] {
   return queues === undefined ? [] : [`queues=${queues}`];
+}
+
+function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, frequency: number): EventReport {
+  const { cycle, action } = event;
+  const base = { cycle, seconds: cycle / frequency };
+  if ("disk" in event) return { ...base, disk: disks[event.disk].name, action };
+  if ("nic" in event) return { ...base, nic: nics[event.nic].name, action };
+  const { name: guest } = guests[event.guest].config;
+  return action === "kill"
+    ? { ...base, guest, action }
+    : { ...base, guest, action, restarted: event.restarted ?? null };
 }
 
 function partOf({ disk, range }: Guest): DiskPart | undefined {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
-import { parseSize, SIZE_FORM } from "./quantity.js";
+import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
 import { ALL_WORKLOADS, INTERFACES, MODE_NAMES, NIC_INTERFACES } from "./workload.js";
 
 const size = (what: string) =>
@@ -42,6 +42,7 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
+    pace: z.int().min(0).max(1_000_000).describe("µs from one request to the next at least: disks, netrr").optional(),
   })
   .describe("options of the probe guest");
 
@@ -142,6 +143,35 @@ const guestSchema = z
   })
   .describe("a guest");
 
+const moment = z
+  .union([z.number(), z.string()], { error: `expected ${MOMENT_FORM}` })
+  .transform((value, context) => {
+    const parsed = parseMoment(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no moment` });
+    return z.NEVER;
+  })
+  .describe(`when: ${MOMENT_FORM}, from power-on`);
+
+/** What can happen to which part of a run. */
+export const EVENT_ACTIONS = {
+  guest: ["kill", "reset"],
+  disk: ["reset"],
+  nic: ["reset", "link-down", "link-up"],
+} as const;
+
+const eventSchema = z
+  .strictObject({
+    at: moment,
+    guest: z.string().describe("name of the guest that it happens to").optional(),
+    disk: z.string().describe("name of the disk that it happens to").optional(),
+    nic: z.string().describe("name of the network interface that it happens to").optional(),
+    action: z
+      .enum(["kill", "reset", "link-down", "link-up"])
+      .describe("kill a guest; reset a guest or a device; pull a network interface's cable, or plug it in again"),
+  })
+  .describe("something that happens to a guest, a disk or a network interface");
+
 /** What a sweep may vary, besides cost parameters by their names. */
 export const SWEEP_PARAMETERS = [
   "iotlb-entries",
@@ -156,14 +186,16 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
-/** What only a scenario's sweep may vary: the mode of all its guests, and the controller of all its disks. */
-export const SCENARIO_SWEEPS: readonly string[] = ["mode", "interface"];
+/** What only a scenario's sweep may vary: the mode of all its guests, how many of them there are, and the controller of all disks. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode", "guests", "interface"];
 
 const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
-      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode and interface`),
+      .describe(
+        `one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, interface, or guests: the first so many`,
+      ),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)
@@ -188,6 +220,7 @@ export const scenarioSchema = z
       .optional(),
     disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
     guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
+    events: z.array(eventSchema).describe("what happens to the run from outside").optional(),
     sweep: z
       .union([sweepSchema, z.array(sweepSchema).min(1)])
       .describe("runs the scenario once per value; a list: once per combination of values")

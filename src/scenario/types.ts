@@ -24,6 +24,8 @@ export interface GuestConfig {
   readonly queues?: number;
   /** Which serial line (index into `serials`). Default 0. */
   readonly serial?: number;
+  /** Typed at the guest's console when its region of interest begins; it comes in at the line's rate. */
+  readonly typed?: Uint8Array;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
 }
@@ -64,6 +66,34 @@ export interface LanConfig {
   readonly loss?: number;
 }
 
+/** Something that happens to a guest, a disk or a network interface (their indices) at cycle `at` of the machine's clock. */
+export type RunEvent = { readonly at: number } & (
+  | {
+      readonly guest: number;
+      /** kill: it ends there; reset: it begins anew, as after power-on. */
+      readonly action: "kill" | "reset";
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | {
+      readonly nic: number;
+      /** reset: the controller forgets its registers; its cable is pulled, or plugged in again. */
+      readonly action: "reset" | "link-down" | "link-up";
+    }
+);
+
+/** An event as it came to pass, at cycle `cycle`. */
+export type Happened = { readonly cycle: number } & (
+  | {
+      readonly guest: number;
+      /** reboot: the guest asked for its reset itself. */
+      readonly action: "kill" | "reset" | "reboot";
+      /** The cycle at which it ran again. */
+      readonly restarted?: number;
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | { readonly nic: number; readonly action: "reset" | "link-down" | "link-up" }
+);
+
 /** Where an attacking guest aims. */
 export type AttackTarget = "vmm" | "guest" | "nowhere";
 
@@ -73,6 +103,8 @@ export interface RunConfig {
   readonly disks?: readonly DiskConfig[];
   readonly nics?: readonly NicConfig[];
   readonly network?: LanConfig;
+  /** What happens to the run from outside. */
+  readonly events?: readonly RunEvent[];
   /** Default: one line. */
   readonly serials?: readonly SerialConfig[];
   /** Of the serial lines, as firmware or the VMM sets them. Default 115,200. */
@@ -163,11 +195,15 @@ export interface SerialFigures {
   readonly charactersPerSecond: number;
   /** The same ÷ what the line can carry: a start bit, eight data bits and a stop bit each. */
   readonly ofLineRate: number;
+  /** Seconds from the first bit of a character typed to the last bit of the one that the guest sent in answer to it. */
+  readonly echo: { readonly mean: number; readonly most: number } | null;
 }
 
 /** Why a guest stopped. */
 export type StopReason =
   | { readonly kind: "shutdown"; readonly code: number }
+  /** Ended by an event of the run. */
+  | { readonly kind: "killed" }
   | { readonly kind: "crash"; readonly what: string; readonly pc: number; readonly address: number }
   | {
       readonly kind: "hang";
@@ -176,11 +212,11 @@ export type StopReason =
       readonly cycles?: number;
     };
 
-/** Where bytes that a device wrote for a guest went. */
+/** Where bytes that a device wrote for a guest went, or those that it read came from. */
 export interface Landed {
   /** Physical address of the first byte. */
   readonly start: number;
-  /** Bytes written, those written twice counted twice. */
+  /** Bytes written or read, those twice moved counted twice. */
   readonly bytes: number;
   /** Pages of 4 KiB, one after the other from that of `start`, that were hit. */
   readonly pages: number;
@@ -239,6 +275,8 @@ export interface GuestResult {
   readonly details?: Readonly<Record<string, number>>;
   /** Where a device is assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
 }
 
 /** What one guest has sent to the peer's store. */
@@ -280,6 +318,8 @@ export interface RunResult {
   readonly faults: readonly FaultRecord[];
   /** With network interfaces: what the peer has seen. */
   readonly peer?: PeerCounts;
+  /** What happened to it from outside, and guests' own reboots, in order; left out where there was nothing. */
+  readonly events?: readonly Happened[];
   /** With `keepDisks`: each disk's contents after the run. */
   readonly disks?: readonly Uint8Array[];
   /** The configuration with every default filled in, without the kernels' and images' bytes. */

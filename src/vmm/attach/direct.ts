@@ -28,8 +28,9 @@ export function assignFunction(vmm: VmmServices, vm: Vm, physical: PhysicalFunct
   const release = injectInterrupts(vmm, vm, physical, (level) => virtual.irq.set(level));
   return () => {
     quiet(vmm, physical);
-    physical.writeConfig(PCI_COMMAND, 2, 0);
+    physical.writeConfig(PCI_COMMAND, 2, decode);
     release();
+    registers.release();
   };
 }
 
@@ -41,13 +42,16 @@ export function quiet(vmm: VmmServices, { kind, bar: first, ports }: PhysicalFun
 }
 
 /** A BAR of memory is mapped wherever the guest puts it. */
-function assignMemory(vm: Vm, physical: PhysicalFunction): { place: BarPlacement } {
+function assignMemory(vm: Vm, physical: PhysicalFunction): { place: BarPlacement; release: () => void } {
   let placed: number | undefined;
   return {
     place: (_bar, address) => {
       if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
       placed = address;
       if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
+    },
+    release: () => {
+      if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
     },
   };
 }
@@ -74,6 +78,7 @@ export function injectSource(
   set: (level: boolean) => void,
 ): () => void {
   let held = false;
+  let gone = false;
   const end = () => {
     if (!held) return;
     held = false;
@@ -82,6 +87,7 @@ export function injectSource(
   };
   const line = vm.counted({ set });
   vmm.onInterrupt(source.physical, () => {
+    if (gone) return undefined;
     held = true;
     line.set(true);
     return "hold";
@@ -90,5 +96,8 @@ export function injectSource(
     if (held) line.set(false);
     end();
   });
-  return end;
+  return () => {
+    gone = true;
+    end();
+  };
 }
