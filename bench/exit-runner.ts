@@ -18,6 +18,7 @@ import {
   X_REGS,
 } from "../assembly/layout.js";
 import type { Core } from "../src/core/core.js";
+import { openMemory } from "../src/platform/pmp.js";
 import { bareMachine } from "./bare.js";
 import { instantiateLoops, nanoseconds } from "./loops.js";
 
@@ -46,9 +47,7 @@ function looping(instruction: number, hosted: boolean): Core {
     core.store(GSTAGE + 2 * 8, new Uint8Array(BigUint64Array.of(((BigInt(RAM_START) >> 12n) << 10n) | 0xdfn).buffer));
     core.setCsr(Csr.hgatp, (8n << 60n) | (BigInt(VMID) << 44n) | BigInt(GSTAGE >>> 12));
     core.setCsr(Csr.medeleg, (1n << 10n) | (1n << 21n) | (1n << 23n)); // ECALL from VS, guest-page faults
-    // all memory for all modes, as one NAPOT region
-    core.setCsr(Csr.pmpaddr0, (1n << 54n) - 1n);
-    core.setCsr(Csr.pmpcfg0, 0x1fn);
+    openMemory(core);
     core.u32[HART_HOST >>> 2] = Host.M | Host.HS;
     core.u32[HART_MODE >>> 2] = Mode.S;
     core.u32[HART_VIRT >>> 2] = 1;

@@ -27,7 +27,7 @@ const LAYERS: readonly [layer: string, files: RegExp][] = [
   ["asm/bench", /^assembly\/bench\//],
   ["ports", /^src\/platform\/ports\.ts$/],
   ["errors", /^src\/platform\/user-error\.ts$/],
-  ["terms", /^src\/scenario\/(types|workload)\.ts$/],
+  ["terms", /^src\/scenario\/(types|workload|modes)\.ts$/],
   ["index", /^src\/index\.ts$/],
   ["core", /^src\/core\//],
   ["platform", /^src\/platform\//],
@@ -103,7 +103,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // policy
   ports: [],
   errors: [],
-  terms: [],
+  terms: ["errors", "terms"],
   core: ["portable"],
   devices: ["ports"],
   backends: ["ports", "errors"],

@@ -2,6 +2,7 @@
 import { Costs, type CostName, PARAMETERS } from "../platform/costs.js";
 import { ATTACK_MODES, ATTACK_TARGETS, type AttackCase, attack } from "../scenario/attack.js";
 import type { Runner } from "../scenario/compare.js";
+import { commonMode } from "../scenario/modes.js";
 import { type ResolvedScenario, resolveScenario, runScenario, type ScenarioRun } from "../scenario/scenario.js";
 import type { ScenarioFile } from "../scenario/schema.js";
 import type { Located } from "../scenario/yaml-source.js";
@@ -95,7 +96,7 @@ class Laboratory {
   }
 
   private once(name: string, run: ScenarioRun, change?: Change): Promise<Measured> {
-    const native = run.guests[0].config.mode === "native";
+    const native = commonMode(run.guests[0].modes) === "native";
     const changed = change && !(native && OF_VMM.has(change.cost)) ? change : undefined;
     const key = [name, run.label, changed?.cost, changed?.factor].join("|");
     let measured = this.runs.get(key);

@@ -1,5 +1,5 @@
 // The tables of `compare`, `run` and sweeps: one row per mode or guest. Each column is explained in docs/figures.md.
-import { MODES } from "../scenario/workload.js";
+import { isSafe } from "../scenario/workload.js";
 import { brief, bytes, grouped, ratio } from "./format.js";
 import type { GuestReport } from "./report.js";
 import { type Column, type ColumnGroup, type Style, type TableOptions, table } from "./table.js";
@@ -28,6 +28,7 @@ const STATUS_STYLE: Record<GuestReport["status"], Style> = {
   failed: "red",
   crashed: "red",
   hung: "red",
+  killed: "yellow",
 };
 
 /** A figure per operation; a dash without operations. */
@@ -148,7 +149,7 @@ const outcome: ColumnGroup<FigureRow> = {
       ...column(
         "status",
         (r) => (r.status === "ok" ? "ok" : r.status.replaceAll("-", " ")),
-        (r) => (MODES[r.mode].safe ? STATUS_STYLE[r.status] : r.status === "ok" ? "green" : "yellow"),
+        (r) => (isSafe(r.modes) ? STATUS_STYLE[r.status] : r.status === "ok" ? "green" : "yellow"),
       ),
       align: "left",
     },

@@ -1,7 +1,9 @@
 // The figures of one guest's run, as they stand in JSON and in the tables. How each is counted: docs/figures.md.
-import type { CyclesBy, GuestResult, Landed, StopReason } from "../scenario/types.js";
-import { MODES } from "../scenario/workload.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { CyclesBy, GuestResult, Landed, SerialFigures, StopReason } from "../scenario/types.js";
+import type { CommonMode } from "../scenario/modes.js";
+import { BITS_PER_CHARACTER } from "../platform/serial.js";
+import { driverOf, isSerial } from "../scenario/workload.js";
+import type { DeviceModes } from "../vmm/types.js";
 import { printable } from "./format.js";
 
 /** Per I/O operation of the guest; the counts divided by `operations`. */
@@ -12,6 +14,15 @@ export interface PerOperation extends CyclesBy {
   readonly exits: number;
 }
 
+/** The serial line, and for a workload that uses nothing else what a character costs. */
+export interface SerialReport extends SerialFigures {
+  /** The counts divided by the characters that the workload moved; null for another workload. */
+  readonly perCharacter: PerOperation | null;
+  /** Seconds that the hart spends on one, and that the line takes for one. */
+  readonly hartSeconds: number;
+  readonly lineSeconds: number;
+}
+
 /** Against the baseline: this guest's figure ÷ the baseline's. */
 export interface Relative {
   readonly throughput: number;
@@ -20,13 +31,23 @@ export interface Relative {
 }
 
 /** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
-export type GuestStatus = "ok" | "wrong-checksum" | "wrong-data" | "io-errors" | "failed" | "crashed" | "hung";
+export type GuestStatus =
+  | "ok"
+  | "wrong-checksum"
+  | "wrong-data"
+  | "io-errors"
+  | "failed"
+  | "crashed"
+  | "hung"
+  | "killed";
 
 /** One guest (`yado run`) or one mode (`yado compare`). Counts cover the guest's region of interest. */
 export interface GuestReport {
   readonly name: string;
-  readonly mode: AttachModeName;
-  readonly driver: "stock" | "modified" | "virtio";
+  /** "mixed" where disk and network interface differ. */
+  readonly mode: CommonMode;
+  readonly modes: DeviceModes;
+  readonly driver: "stock" | "modified" | "virtio" | "mixed";
   readonly status: GuestStatus;
   readonly stop: StopReason;
   readonly workload: string;
@@ -58,6 +79,7 @@ export interface GuestReport {
   readonly interrupts: GuestResult["counters"]["interrupts"];
   readonly bytesCopied: number;
   readonly dma: GuestResult["counters"]["dma"];
+  readonly serial: SerialReport;
   readonly tlbMisses: number;
   readonly l1dMisses: number;
   /** What the attach mode counted beside, over the whole run. */
@@ -81,10 +103,40 @@ export function reported({ checksum }: GuestResult): string | undefined {
 function status(result: GuestResult, expected: string | undefined, errors: number): GuestStatus {
   if (result.stop.kind === "crash") return "crashed";
   if (result.stop.kind === "hang") return "hung";
+  if (result.stop.kind === "killed") return "killed";
   if (errors > 0) return "io-errors";
   if (result.stop.code !== 0 || !result.result) return "failed";
   if (expected !== undefined && reported(result) !== expected) return "wrong-checksum";
   return "ok";
+}
+
+/** Counts per one of `times`; zeros if there was none. */
+function each({ cycles, cyclesBy: { guest, exit, vmm, idle } }: GuestResult["counters"], exits: number, times: number) {
+  const per = (count: number) => (times > 0 ? count / times : 0);
+  return {
+    cycles: per(cycles),
+    busy: per(guest + exit + vmm),
+    guest: per(guest),
+    exit: per(exit),
+    vmm: per(vmm),
+    idle: per(idle),
+    exits: per(exits),
+  };
+}
+
+function serialReport(
+  { serial, counters, result, bytes }: GuestResult,
+  frequency: number,
+  exits: number,
+): SerialReport {
+  const characters = isSerial(result?.workload ?? "") ? bytes : 0;
+  const perCharacter = characters > 0 ? each(counters, exits, characters) : null;
+  return {
+    ...serial,
+    perCharacter,
+    hartSeconds: perCharacter ? perCharacter.busy / frequency : 0,
+    lineSeconds: BITS_PER_CHARACTER / serial.baud,
+  };
 }
 
 /**
@@ -96,7 +148,6 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
   const { counters, operations } = result;
   const checksum = reported(result);
   const errors = Number(result.result?.errors ?? 0) || 0;
-  const per = (count: number) => (operations > 0 ? count / operations : 0);
   const { guest, exit, vmm, idle } = counters.cyclesBy;
   const exits = ordered(counters.exits, (reason) => !reason.includes(":"));
   const exitsTotal = Object.values(exits).reduce((sum, count) => sum + count, 0);
@@ -105,7 +156,8 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
   return {
     name: result.name,
     mode: result.mode,
-    driver: MODES[result.mode].driver,
+    modes: result.modes,
+    driver: driverOf(result.modes),
     status: status(result, expected, errors),
     stop: result.stop,
     workload: printable(result.result?.workload ?? ""),
@@ -121,15 +173,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     cycles: counters.cycles,
     cyclesBy: { guest, exit, vmm, idle },
     elsewhere: counters.elsewhere,
-    perOperation: {
-      cycles: per(counters.cycles),
-      busy: per(guest + exit + vmm),
-      guest: per(guest),
-      exit: per(exit),
-      vmm: per(vmm),
-      idle: per(idle),
-      exits: per(exitsTotal),
-    },
+    perOperation: each(counters, exitsTotal, operations),
     relative: null,
     exits,
     exitsTotal,
@@ -139,6 +183,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     interrupts: counters.interrupts,
     bytesCopied: counters.bytesCopied,
     dma: counters.dma,
+    serial: serialReport(result, frequency, exitsTotal),
     tlbMisses: counters.tlbMisses,
     l1dMisses: counters.l1dMisses,
     details: ordered(result.details ?? {}, () => true),

@@ -95,6 +95,11 @@ export const PARAMETERS = {
     unit: "cycles",
     source: "the same, its completion: assumed",
   },
+  "extent-lookup": {
+    value: 150,
+    unit: "cycles",
+    source: "search of a file's extent map in memory, a command: assumed",
+  },
   "frame-send": {
     value: { kernel: 1500, userspace: 4000 },
     unit: "cycles",
@@ -105,6 +110,16 @@ export const PARAMETERS = {
     unit: "cycles",
     source: "the same, a frame to a guest: assumed",
   },
+  "console-send": {
+    value: { kernel: 300, userspace: 2000 },
+    unit: "cycles",
+    source: "VMM's serial line, characters that a guest hands over at once: assumed",
+  },
+  "console-receive": {
+    value: { kernel: 300, userspace: 2000 },
+    unit: "cycles",
+    source: "the same, a character to a guest: assumed",
+  },
   "translate-service": { value: 300, unit: "cycles", source: "beyond the hypercall: walk and pin: assumed" },
   "rewrite-command": { value: 400, unit: "cycles", source: "check and copy of one device command: assumed" },
   "rewrite-address": { value: 150, unit: "cycles", source: "check and translation of one address in it: assumed" },
@@ -113,6 +128,11 @@ export const PARAMETERS = {
   "mmio-read-pcie": { value: 950, unit: "ns", source: "HyperSIO constants" },
   "mmio-read-soc": { value: 120, unit: "ns", source: ASSUMED },
   "mmio-write": { value: 120, unit: "ns", source: "posted, as the core sees it: RAMCloud 147–150 ns" },
+  "port-write": {
+    value: 950,
+    unit: "ns",
+    source: "to I/O space, never posted (PCI Local Bus 3.0), so as mmio-read-pcie: HyperSIO constants",
+  },
   "mmio-write-arrival": { value: 450, unit: "ns", source: "posted write reaches a PCIe device: HyperSIO one-way" },
   "dma-read-pcie": { value: 550, unit: "ns", source: "64 B: pcie-bench, SIGCOMM'18: 547 ns" },
   "dma-read-soc": { value: 150, unit: "ns", source: "64 B: assumed" },
@@ -136,6 +156,12 @@ export const PARAMETERS = {
     value: 1,
     unit: "count",
     source: "that a device's requests wait for at a time: assumed",
+  },
+  "ata-command": { value: 50_000, unit: "ns", source: "ATA command without sectors, or a reset: assumed" },
+  "ata-bandwidth": {
+    value: 7,
+    unit: "GB/s",
+    source: "the ATA cable's, as medium-bandwidth so that disks differ by their registers alone; Ultra DMA 100 has 0.1",
   },
   "nvme-enable": { value: 10_000, unit: "ns", source: ASSUMED },
   "nvme-disable": { value: 1000, unit: "ns", source: ASSUMED },

@@ -18,6 +18,7 @@ import type { Core } from "../core/core.js";
 import type { Machine, Supervisor } from "./machine.js";
 import { redirect } from "./redirect.js";
 import { answerEcall, HartStatus, type SbiContext, type SbiHarts } from "./sbi.js";
+import { openMemory } from "./pmp.js";
 import { openState } from "./stateen.js";
 import { exceptionName } from "./trap-names.js";
 
@@ -32,9 +33,6 @@ const MENVCFG_PBMTE = 1n << 62n;
 const MENVCFG_ADUE = 1n << 61n;
 /** CBIE = 3 (invalidates), CBCFE, CBZE. */
 const MENVCFG_CBO = 0xf0n;
-/** One naturally aligned power-of-two region over all addresses: read, write, execute. */
-const PMP_ALL_ADDRESSES = (1n << 54n) - 1n;
-const PMP_NAPOT_RWX = 0x1fn;
 const MSTATUS_SIE = 1n << 1n;
 const SSIP = 1n << 1n;
 const A0 = 10;
@@ -50,8 +48,7 @@ export function enterSupervisor(core: Core, start: { entry: number | bigint; dev
   core.setCsr(Csr.menvcfg, MENVCFG_STCE | MENVCFG_PBMTE | MENVCFG_ADUE | MENVCFG_CBO);
   openState(core);
   core.setCsr(Csr.stimecmp, 0xffff_ffff_ffff_ffffn);
-  core.setCsr(Csr.pmpaddr0, PMP_ALL_ADDRESSES);
-  core.setCsr(Csr.pmpcfg0, PMP_NAPOT_RWX);
+  openMemory(core);
   core.setCsr(Csr.satp, 0n);
   core.setCsr(Csr.mstatus, core.csr(Csr.mstatus) & ~MSTATUS_SIE);
   core.setX(A0, BigInt(core.selected));

@@ -111,6 +111,12 @@ export interface ConsoleSink {
 export interface ConsolePort extends ConsoleSink {
   /** The next byte typed, or -1. */
   take(): number;
+  /** Bytes that it takes now; left out, any number. */
+  room?(): number;
+  /** Calls `action` once, when it takes bytes again. */
+  whenRoom?(action: () => void): void;
+  /** Whether all that it took has left; left out, it always has. */
+  empty?(): boolean;
 }
 
 /** A piece of memory that a request reads or fills, in bus addresses. */
@@ -176,8 +182,8 @@ export interface Link {
   /** Names who takes what arrives at this end. */
   attach(receiver: LinkReceiver): void;
   /**
-   * Puts a frame on the wire, without preamble and frame check sequence; `sent` is called when its last bit has left, and until then
-   * no other may be sent. With the link down it is lost, and sent at once.
+   * Puts a frame on the wire, without preamble and frame check sequence; its bytes are read during the call. `sent` is called when its
+   * last bit has left, and until then no other may be sent. With the link down it is lost, and sent at once.
    */
   send(frame: Uint8Array, sent: () => void): void;
 }

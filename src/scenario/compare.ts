@@ -6,7 +6,7 @@ import { UserError } from "../platform/user-error.js";
 import type { AttachModeName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
 import type { RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, hashesInOrder, MODES, type Workload, writes } from "./workload.js";
+import { bootargs, covered, hashesInOrder, isSafe, type Workload, writes } from "./workload.js";
 
 /** What may be set about the machine: the part of a RunConfig that isn't guests and disks. */
 export type MachineOptions = Omit<RunConfig, "guests" | "disks" | "attack" | "allowRaw" | "keepDisks">;
@@ -143,7 +143,7 @@ export async function compare(options: CompareOptions, services: CompareServices
 
 /** Where the host can't compute a checksum, the first safe mode's stands for it: native's, if it ran. */
 function referenceChecksum(results: readonly RunResult[]): string | undefined {
-  const guests = results.map((result) => result.guests[0]).filter((guest) => MODES[guest.mode].safe && reported(guest));
+  const guests = results.map((result) => result.guests[0]).filter((guest) => isSafe(guest.modes) && reported(guest));
   const reference = guests.find((guest) => guest.mode === "native") ?? guests[0];
   return reference && reported(reference);
 }
@@ -170,10 +170,10 @@ async function diskDigests(
 }
 
 function succeeded(report: GuestReport): boolean {
-  return report.status === "ok";
+  return report.status === "ok" || report.status === "killed";
 }
 
 /** Whether a report is what a user may rely on: every safe mode finished, with the right checksum. */
 export function sound(reports: readonly GuestReport[]): boolean {
-  return reports.every((report) => succeeded(report) || (!MODES[report.mode].safe && report.status !== "hung"));
+  return reports.every((report) => succeeded(report) || (!isSafe(report.modes) && report.status !== "hung"));
 }

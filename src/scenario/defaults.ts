@@ -1,12 +1,15 @@
 // A run's configuration with its defaults filled in, and checked for what can't be assembled.
 import { RAM_MAX } from "../../assembly/layout.js";
 import { Costs } from "../platform/costs.js";
+import { MOST_SERIALS } from "../platform/memory-map.js";
+import { DEFAULT_BAUD, type LineRate, lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
-import { attachModes } from "../vmm/attach/index.js";
+import { attachModes, serialModes } from "../vmm/attach/index.js";
 import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
-import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig } from "./types.js";
+import { attachedModes, commonMode, deviceModes } from "./modes.js";
+import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig, RunEvent } from "./types.js";
 
 const MIB = 0x10_0000;
 const KIB = 0x400;
@@ -19,11 +22,17 @@ const MOST_DEVICES = 4;
 const MOST_IOTLB_ENTRIES = 4096;
 const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
 
+interface ResolvedGuest extends HostedGuest {
+  readonly serial: number;
+}
+
 export interface ResolvedConfig {
-  readonly guests: readonly HostedGuest[];
+  readonly guests: readonly ResolvedGuest[];
   readonly disks: readonly DiskConfig[];
   readonly nics: readonly NicConfig[];
   readonly network: LanConfig;
+  readonly events: readonly RunEvent[];
+  readonly serials: readonly LineRate[];
   readonly seed: number;
   readonly core: "timed" | "flat";
   readonly chunk: number;
@@ -51,7 +60,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   const pageSize = pageSizeOf(config.pageSize ?? LARGE_PAGE, "pageSize");
   const iommuPageSize = pageSizeOf(config.iommuPageSize ?? pageSize, "iommuPageSize");
   const { nics = [] } = config;
-  const disks = config.disks ?? (config.guests.every(hasDisk) ? [{ size: DEFAULT_DISK_SIZE }] : []);
+  const disks = config.disks ?? (config.guests.some(hasDisk) ? [{ size: DEFAULT_DISK_SIZE }] : []);
   checkDisks(disks);
   if (disks.length + nics.length > MOST_DEVICES) {
     refuse(
@@ -83,6 +92,8 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     disks,
     nics,
     network: config.network ?? {},
+    events: checkEvents(config.events ?? [], { guest: guests.length, disk: disks.length, nic: nics.length }),
+    serials: resolveSerials(config),
     seed: config.seed ?? 1,
     core: config.core ?? "timed",
     chunk,
@@ -94,12 +105,21 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     timeSlice: config.timeSlice ?? 15_000_000,
     maxCycles: config.maxCycles ?? 60_000_000_000,
     quietCycles: config.quietCycles ?? 3_000_000_000,
-    native: guests[0].mode === "native",
+    native: commonMode(guests[0].modes) === "native",
   };
 }
 
 /** A guest with a network interface has a disk only if it says so. */
-const hasDisk = (guest: GuestConfig): boolean => guest.nic === undefined || guest.disk !== undefined;
+const hasDisk = ({ disk, nic }: GuestConfig): boolean => disk !== null && (nic === undefined || disk !== undefined);
+
+function resolveSerials({ serials = [{}], baud = DEFAULT_BAUD }: RunConfig): LineRate[] {
+  if (serials.length === 0 || serials.length > MOST_SERIALS) {
+    refuse(`${serials.length} serial lines`, "serials", `There may be 1 to ${MOST_SERIALS}`);
+  }
+  return serials.map((line, n) =>
+    line.baud === undefined ? lineRate(baud) : lineRate(line.baud, `serials[${n}].baud`),
+  );
+}
 
 /**
  * Bytes of the VMM's memory, whole chunks, that are enough for guests whatever they do: tables of the hart and of the
@@ -107,9 +127,15 @@ const hasDisk = (guest: GuestConfig): boolean => guest.nic === undefined || gues
  */
 function vmmNeed(guests: readonly HostedGuest[], chunk: number, pageSize: number): number {
   const tables = (ram: number) => 2 * (64 * KIB + (ram / pageSize) * PTE_BYTES);
-  const sharing = guests.filter(({ mode }) => !attachModes[mode].exclusive);
-  const driven = new Set(sharing.flatMap(({ disk, nic }) => [`disk ${disk}`, `nic ${nic}`]));
-  const rewriting = guests.filter(({ mode }) => mode === "assigned-rewrite").length;
+  const driven = new Set(
+    guests.flatMap(({ disk, nic, modes }) => [
+      ...(modes.disk && !attachModes[modes.disk].exclusive ? [`disk ${disk}`] : []),
+      ...(modes.nic && !attachModes[modes.nic].exclusive ? [`nic ${nic}`] : []),
+    ]),
+  );
+  const rewriting = guests
+    .flatMap(({ modes }) => attachedModes(modes))
+    .filter((mode) => mode === "assigned-rewrite").length;
   const parts = guests.reduce((sum, { ram }) => sum + tables(ram), 2 * MIB * rewriting);
   const pools = driven.size * (POOL_BYTES + LARGE_PAGE + 64 * KIB);
   return Math.max(Math.ceil((16 * MIB) / chunk), Math.ceil(((parts + pools + MIB) * 4) / 3 / chunk)) * chunk;
@@ -147,18 +173,11 @@ function checkDisks(disks: readonly DiskConfig[]): void {
   }
 }
 
-function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chunk: number): HostedGuest {
+function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chunk: number): ResolvedGuest {
   const place = `guests[${index}]`;
   const ram = guest.ram ?? 64 * MIB;
   if (!(ram >= chunk) || ram % chunk !== 0) {
     refuse(`${ram} bytes of RAM`, `${place}.ram`, `Give a multiple of the chunk (${chunk})`);
-  }
-  if (!(guest.mode in attachModes)) {
-    refuse(
-      `no attach mode is called "${guest.mode}"`,
-      `${place}.mode`,
-      `Choose one of ${Object.keys(attachModes).join(", ")}`,
-    );
   }
   const { nic } = guest;
   const nics = config.nics?.length ?? 0;
@@ -170,13 +189,28 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
   if (disk !== undefined && !(disk >= 0 && disk < disks)) {
     refuse(`no disk ${disk}`, `${place}.disk`, `There are ${disks}, counted from 0`);
   }
+  const modes = deviceModes(guest.mode, { disk: disk !== undefined, nic: nic !== undefined }, `${place}.mode`);
+  for (const mode of Object.values(modes)) {
+    if (mode in attachModes) continue;
+    refuse(
+      `no attach mode is called "${mode}"`,
+      `${place}.mode`,
+      `Choose one of ${Object.keys(attachModes).join(", ")}`,
+    );
+  }
+  const { serial = 0 } = guest;
+  const lines = config.serials?.length ?? 1;
+  if (!(serial >= 0 && serial < lines)) {
+    refuse(`no serial line ${serial}`, `${place}.serial`, `There are ${lines}, counted from 0`);
+  }
   const size = config.disks?.[disk ?? 0]?.size ?? DEFAULT_DISK_SIZE;
   return {
     name: guest.name ?? `guest${index}`,
     kernel: guest.kernel,
     bootargs: guest.bootargs,
-    mode: guest.mode,
+    modes,
     ram,
+    serial,
     ...(disk === undefined ? {} : { disk }),
     ...(nic === undefined ? {} : { nic }),
     range: guest.range ?? share(config, index, size),
@@ -186,7 +220,7 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
 /** An equal share of the disk, in whole pages where there is room. */
 function share(config: RunConfig, index: number, size: number): { start: number; length: number } {
   const disk = config.guests[index].disk ?? 0;
-  const users = config.guests.flatMap((guest, i) => ((guest.disk ?? 0) === disk ? [i] : []));
+  const users = config.guests.flatMap((guest, i) => (hasDisk(guest) && (guest.disk ?? 0) === disk ? [i] : []));
   if (users.length === 1) return { start: 0, length: size };
   const equal = Math.floor(size / users.length);
   const length = equal - (equal % (equal >= 0x1000 ? 0x1000 : SECTOR));
@@ -194,7 +228,7 @@ function share(config: RunConfig, index: number, size: number): { start: number;
 }
 
 /** Ranges may overlap: whether guests see the same sectors is the scenario's choice. */
-function checkRange({ range, mode }: HostedGuest, size: number, place: string): void {
+function checkRange({ range, modes }: HostedGuest, size: number, place: string): void {
   const { start, length } = range;
   if (!(start >= 0 && length > 0 && start + length <= size) || start % SECTOR !== 0 || length % SECTOR !== 0) {
     refuse(
@@ -203,12 +237,31 @@ function checkRange({ range, mode }: HostedGuest, size: number, place: string): 
       "Give whole sectors of 512 bytes inside the disk",
     );
   }
-  if (attachModes[mode].exclusive && (start !== 0 || length !== size)) {
-    refuse(`a range for mode ${mode}`, place, "It has the whole disk: leave range out");
+  if (attachModes[modes.disk!].exclusive && (start !== 0 || length !== size)) {
+    refuse(`a range for mode ${modes.disk}`, place, "It has the whole disk: leave range out");
   }
 }
 
-function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
+function checkEvents(
+  events: readonly RunEvent[],
+  there: Readonly<Record<"guest" | "disk" | "nic", number>>,
+): readonly RunEvent[] {
+  for (const [i, event] of events.entries()) {
+    const [kind, index] =
+      "guest" in event
+        ? (["guest", event.guest] as const)
+        : "disk" in event
+          ? (["disk", event.disk] as const)
+          : (["nic", event.nic] as const);
+    if (!(event.at >= 0)) refuse(`an event at cycle ${event.at}`, `events[${i}].at`, "Give a cycle from 0 on");
+    if (!(index >= 0 && index < there[kind])) {
+      refuse(`no ${kind} ${index}`, `events[${i}].${kind}`, `There are ${there[kind]}, counted from 0`);
+    }
+  }
+  return events;
+}
+
+function checkGuests(config: RunConfig, guests: readonly ResolvedGuest[]): void {
   for (const [i, guest] of guests.entries()) {
     const place = `guests[${i}]`;
     if (RESERVED_NAMES.includes(guest.name))
@@ -216,30 +269,61 @@ function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
     if (guests.findIndex((other) => other.name === guest.name) !== i) {
       refuse(`a second guest called "${guest.name}"`, place, "Give each a name of its own");
     }
-    if (guest.mode === "native" && guests.length > 1) {
+    const { modes } = guest;
+    const isNative = commonMode(modes) === "native";
+    if (isNative && guests.length > 1) {
       refuse("a native guest beside others", place, "It owns the whole machine: let it be the only one");
     }
-    if (guest.mode === "assigned-raw" && !config.allowRaw) {
+    if (!isNative && attachedModes(modes).includes("native")) {
+      refuse("mode native for only one device", `${place}.mode`, "Give it to all of them, or to none");
+    }
+    checkSerial(guest, isNative, guests, place);
+    if (attachedModes(modes).includes("assigned-raw") && !config.allowRaw) {
       refuse("mode assigned-raw without consent", place, "Set allowRaw: its DMA goes wrong by design");
     }
     const { disk, nic } = guest;
     const sharer = guests.findIndex((one, j) => nic !== undefined && j !== i && one.nic === nic);
-    if (attachModes[guest.mode].exclusive && sharer >= 0) {
+    if (modes.nic && attachModes[modes.nic].exclusive && sharer >= 0) {
       refuse(
-        `mode ${guest.mode} takes network interface ${nic} for itself, but ${guests[sharer].name} uses it`,
+        `mode ${modes.nic} takes network interface ${nic} for itself, but ${guests[sharer].name} uses it`,
         `${place}.nic`,
         "Give it one of its own, or share in mode emulated or paravirtual",
       );
     }
     if (disk === undefined) continue;
     const other = guests.findIndex((one, j) => j !== i && one.disk === disk);
-    if (attachModes[guest.mode].exclusive && other >= 0) {
+    if (modes.disk && attachModes[modes.disk].exclusive && other >= 0) {
       refuse(
-        `mode ${guest.mode} takes disk ${disk} for itself, but ${guests[other].name} uses it`,
+        `mode ${modes.disk} takes disk ${disk} for itself, but ${guests[other].name} uses it`,
         `${place}.disk`,
         "Give it a disk of its own, or share in mode emulated or paravirtual",
       );
     }
     checkRange(guest, config.disks?.[disk].size ?? DEFAULT_DISK_SIZE, `${place}.range`);
+  }
+}
+
+function checkSerial(
+  { modes, serial, name }: ResolvedGuest,
+  isNative: boolean,
+  guests: readonly ResolvedGuest[],
+  place: string,
+): void {
+  if ((modes.serial === "native") !== isNative) {
+    refuse(
+      `mode ${modes.serial} for the serial line`,
+      `${place}.mode`,
+      isNative ? "Leave it out: all of the machine is native" : "Choose emulated, assigned or paravirtual",
+    );
+  }
+  if (isNative && serial !== 0)
+    refuse(`serial line ${serial} natively`, `${place}.serial`, "Leave it out: it is the first");
+  const sharer = guests.find((other) => other.name !== name && other.serial === serial);
+  if (serialModes[modes.serial].exclusive && sharer) {
+    refuse(
+      `mode ${modes.serial} takes serial line ${serial} for itself, but ${sharer.name} uses it`,
+      `${place}.serial`,
+      "Give it one of its own, or share in mode emulated or paravirtual",
+    );
   }
 }

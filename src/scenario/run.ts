@@ -10,7 +10,7 @@ import { bootNative } from "../platform/boot.js";
 import { e1000eTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
 import { macAddress } from "../platform/mac.js";
-import { Machine, type StopReason as MachineStop } from "../platform/machine.js";
+import type { Machine, StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import type { DmaPort, IrqLine } from "../platform/ports.js";
 import { E1000E_FUNCTION } from "../vmm/attach/e1000e-function.js";
@@ -22,7 +22,11 @@ import { attackAddress, attackTop } from "./attack-aim.js";
 import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./counters.js";
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
+import { Incidents } from "./incidents.js";
 import { Landing } from "./landing.js";
+import { Leaks } from "./leaks.js";
+import { commonMode } from "./modes.js";
+import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
@@ -51,6 +55,8 @@ interface Device {
   readonly fn: PcieFunction;
   readonly traffic: Traffic;
   raised: number;
+  /** The controller loses its state. */
+  reset(): void;
 }
 
 interface Disk extends Device {
@@ -66,14 +72,20 @@ class Run {
   private readonly config: ResolvedConfig;
   private readonly placement: Placement;
   private readonly machine: Machine;
+  private readonly serials: SerialLines;
   private readonly disks: Disk[];
   private readonly nics: Device[];
   private readonly network: Network | undefined;
   private readonly landing: Landing;
   private readonly watch: Watch;
+  private readonly leaks: Leaks;
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
+  private readonly incidents: Incidents;
+  /** What an event does to the native guest, between two calls of `machine.run`. */
+  private due: (() => void) | undefined;
+  private killed = false;
 
   constructor(
     private readonly given: RunConfig,
@@ -87,14 +99,66 @@ class Run {
       : new Placement({ guests, chunk, vmmRam, top: given.attack ? attackTop(chunk) : [] });
     const core = new Core(this.placement.ramSize, config.core);
     if (config.iotlb) core.exports.hubConfigure(config.iotlb.entries, config.iotlb.ways, 0, config.seed);
-    this.machine = new Machine({ core, costs: config.costs });
+    this.serials = new SerialLines({ core, costs: config.costs }, config.serials, guests);
+    this.machine = this.serials.machine;
     this.landing = new Landing(this.placement, () => this.hosted?.vmm.guests[this.rawGuest]?.memory);
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
     this.nics = nics.map((_, i) => this.makeNic(i));
-    this.watch = new Watch(core, native ? [] : this.watched());
+    const watched = native ? [] : this.watched();
+    this.watch = new Watch(core, watched);
+    this.leaks = new Leaks(watched);
+    if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
+    this.incidents = new Incidents(config.events, {
+      clock: this.machine.events,
+      kill: (guest) => this.onGuest(guest, "kill"),
+      reset: (guest) => this.onGuest(guest, "reset"),
+      resetDisk: (disk) => this.disks[disk].reset(),
+      resetNic: (nic) => this.nics[nic].reset(),
+      setLink: (nic, up) => this.network?.wires[nic].setUp(up),
+    });
+  }
+
+  private onGuest(guest: number, action: "kill" | "reset"): void {
+    const vmm = this.hosted?.vmm;
+    if (vmm) vmm[action](guest);
+    else {
+      this.due = action === "kill" ? () => this.killNative() : () => this.resetNative();
+      this.machine.pause();
+    }
+  }
+
+  private killNative(): void {
+    this.incidents.killed(0);
+    this.killed = true;
+    this.machine.stop();
+  }
+
+  private resetNative(): void {
+    this.incidents.stopped(0);
+    this.forgetRegion(0);
+    this.machine.reset();
+    if (this.config.iotlb) {
+      const { entries, ways } = this.config.iotlb;
+      this.machine.core.exports.hubConfigure(entries, ways, 0, this.config.seed);
+    }
+    this.startNative();
+    this.incidents.restarted(0);
+  }
+
+  /** What counts is the last life of a guest. */
+  private forgetRegion(guest: number): void {
+    this.regions[guest] = { begin: this.regions[guest].begin, marked: false, end: undefined };
+  }
+
+  /** Between two calls of `machine.run`: what must not happen while somebody is in the middle of something. */
+  private attend(): void {
+    const { due } = this;
+    this.due = undefined;
+    due?.();
+    this.hosted?.vmm.attend();
   }
 
   result(): RunResult {
@@ -109,11 +173,15 @@ class Run {
     );
     let stop: MachineStop;
     let quiet = false;
+    let next = machine.core.cycles + pause;
     do {
-      stop = machine.run(Math.min(maxCycles, machine.core.cycles + pause));
+      stop = machine.run(Math.min(maxCycles, next));
+      this.attend();
+      if (stop.kind === "paused") continue;
       this.observer?.progress(this.dmaBytes(), machine.core.cycles);
       quiet = stop.kind === "deadline" && machine.core.cycles < maxCycles && this.endQuiet(silence);
-    } while (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet);
+      next = machine.core.cycles + pause;
+    } while (stop.kind === "paused" || (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet));
     this.hosted?.vmm.settle();
     const hang: StopReason =
       stop.kind !== "deadline"
@@ -128,7 +196,9 @@ class Run {
       frequency: config.costs.frequency,
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
+      leaks: this.leaks.report(),
       faults: this.faults(),
+      ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
       ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
@@ -175,7 +245,12 @@ class Run {
   }
 
   private get rawGuest(): number {
-    return this.config.guests.findIndex((guest) => guest.mode === "assigned-raw");
+    return this.config.guests.findIndex(({ modes }) => modes.disk === "assigned-raw" || modes.nic === "assigned-raw");
+  }
+
+  private isRaw(sort: "disk" | "nic", index: number): boolean {
+    const guest = this.config.guests[this.rawGuest];
+    return guest?.[sort] === index && guest.modes[sort] === "assigned-raw";
   }
 
   /** The VMM's image lies at the start of its memory; it and what an attack aims at must not change. */
@@ -190,8 +265,9 @@ class Run {
     const { size, image } = config.disks[index];
     const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
-    const { fn } = machine.attachPcie({ ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index }, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.disk === index);
+    const place = { ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index };
+    const { fn, device } = machine.attachPcie(place, ({ irq, dma, clock }) => {
+      const port = this.observed(made.traffic, dma, this.isRaw("disk", index));
       const line = counted(irq, () => made.raised++);
       const serial = `YADO${String(index + 1).padStart(4, "0")}`;
       const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
@@ -201,21 +277,21 @@ class Run {
         { serialNumber: serial, uuid, times: nvmeTimes(config.costs) },
       );
     });
-    return Object.assign(made, { fn });
+    return Object.assign(made, { fn, reset: () => device.restart() });
   }
 
   private makeNic(index: number): Device {
     const { machine, config } = this;
     const made = { traffic: new Traffic(machine.core), raised: 0 };
     const slot = NVME_FUNCTION.slot + config.disks.length + index;
-    const { fn } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, config.guests[this.rawGuest]?.nic === index);
+    const { fn, device } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
+      const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
       const line = counted(irq, () => made.raised++);
       const link = this.network!.links[index];
       const mac = macAddress(config.nics[index].mac, index);
       return new E1000eController({ irq: line, dma: port, clock, link }, { mac, times: e1000eTimes(config.costs) });
     });
-    return Object.assign(made, { fn });
+    return Object.assign(made, { fn, reset: () => device.reset() });
   }
 
   /** A device's DMA, its requests counted; and where they go, for the one whose addresses nothing translates. */
@@ -226,6 +302,7 @@ class Run {
   private start(): void {
     const { config, machine } = this;
     this.watch.fill();
+    this.incidents.start();
     if (config.native) this.startNative();
     else this.startHosted();
     machine.core.exports.flushTranslations();
@@ -236,6 +313,7 @@ class Run {
     const [guest] = config.guests;
     machine.core.exports.iommuWrite(DDTP, DDTP_BARE);
     machine.regionOfInterest = (id, begin) => this.mark(0, id, begin);
+    this.serials.setUp();
     this.firmware = bootNative(
       machine,
       { bytes: guest.kernel, name: guest.name },
@@ -248,11 +326,19 @@ class Run {
     const guests = config.guests.map((guest, i) => ({ ...guest, bootargs: this.bootargs(i) }));
     this.hosted = startHosted(
       machine,
-      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn) },
+      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn), serials: this.serials.lines },
       this.placement,
       { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
-    this.hosted.vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
+    const { vmm } = this.hosted;
+    vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    vmm.onKill = (guest) => this.incidents.killed(guest.index);
+    vmm.onReset = (guest) => this.incidents.stopped(guest.index);
+    vmm.onRestart = (guest) => {
+      this.forgetRegion(guest.index);
+      this.incidents.restarted(guest.index);
+    };
   }
 
   /** The attacker is the first guest; it is told where to aim. */
@@ -278,26 +364,29 @@ class Run {
 
   private snapshot(guest: number): Snapshot {
     const { machine, hosted } = this;
-    const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, 0);
-    const account = hosted?.vmm.guests[guest].account ?? nativeAccount(machine, raised);
-    return snapshot(machine, account, this.trafficOf(guest));
+    const vm = hosted?.vmm.guests[guest];
+    const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, machine.uart.interrupts);
+    const account = vm?.account ?? nativeAccount(machine, raised);
+    return snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm));
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
     const { machine, config, hosted } = this;
-    const { name, mode } = config.guests[index];
+    const { name, modes } = config.guests[index];
     const vm = hosted?.vmm.guests[index];
     const text = (vm?.console ?? machine.console).text();
     const region = this.regions[index];
-    const counters = countersBetween(region.begin, region.end ?? this.snapshot(index));
+    const end = region.end ?? this.snapshot(index);
+    const counters = countersBetween(region.begin, end);
     const result = taggedLines(text, "yado-result").at(-1);
     const bytes = countOf(result, "bytes");
     const seconds = counters.cycles / config.costs.frequency;
     return {
       name,
-      mode,
+      mode: commonMode(modes),
+      modes,
       console: text,
-      stop: vm ? (vm.stop ?? hang) : nativeStop(stop, machine, hang),
+      stop: vm ? (vm.stop ?? hang) : this.killed ? { kind: "killed" } : nativeStop(stop, machine, hang),
       result,
       attacks: taggedLines(text, "yado-attack"),
       counters,
@@ -305,8 +394,9 @@ class Run {
       operations: countOf(result, "operations"),
       checksum: result?.checksum,
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
+      serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: mode === "assigned-raw" ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.report() : [],
     };
   }
 
@@ -320,7 +410,7 @@ class Run {
   }
 
   private resolved(): Record<string, unknown> {
-    const { guests, disks, costs, iotlb, native: _native, ...rest } = this.config;
+    const { guests, disks, costs, iotlb, serials, native: _native, ...rest } = this.config;
     return {
       ...rest,
       iotlb: iotlb ?? { entries: 64, ways: 64 },
@@ -328,6 +418,7 @@ class Run {
       attack: this.given.attack?.target ?? null,
       guests: guests.map(({ kernel: _kernel, ...guest }, i) => ({ ...guest, bootargs: this.bootargs(i) })),
       disks: disks.map(({ size }) => ({ size })),
+      serials: serials.map(({ baud }) => ({ baud })),
       costs: costs.resolved(),
     };
   }

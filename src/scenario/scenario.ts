@@ -3,10 +3,14 @@ import { generatedBytes } from "../backends/disk-image.js";
 import { characters } from "../backends/network/peer/udp-services.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
+import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
+import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
-
+import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { suggest } from "./near.js";
+import { Costs } from "../platform/costs.js";
+import { resolveEvents } from "./scenario-events.js";
 import {
   checkImage,
   checkMemory,
@@ -22,8 +26,8 @@ import {
   sweptPlace,
 } from "./resolve.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
-import type { CyclesBy, GuestConfig, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, hashesInOrder, isNetwork, MODES, type Workload } from "./workload.js";
+import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
+import { bootargs, covered, hashesInOrder, isNetwork, isSerial, MODES, type Workload } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -46,6 +50,7 @@ interface Range {
 
 interface Guest {
   readonly config: GuestConfig & { readonly name: string };
+  readonly modes: DeviceModes;
   readonly workload: Workload;
   /** With its range; undefined for a guest that has none. */
   readonly disk: Disk | undefined;
@@ -65,6 +70,7 @@ export interface ScenarioRun {
   readonly config: RunConfig;
   readonly guests: readonly Guest[];
   readonly disks: readonly Disk[];
+  readonly nics: readonly Nic[];
 }
 
 export interface ResolvedScenario {
@@ -87,10 +93,25 @@ export interface RunReport {
   readonly disks: readonly { readonly name: string; readonly bytes: number; readonly crc32c: string }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
+  /** What happened from outside, and guests' own reboots; left out where there was nothing. */
+  readonly events?: readonly EventReport[];
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly cycles: number;
   readonly cyclesBy: CyclesBy;
   readonly guests: readonly GuestReport[];
+}
+
+/** Something that happened: to whom by name, and at what cycle. */
+export interface EventReport {
+  readonly cycle: number;
+  /** Machine time in seconds. */
+  readonly seconds: number;
+  readonly guest?: string;
+  readonly disk?: string;
+  readonly nic?: string;
+  readonly action: Happened["action"];
+  /** Of a guest's reset: the cycle at which it ran again; null if the run ended before. */
+  readonly restarted?: number | null;
 }
 
 /** PCIe slots with an interrupt of their own. */
@@ -129,23 +150,30 @@ export function resolveScenario(
     return bytes;
   };
   const nics = resolveNics(source, disks.length);
+  const serials = resolveSerials(source);
   const runs = steps.map((step): ScenarioRun => {
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics }, machine, step, kernel);
+    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const { frequency } = new Costs(machine.costs, machine.profile);
+    const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
+    const events = resolveEvents(source, names, frequency);
     return {
       label: step.label,
       values: step.values,
       guests,
       disks,
+      nics,
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
         disks: disks.map(({ size, image }) => ({ size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
-        allowRaw: guests.some((guest) => guest.config.mode === "assigned-raw"),
+        ...(events.length > 0 ? { events } : {}),
+        ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
+        allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
     };
   });
@@ -186,16 +214,15 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
   return disks;
 }
 
-function isNetworked(file: ScenarioFile, guest: Guests[number]): boolean {
-  return isNetwork(guest.workload?.kind ?? file.workload?.kind ?? "checksum");
-}
+const kindOf = (file: ScenarioFile, guest: Guests[number]) => guest.workload?.kind ?? file.workload?.kind ?? "checksum";
 
 function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
-  return guest.disk !== undefined || (guest.nic === undefined && !isNetworked(file, guest));
+  const kind = kindOf(file, guest);
+  return guest.disk !== undefined || (guest.nic === undefined && !isNetwork(kind) && !isSerial(kind));
 }
 
 function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
-  return guest.nic !== undefined || isNetworked(file, guest);
+  return guest.nic !== undefined || isNetwork(kindOf(file, guest));
 }
 
 function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[] {
@@ -219,6 +246,20 @@ function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[]
   return nics;
 }
 
+function resolveSerials({ value, at }: Located<ScenarioFile>): Devices["serials"] {
+  const serials = value.serials ?? [{ name: "serial" }];
+  for (const [i, { name, baud }] of serials.entries()) {
+    if (baud !== undefined) lineRate(baud, at(["serials", i, "baud"]));
+    if (serials.findIndex((line) => line.name === name) === i) continue;
+    throw new UserError(
+      `a second serial line called "${name}"`,
+      at(["serials", i, "name"]),
+      "Give each a name of its own",
+    );
+  }
+  return serials;
+}
+
 /** The index of the device that a guest names, the first if it names none. */
 function chosenDevice(
   named: string | undefined,
@@ -232,9 +273,15 @@ function chosenDevice(
   throw new UserError(`no ${what} is called "${named}"`, place, suggest(named ?? "", names));
 }
 
+interface Devices {
+  readonly disks: readonly Disk[];
+  readonly nics: readonly Nic[];
+  readonly serials: readonly { readonly name: string; readonly baud?: number | undefined }[];
+}
+
 function resolveGuests(
   { value, at }: Located<ScenarioFile>,
-  { disks, nics }: { readonly disks: readonly Disk[]; readonly nics: readonly Nic[] },
+  { disks, nics, serials }: Devices,
   machine: MachineOptions,
   step: SweepStep,
   kernel: (path: string | undefined, place: string) => Uint8Array,
@@ -247,7 +294,11 @@ function resolveGuests(
     return chosenDevice(guest.disk, disks, "disk", at(["guests", i, "disk"]));
   });
   checkNames(names, at);
-  checkSharing(file.guests, names, chosen, disks, at);
+  const modes = file.guests.map((guest, i) => {
+    const has = { disk: chosen[i] !== NONE, nic: hasNic(file, guest) };
+    return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
+  });
+  checkSharing(file.guests, modes, names, chosen, disks, at);
   const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
   checkRanges(ranges, names, chosen, disks, at);
 
@@ -266,21 +317,24 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
+    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
-    const shared = MODES[guest.mode].shares;
+    const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
     return {
+      modes: modes[i],
       workload,
       disk,
       range,
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, guest.mode, nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
+        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
         mode: guest.mode,
         ram: memories[i],
-        ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : {}),
+        ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
         ...(nic === undefined ? {} : { nic }),
+        ...(serial === 0 ? {} : { serial }),
       },
     };
   });
@@ -305,21 +359,23 @@ function checkNames(names: readonly string[], at: At): void {
 
 function checkSharing(
   guests: Guests,
+  modes: readonly DeviceModes[],
   names: readonly string[],
   chosen: readonly number[],
   disks: readonly Disk[],
   at: At,
 ): void {
-  for (const [i, { mode, range }] of guests.entries()) {
+  for (const [i, { range }] of guests.entries()) {
     const place = at(["guests", i, "mode"]);
-    if (mode === "native" && guests.length > 1) {
+    if (attachedModes(modes[i]).includes("native") && guests.length > 1) {
       throw new UserError(
         "a native guest owns the whole machine",
         place,
         "Let it be the only guest, or choose another mode",
       );
     }
-    if (MODES[mode].shares) continue;
+    const { disk: mode } = modes[i];
+    if (mode === undefined || MODES[mode].shares) continue;
     if (range) {
       throw new UserError(
         `a guest with mode ${mode} has the whole disk`,
@@ -448,6 +504,7 @@ export async function runScenario(
       scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label, values: run.values },
     disks,
     ...(result.peer ? { peer: result.peer } : {}),
+    ...(result.events ? { events: result.events.map((event) => eventReport(event, run, result.frequency)) } : {}),
     configuration: { ...configuration, guests: run.guests.map(described) },
     cycles: result.cycles,
     cyclesBy: result.cyclesBy,
@@ -455,7 +512,26 @@ export async function runScenario(
   };
 }
 
-function described({ config, workload, disk, range }: Guest) {
-  const { name, mode, ram, bootargs: commandLine } = config;
-  return { name, mode, memory: ram, ...(disk ? { disk: disk.name, range } : {}), workload, bootargs: commandLine };
+function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, frequency: number): EventReport {
+  const { cycle, action } = event;
+  const base = { cycle, seconds: cycle / frequency };
+  if ("disk" in event) return { ...base, disk: disks[event.disk].name, action };
+  if ("nic" in event) return { ...base, nic: nics[event.nic].name, action };
+  const { name: guest } = guests[event.guest].config;
+  return action === "kill"
+    ? { ...base, guest, action }
+    : { ...base, guest, action, restarted: event.restarted ?? null };
+}
+
+function described({ config, modes, workload, disk, range }: Guest) {
+  const { name, ram, bootargs: commandLine } = config;
+  return {
+    name,
+    mode: commonMode(modes),
+    modes,
+    memory: ram,
+    ...(disk ? { disk: disk.name, range } : {}),
+    workload,
+    bootargs: commandLine,
+  };
 }

@@ -1,7 +1,8 @@
 // Scenario files (`yado run`) and configuration files (`yado compare --config`): their schema and defaults.
 import { z } from "zod";
+import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
-import { parseSize, SIZE_FORM } from "./quantity.js";
+import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
 import { MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
 
 const size = (what: string) =>
@@ -17,6 +18,13 @@ const size = (what: string) =>
 
 const count = (what: string, least = 1) => z.int().min(least).describe(what);
 const modeName = z.enum(MODE_NAMES).describe("how its devices are attached to the guest");
+const modeOf = (device: string) => z.enum(MODE_NAMES).describe(`how its ${device} is attached to the guest`).optional();
+const modeChoice = z
+  .union([
+    modeName,
+    z.strictObject({ disk: modeOf("disk"), nic: modeOf("network interface"), serial: modeOf("serial line") }),
+  ])
+  .describe("how its devices are attached to the guest: a mode for disk and network interface, or one per device");
 
 export const workloadSchema = z
   .strictObject({
@@ -69,6 +77,7 @@ export const machineSchema = z
     "time-slice": count("cycles that a guest runs before another gets the hart").optional(),
     "max-cycles": count("cycles after which a run is called hung").optional(),
     "quiet-cycles": count("cycles without DMA, output, call or wait after which a guest is called hung").optional(),
+    baud: count("bits per second of the serial lines, 115200 by default").optional(),
     chunk: size("pieces in which memory is handed to guests").optional(),
     "vmm-memory": size("the VMM's own memory").optional(),
   })
@@ -89,6 +98,13 @@ const nicSchema = z
   })
   .describe("a physical network interface, an Intel 82574L");
 
+const serialSchema = z
+  .strictObject({
+    name: z.string().min(1).describe("how guests call it"),
+    baud: count("bits per second; the machine's by default").optional(),
+  })
+  .describe("a physical serial line, a 16550A");
+
 const networkSchema = z
   .strictObject({
     bandwidth: z.number().min(1000).describe("bit/s of every wire; 1e9 by default").optional(),
@@ -104,7 +120,7 @@ const guestSchema = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/)
       .describe("name in the report: letters, digits, - and _")
       .optional(),
-    mode: modeName,
+    mode: modeChoice,
     disk: z
       .string()
       .describe("name of its disk; the first one by default, none for a guest with a network interface")
@@ -113,6 +129,7 @@ const guestSchema = z
       .string()
       .describe("name of its network interface; the first one by default with a network workload, else none")
       .optional(),
+    serial: z.string().describe("name of its serial line; the first one by default").optional(),
     range: z
       .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })
       .describe("its part of a shared disk; equal parts by default")
@@ -123,6 +140,35 @@ const guestSchema = z
   })
   .describe("a guest");
 
+const moment = z
+  .union([z.number(), z.string()], { error: `expected ${MOMENT_FORM}` })
+  .transform((value, context) => {
+    const parsed = parseMoment(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no moment` });
+    return z.NEVER;
+  })
+  .describe(`when: ${MOMENT_FORM}, from power-on`);
+
+/** What can happen to which part of a run. */
+export const EVENT_ACTIONS = {
+  guest: ["kill", "reset"],
+  disk: ["reset"],
+  nic: ["reset", "link-down", "link-up"],
+} as const;
+
+const eventSchema = z
+  .strictObject({
+    at: moment,
+    guest: z.string().describe("name of the guest that it happens to").optional(),
+    disk: z.string().describe("name of the disk that it happens to").optional(),
+    nic: z.string().describe("name of the network interface that it happens to").optional(),
+    action: z
+      .enum(["kill", "reset", "link-down", "link-up"])
+      .describe("kill a guest; reset a guest or a device; pull a network interface's cable, or plug it in again"),
+  })
+  .describe("something that happens to a guest, a disk or a network interface");
+
 /** What a sweep may vary, besides cost parameters by their names. */
 export const SWEEP_PARAMETERS = [
   "iotlb-entries",
@@ -131,6 +177,7 @@ export const SWEEP_PARAMETERS = [
   "iommu-page-size",
   "profile",
   "memory",
+  "baud",
   "bs",
   "qd",
   "batch",
@@ -160,8 +207,15 @@ export const scenarioSchema = z
     workload: guestWorkloadSchema.describe("options for guests that don't set their own").optional(),
     nics: z.array(nicSchema).min(1).describe("the physical network interfaces; one where a guest needs it").optional(),
     network: networkSchema.optional(),
+    serials: z
+      .array(serialSchema)
+      .min(1)
+      .max(MOST_SERIALS)
+      .describe("the physical serial lines; one by default")
+      .optional(),
     disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
     guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
+    events: z.array(eventSchema).describe("what happens to the run from outside").optional(),
     sweep: z
       .union([sweepSchema, z.array(sweepSchema).min(1)])
       .describe("runs the scenario once per value; a list: once per combination of values")

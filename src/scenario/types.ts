@@ -1,5 +1,6 @@
 // A run: what is assembled, and what comes out of it. Plain data on both sides.
-import type { AttachModeName } from "../vmm/types.js";
+import type { DeviceModes } from "../vmm/types.js";
+import type { CommonMode, ModeChoice } from "./modes.js";
 import type { VmmProfile } from "../platform/costs.js";
 
 /** One guest of a run. */
@@ -10,13 +11,16 @@ export interface GuestConfig {
   readonly kernel: Uint8Array;
   /** Command line in /chosen/bootargs. */
   readonly bootargs: string;
-  readonly mode: AttachModeName;
+  /** A mode for disk and network interface, or one per device: `{ disk: "assigned", nic: "paravirtual", serial: "emulated" }`. */
+  readonly mode: ModeChoice;
   /** Bytes of RAM, a multiple of 4 MiB. Default 64 MiB. */
   readonly ram?: number;
-  /** Which disk (index into `disks`). Default 0, or none for a guest with a network interface. */
-  readonly disk?: number;
-  /** Which network interface (index into `nics`), attached in the same mode. Default none. */
+  /** Which disk (index into `disks`), null for none. Default 0, or none for a guest with a network interface. */
+  readonly disk?: number | null;
+  /** Which network interface (index into `nics`). Default none. */
   readonly nic?: number;
+  /** Which serial line (index into `serials`). Default 0. */
+  readonly serial?: number;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
 }
@@ -35,6 +39,12 @@ export interface NicConfig {
   readonly mac?: string;
 }
 
+/** One physical serial line, a 16550A. */
+export interface SerialConfig {
+  /** Default: the machine's. */
+  readonly baud?: number;
+}
+
 /** What the interfaces are connected to: one peer, through a switch where there are several. */
 export interface LanConfig {
   /** bit/s of every wire. Default 1e9. */
@@ -45,6 +55,34 @@ export interface LanConfig {
   readonly loss?: number;
 }
 
+/** Something that happens to a guest, a disk or a network interface (their indices) at cycle `at` of the machine's clock. */
+export type RunEvent = { readonly at: number } & (
+  | {
+      readonly guest: number;
+      /** kill: it ends there; reset: it begins anew, as after power-on. */
+      readonly action: "kill" | "reset";
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | {
+      readonly nic: number;
+      /** reset: the controller forgets its registers; its cable is pulled, or plugged in again. */
+      readonly action: "reset" | "link-down" | "link-up";
+    }
+);
+
+/** An event as it came to pass, at cycle `cycle`. */
+export type Happened = { readonly cycle: number } & (
+  | {
+      readonly guest: number;
+      /** reboot: the guest asked for its reset itself. */
+      readonly action: "kill" | "reset" | "reboot";
+      /** The cycle at which it ran again. */
+      readonly restarted?: number;
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | { readonly nic: number; readonly action: "reset" | "link-down" | "link-up" }
+);
+
 /** Where an attacking guest aims. */
 export type AttackTarget = "vmm" | "guest" | "nowhere";
 
@@ -54,6 +92,12 @@ export interface RunConfig {
   readonly disks?: readonly DiskConfig[];
   readonly nics?: readonly NicConfig[];
   readonly network?: LanConfig;
+  /** What happens to the run from outside. */
+  readonly events?: readonly RunEvent[];
+  /** Default: one line. */
+  readonly serials?: readonly SerialConfig[];
+  /** Of the serial lines, as firmware or the VMM sets them. Default 115,200. */
+  readonly baud?: number;
   /** Seed of the disk pattern and of device jitter. Default 1. */
   readonly seed?: number;
   /** "timed" has caches; "flat" has none. Default "timed". */
@@ -81,8 +125,8 @@ export interface RunConfig {
    */
   readonly quietCycles?: number;
   /**
-   * Compares all memory outside the first guest before and after its region of interest, and adds `attack_*` addresses
-   * to its command line.
+   * Compares all memory outside the first guest before and after its region of interest, looks for it in the frames that
+   * leave by wire, and adds `attack_*` addresses to its command line.
    */
   readonly attack?: { readonly target: AttackTarget };
   /** Whether the result holds the disks' contents after the run. Default false. */
@@ -129,9 +173,24 @@ export interface RunCounters {
   l1dMisses: number;
 }
 
+/** What a guest's characters did on the physical serial line, as its other end saw it. */
+export interface SerialFigures {
+  readonly baud: number;
+  /** Characters that the guest gave to its device in the region of interest. */
+  readonly sent: number;
+  /** Characters typed at the guest, over the whole run. */
+  readonly received: number;
+  /** From the first to the last of those sent, at the line's other end; 0 for fewer than two. */
+  readonly charactersPerSecond: number;
+  /** The same ÷ what the line can carry: a start bit, eight data bits and a stop bit each. */
+  readonly ofLineRate: number;
+}
+
 /** Why a guest stopped. */
 export type StopReason =
   | { readonly kind: "shutdown"; readonly code: number }
+  /** Ended by an event of the run. */
+  | { readonly kind: "killed" }
   | { readonly kind: "crash"; readonly what: string; readonly pc: number; readonly address: number }
   | {
       readonly kind: "hang";
@@ -164,6 +223,12 @@ export interface Damage {
   readonly first: number;
 }
 
+/** Bytes of memory outside the attacker's that its network interface sent. */
+export interface Leak extends Damage {
+  /** The first of them, in hexadecimal. */
+  readonly data: string;
+}
+
 /** A record of the IOMMU's fault queue. */
 export interface FaultRecord {
   readonly cause: number;
@@ -176,7 +241,9 @@ export interface FaultRecord {
 
 export interface GuestResult {
   readonly name: string;
-  readonly mode: AttachModeName;
+  /** "mixed" where disk and network interface differ. */
+  readonly mode: CommonMode;
+  readonly modes: DeviceModes;
   readonly console: string;
   readonly stop: StopReason;
   /** The `yado-result` line as key → value; undefined if there was none. */
@@ -190,9 +257,10 @@ export interface GuestResult {
   readonly checksum: string | undefined;
   /** 10^6 bytes per second of machine time. */
   readonly throughputMBps: number;
+  readonly serial: SerialFigures;
   /** What the attach mode counted beside, over the whole run: name → number. */
   readonly details?: Readonly<Record<string, number>>;
-  /** assigned-raw only: where the device's writes went. */
+  /** Where a device is assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
 }
 
@@ -216,11 +284,14 @@ export interface RunResult {
     readonly owner: string;
     readonly what: string;
   }[];
-  /** With `attack`: what changed outside the attacker's memory, and what the IOMMU refused. */
+  /** With `attack`: what changed outside the attacker's memory, what of it left by wire, and what the IOMMU refused. */
   readonly damage: readonly Damage[];
+  readonly leaks: readonly Leak[];
   readonly faults: readonly FaultRecord[];
   /** With network interfaces: what the peer has seen. */
   readonly peer?: PeerCounts;
+  /** What happened to it from outside, and guests' own reboots, in order; left out where there was nothing. */
+  readonly events?: readonly Happened[];
   /** With `keepDisks`: each disk's contents after the run. */
   readonly disks?: readonly Uint8Array[];
   /** The configuration with every default filled in, without the kernels' and images' bytes. */

@@ -1,6 +1,7 @@
 // What the guest program is told to do, and how each attach mode is called in reports.
 import type { HashName } from "../metrics/checksum.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DeviceModes } from "../vmm/types.js";
+import { attachedModes, type ModeChoice } from "./modes.js";
 
 /**
  * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
@@ -10,6 +11,11 @@ export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwr
 /** Those with a network interface: datagrams to the peer's sink, from its source, there and back. */
 export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
 export type WorkloadKind = (typeof WORKLOADS)[number] | (typeof NET_WORKLOADS)[number];
+
+/** Whether it uses nothing but the serial line. */
+export function isSerial(kind: string): boolean {
+  return kind === "console";
+}
 
 export function isNetwork(kind: WorkloadKind): boolean {
   return (NET_WORKLOADS as readonly string[]).includes(kind);
@@ -71,25 +77,42 @@ export const MODES = {
 export const MODE_NAMES = Object.keys(MODES) as AttachModeName[];
 export const SAFE_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) => MODES[mode].safe);
 
+/** Whether none of a guest's devices is attached in a way that is the failure itself. */
+export function isSafe(modes: DeviceModes): boolean {
+  return attachedModes(modes).every((mode) => MODES[mode].safe);
+}
+
+/** The drivers in the guest, "mixed" where disk and network interface differ. */
+export function driverOf(modes: DeviceModes): ModeFacts["driver"] | "mixed" {
+  const attached = attachedModes(modes);
+  const drivers = new Set((attached.length > 0 ? attached : [modes.serial]).map((mode) => MODES[mode].driver));
+  const [first = "stock"] = drivers;
+  return drivers.size > 1 ? "mixed" : first;
+}
+
 /** The same driver for a network interface. */
-const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+export const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+/** And for the serial line, which knows no modified driver. */
+const SERIAL_OPTIONS = { nvme: "uart", "nvme-service": "uart", virtio: "virtio-console" } as const;
 /** Datagrams where `total` is 0: the probe's default. */
 export const DATAGRAMS = 1000;
 
 /** The probe's command line. */
-export function bootargs(workload: Workload, mode: AttachModeName, extra: readonly string[] = []): string {
+export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
-  const { option } = MODES[mode];
+  const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
+  const used = isSerial(kind) ? modes.serial : isNetwork(kind) ? modes.nic : (modes.disk ?? modes.nic);
+  const { option } = MODES[used ?? "native"];
   return [
     `workload=${kind}`,
-    `driver=${isNetwork(kind) ? NIC_OPTIONS[option] : option}`,
+    `driver=${isSerial(kind) ? SERIAL_OPTIONS[option] : isNetwork(kind) ? NIC_OPTIONS[option] : option}`,
     `bs=${bs}`,
     `qd=${qd}`,
     `batch=${batch}`,
     `total=${total}`,
     `seed=${seed}`,
     `hash=${hash}`,
-    ...(kind === "console" && total > 0 ? [`bytes=${total}`] : []),
+    ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
     ...extra,

@@ -113,9 +113,9 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
 /** What is wrong with the one of several forms that a value has; the issue itself where it has none of them. */
 function meant(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
-  const form = issue.errors.find((inner) =>
-    inner.every(({ code, path }) => path.length > 0 || code !== "invalid_type"),
-  );
+  const form =
+    issue.errors.find((inner) => inner.every(({ code, path }) => path.length > 0 || code === "unrecognized_keys")) ??
+    issue.errors.find((inner) => inner.every(({ code, path }) => path.length > 0 || code !== "invalid_type"));
   return form?.flatMap((inner) => meant({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 

@@ -1,8 +1,10 @@
-// Shares one physical disk between guests: each sees a range of it as a block backend. Data pass through bounce buffers
-// of the VMM, since a guest's memory is scattered and its addresses are checked where they are copied.
+// Shares one physical disk between guests: each sees a range of it, or a file on it, as a block backend. Data pass through
+// bounce buffers of the VMM, since a guest's memory is scattered and its addresses are checked where they are copied.
 import type { BlockBackend, BlockRequest, BlockStatus, Segment } from "../platform/ports.js";
 import type { DmaPool } from "./dma-pool.js";
-import type { DiskOutcome, PhysicalDisk } from "./nvme-driver.js";
+import { type Extent, ExtentMap } from "./extents.js";
+import { FairQueue, type Flow, type FlowCounters, type Share } from "./fair-queue.js";
+import type { DiskCommand, DiskOutcome, PhysicalDisk } from "./nvme-driver.js";
 import type { GuestMemory, VmmServices } from "./types.js";
 
 const DEFAULT_BUFFER = 0x1_0000;
@@ -11,14 +13,22 @@ const MOST_BUFFERS = 64;
 const MOST_WAITING = 4096;
 const PAGE = 0x1000;
 const BUFFER_ALIGNMENT = PAGE;
+/**
+ * Commands at the disk while guests share it: more would wait in the controller, where order of arrival decides. As many as
+ * the medium's default channels keep busy, and as many again that the VMM hasn't heard the end of.
+ */
+const DEPTH = 32;
+/** What a command costs beside its bytes, in bytes: about what the medium moves while it finds a block. Assumed. */
+const COMMAND = 0x1000;
 
-/** A guest's share of the disk. */
+/** A guest's part of the disk. */
 export interface ClientConfig {
   /** The guest's name. */
   readonly name: string;
-  /** First byte on the disk, and bytes; multiples of the disk's block size. */
-  readonly start: number;
-  readonly length: number;
+  /** Bytes on the disk that are the guest's, in the guest's order; multiples of the disk's block size. */
+  readonly extents: readonly Extent[];
+  /** Its weight and limits; `pieces` are commands to the disk. */
+  readonly share?: Share | undefined;
   readonly readOnly?: boolean;
   /**
    * The guest's RAM, if the disk may reach it: whole pages then go straight to and from it, after the same checks.
@@ -32,11 +42,33 @@ export interface BlockServiceOptions {
   readonly bufferBytes?: number;
   /** Bounce buffers. Default: what the pool has left, at most 64. */
   readonly buffers?: number;
+  /** Commands at the disk at a time while several guests share it; a single guest has all that the disk takes. Default 32. */
+  readonly depth?: number | undefined;
 }
 
 interface Client extends ClientConfig {
-  readonly waiting: Job[];
+  readonly map: ExtentMap;
+  readonly flow: Flow;
+  /** Requests that haven't ended. */
+  readonly jobs: Set<Job>;
   readonly counters: ClientCounters;
+  /** To be called when the disk has nothing of it any more. */
+  quiet: (() => void) | undefined;
+}
+
+/** A guest's part of the disk, as its front end has it. */
+export interface BlockShare extends BlockBackend {
+  readonly counters: ClientCounters;
+  /** What the scheduler counted: commands, bytes, and cycles that commands waited for their turn. */
+  readonly turns: FlowCounters;
+  /** Commands of the guest that the disk works on. */
+  readonly underway: number;
+  /**
+   * Forgets all requests of the guest, as its reset or its end asks for: none of them is answered any more, what waits never
+   * reaches the disk, and what is under way there ends without a copy to the guest's memory. New requests may follow.
+   * @param quiet called when nothing is under way any more, at once if nothing is
+   */
+  drop(quiet?: () => void): void;
 }
 
 /** What was done for one guest. Bytes are those of the disk; `waits` counts requests that found no buffer or no slot. */
@@ -62,6 +94,8 @@ interface Job {
   all: boolean;
   underway: number;
   ended: boolean;
+  /** Whether nobody is to hear of it any more. */
+  dropped: boolean;
   status: BlockStatus;
   /** Physical pages of the guest's buffers, if no copy is needed. */
   readonly pages: readonly number[] | undefined;
@@ -69,12 +103,13 @@ interface Job {
 
 const OK: BlockStatus = { kind: "ok" };
 
-/** Round robin between the guests that have work, one buffer at a time. */
+/** Guests that have work get it done by their weights, a command at a time. */
 export class BlockService {
-  private readonly clients: Client[] = [];
   private readonly buffers: number[] = [];
   private readonly bufferBytes: number;
-  private turn = 0;
+  private readonly depth: number;
+  private readonly queue: FairQueue<Job>;
+  private underway = 0;
   private pumping = false;
 
   constructor(
@@ -88,35 +123,63 @@ export class BlockService {
     const count = options.buffers ?? Math.min(MOST_BUFFERS, fit);
     if (count < 1) throw new RangeError("the VMM's DMA pool has no room for a bounce buffer");
     for (let i = 0; i < count; i++) this.buffers.push(pool.allocate(this.bufferBytes, BUFFER_ALIGNMENT));
+    this.depth = options.depth ?? DEPTH;
+    this.queue = new FairQueue(vmm.clock, {
+      largest: this.bufferBytes,
+      perPiece: COMMAND,
+      busy: () => this.underway > 0,
+      wake: () => this.pump(),
+    });
   }
 
-  /** A guest's share. Throws RangeError when it isn't on the disk or isn't made of whole blocks. */
-  open(config: ClientConfig): BlockBackend & { readonly counters: ClientCounters } {
+  /** A guest's part. Throws RangeError when it isn't on the disk or isn't made of whole blocks. */
+  open(config: ClientConfig): BlockShare {
     const { disk } = this;
-    const whole = config.start % disk.blockSize === 0 && config.length % disk.blockSize === 0;
-    if (!whole || config.start < 0 || !(config.length > 0) || config.start + config.length > disk.size) {
-      throw new RangeError(
-        `disk range ${config.start}+${config.length} of ${config.name}: must be whole blocks of ${disk.blockSize} bytes within ${disk.size}`,
-      );
+    for (const { start, length } of config.extents) {
+      const whole = start % disk.blockSize === 0 && length % disk.blockSize === 0;
+      if (!whole || start < 0 || !(length > 0) || start + length > disk.size) {
+        throw new RangeError(
+          `disk range ${start}+${length} of ${config.name}: must be whole blocks of ${disk.blockSize} bytes within ${disk.size}`,
+        );
+      }
     }
     const counters = { requests: 0, parts: 0, bytesRead: 0, bytesWritten: 0, flushes: 0, errors: 0, waits: 0 };
-    const client: Client = { ...config, waiting: [], counters };
-    this.clients.push(client);
+    const map = new ExtentMap(config.extents);
+    const flow = this.queue.open(config.share);
+    const client: Client = { ...config, map, flow, jobs: new Set(), counters, quiet: undefined };
     return {
-      size: config.length,
+      size: map.size,
       counters,
+      turns: flow.counters,
+      get underway() {
+        return commandsOf(client);
+      },
       submit: (request, done) => this.submit(client, request, done),
+      drop: (quiet) => this.drop(client, quiet),
     };
+  }
+
+  private drop(client: Client, quiet: (() => void) | undefined): void {
+    this.queue.drop(client.flow);
+    for (const job of client.jobs) {
+      job.all = true;
+      job.dropped = true;
+      if (job.underway === 0) client.jobs.delete(job);
+    }
+    client.quiet = quiet;
+    this.tellQuiet(client);
+  }
+
+  private tellQuiet(client: Client): void {
+    const { quiet } = client;
+    if (!quiet || commandsOf(client) > 0) return;
+    client.quiet = undefined;
+    quiet();
   }
 
   private submit(client: Client, request: BlockRequest, done: (status: BlockStatus) => void): void {
     client.counters.requests++;
     const refusal = this.refuse(client, request);
-    if (refusal) {
-      client.counters.errors++;
-      this.vmm.clock.after(0, () => done(refusal));
-      return;
-    }
     const job: Job = {
       client,
       request,
@@ -127,19 +190,25 @@ export class BlockService {
       all: false,
       underway: 0,
       ended: false,
-      status: OK,
-      pages: client.direct && this.pagesOf(client.direct, request),
+      dropped: false,
+      status: refusal ?? OK,
+      pages: refusal ? undefined : this.pagesOf(client, request),
     };
-    client.waiting.push(job);
+    client.jobs.add(job);
+    if (refusal) {
+      this.end(job, true);
+      return;
+    }
+    this.queue.push(client.flow, job, this.bytesOf(job));
     this.pump();
     if (!job.all) client.counters.waits++;
   }
 
   private refuse(client: Client, request: BlockRequest): BlockStatus | undefined {
-    if (client.waiting.length >= MOST_WAITING) return { kind: "medium-error" };
+    if (client.flow.length >= MOST_WAITING) return { kind: "medium-error" };
     if (request.operation === "flush") return undefined;
     const { offset, length } = request;
-    const inside = offset >= 0 && length > 0 && offset + length <= client.length;
+    const inside = offset >= 0 && length > 0 && offset + length <= client.map.size;
     const whole = offset % this.disk.blockSize === 0 && length % this.disk.blockSize === 0;
     if (!inside || !whole) return { kind: "out-of-range" };
     if (request.operation === "write" && client.readOnly) return { kind: "read-only" };
@@ -151,47 +220,59 @@ export class BlockService {
     return described === length ? undefined : { kind: "medium-error" };
   }
 
+  /** Bytes of a request's next command: what a buffer, an extent and the guest's limit let pass at once. */
+  private bytesOf({ client, request, issued, pages }: Job): number {
+    if (request.operation === "flush") return 0;
+    const { blockSize, maxTransfer } = this.disk;
+    const most = Math.min(pages ? maxTransfer : this.bufferBytes, client.flow.most);
+    const unit = pages ? PAGE : blockSize;
+    const here = client.map.find(request.offset + issued).length;
+    return Math.min(most - (most % unit), here, request.length - issued);
+  }
+
   /** Gives the disk as much as buffers and slots allow. A completion that comes meanwhile leaves it to the outer call. */
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
-    for (let client = this.next(); client; client = this.next()) {
-      const job = client.waiting[0];
+    for (let job = this.next(); job; job = this.next()) {
       if (job.request.operation === "flush") this.issueFlush(job);
-      else if (job.pages) this.issueDirect(job, job.pages);
       else this.issuePart(job);
-      if (job.all && client.waiting[0] === job) client.waiting.shift();
-      if (job.all && job.underway === 0) this.end(job);
+      if (!job.all) this.queue.putBack(job.client.flow, job, this.bytesOf(job));
+      else if (job.underway === 0) this.end(job);
     }
     this.disk.kick();
     this.pumping = false;
   }
 
-  /** Whose turn it is among the guests whose first request can go on. */
-  private next(): Client | undefined {
-    if (this.disk.free === 0) return undefined;
-    for (let i = 0; i < this.clients.length; i++) {
-      const index = (this.turn + i) % this.clients.length;
-      const first = this.clients[index].waiting[0];
-      if (!first || (first.request.operation !== "flush" && !first.pages && this.buffers.length === 0)) continue;
-      this.turn = index + 1;
-      return this.clients[index];
-    }
-    return undefined;
+  private next(): Job | undefined {
+    if (this.disk.free === 0 || this.buffers.length === 0) return undefined;
+    if (this.queue.size > 1 && this.underway >= this.depth) return undefined;
+    return this.queue.next();
   }
 
   private issueFlush(job: Job): void {
     job.all = true;
-    job.underway = 1;
     job.client.counters.flushes++;
-    this.disk.submit({ operation: "flush", offset: 0, length: 0, address: 0 }, (outcome) =>
-      this.partDone(job, outcome, 0),
-    );
+    this.give(job, { operation: "flush", offset: 0, length: 0, address: 0 });
   }
 
-  /** The physical pages of a request's segments; undefined unless all are whole pages of the guest's RAM. */
-  private pagesOf(memory: GuestMemory, request: BlockRequest): number[] | undefined {
-    if (request.operation === "flush") return undefined;
+  /** @param finish what is to be done with its end first */
+  private give(job: Job, command: DiskCommand, finish: (outcome: DiskOutcome) => void = () => {}): void {
+    job.underway++;
+    this.underway++;
+    this.disk.submit(command, (outcome) => {
+      this.underway--;
+      finish(outcome);
+      this.partDone(job, outcome, command.length);
+      this.tellQuiet(job.client);
+    });
+  }
+
+  /** The physical pages of a request's segments; undefined unless all are whole pages of the guest's RAM and of each extent. */
+  private pagesOf({ direct: memory, extents }: Client, request: BlockRequest): number[] | undefined {
+    if (!memory || request.operation === "flush") return undefined;
+    const whole = request.offset % PAGE === 0 && extents.slice(0, -1).every(({ length }) => length % PAGE === 0);
+    if (extents.length > 1 && !whole) return undefined;
     const pages: number[] = [];
     for (const { lo, hi, length } of request.segments) {
       if (lo % PAGE !== 0 || length % PAGE !== 0) return undefined;
@@ -206,23 +287,20 @@ export class BlockService {
     return pages;
   }
 
-  private issueDirect(job: Job, pages: readonly number[]): void {
-    const { request, client } = job;
-    const length = Math.min(this.disk.maxTransfer, request.length - job.issued);
-    const offset = client.start + request.offset + job.issued;
-    const part = pages.slice(job.issued / PAGE, (job.issued + length) / PAGE);
-    job.issued += length;
-    job.all = job.issued === request.length;
-    job.underway++;
-    client.counters.parts++;
-    const command = { operation: request.operation, offset, length, address: part[0], pages: part };
-    this.disk.submit(command, (outcome) => this.partDone(job, outcome, length));
-  }
-
   private issuePart(job: Job): void {
-    const { request, client } = job;
+    const { request, client, pages } = job;
+    const length = this.bytesOf(job);
+    const begin = job.issued;
+    const offset = client.map.find(request.offset + begin).start;
+    if (client.extents.length > 1) this.vmm.charge("vmm", this.vmm.costs.extentLookup);
+    const command = { operation: request.operation, offset, length };
+    if (pages) {
+      const part = pages.slice(begin / PAGE, Math.ceil((begin + length) / PAGE));
+      this.issued(job, length);
+      this.give(job, { ...command, address: part[0], pages: part });
+      return;
+    }
     const buffer = this.buffers.pop()!;
-    const length = Math.min(this.bufferBytes, request.length - job.issued);
     const from = { segment: job.segment, within: job.within };
     const writes = request.operation === "write";
     const status = this.walk(
@@ -236,20 +314,20 @@ export class BlockService {
       this.buffers.push(buffer);
       return;
     }
-    const offset = client.start + request.offset + job.issued;
-    job.issued += length;
-    job.all = job.issued === request.length;
-    job.underway++;
-    client.counters.parts++;
-    const finish = (outcome: DiskOutcome) => {
-      if (outcome === "ok" && !writes && job.status === OK) {
+    this.issued(job, length);
+    this.give(job, { ...command, address: buffer }, (outcome) => {
+      if (outcome === "ok" && !writes && job.status === OK && !job.dropped) {
         const cursor = { ...job, ...from };
         job.status = this.walk(cursor, length, (segment, at, bytes) => this.deliver(job, segment, buffer + at, bytes));
       }
       this.buffers.push(buffer);
-      this.partDone(job, outcome, length);
-    };
-    this.disk.submit({ operation: request.operation, offset, length, address: buffer }, finish);
+    });
+  }
+
+  private issued(job: Job, length: number): void {
+    job.issued += length;
+    job.all = job.issued === job.request.length;
+    job.client.counters.parts++;
   }
 
   /** Moves a cursor over `length` bytes of the segments and lets `move` copy each run; stops at the first refusal. */
@@ -311,18 +389,28 @@ export class BlockService {
   private abandon(job: Job): void {
     if (job.all) return;
     job.all = true;
-    const at = job.client.waiting.indexOf(job);
-    if (at >= 0) job.client.waiting.splice(at, 1);
+    this.queue.drop(job.client.flow, (other) => other === job);
   }
 
   /** Tells the front end, but never from within its own call of `submit`. */
-  private end(job: Job): void {
+  private end(job: Job, later = this.pumping): void {
     if (job.ended) return;
     job.ended = true;
     if (job.status !== OK) job.client.counters.errors++;
-    if (this.pumping) this.vmm.clock.after(0, () => job.done(job.status));
-    else job.done(job.status);
+    const tell = () => {
+      job.client.jobs.delete(job);
+      if (!job.dropped) job.done(job.status);
+    };
+    if (later) this.vmm.clock.after(0, tell);
+    else tell();
   }
+}
+
+/** Commands that the disk has of a guest. */
+function commandsOf({ jobs }: Client): number {
+  let sum = 0;
+  for (const job of jobs) sum += job.underway;
+  return sum;
 }
 
 /** `bytes` bytes of a segment from `within` on; the address may carry into the upper half. */

@@ -28,9 +28,14 @@ export interface VmmCosts {
   /** The VMM's block layer and driver, per request and per completion, beyond register accesses. */
   readonly blockSubmit: number;
   readonly blockComplete: number;
+  /** Finding where a byte of a file lies on the disk, per command. */
+  readonly extentLookup: number;
   /** The VMM's switch and network driver, per frame to the wire and per frame to a guest, beyond register accesses. */
   readonly frameSend: number;
   readonly frameReceive: number;
+  /** The VMM's serial line, per hand-over by a guest and per character to one, beyond register accesses. */
+  readonly consoleSend: number;
+  readonly consoleReceive: number;
   /** The translation service: work per call beyond the hypercall. */
   readonly translate: number;
   /** Rewriting: work per command and per address in it. */
@@ -70,8 +75,11 @@ export function vmmCosts(costs: Costs): VmmCosts {
     guestBuffer: costs.cycles("guest-buffer"),
     blockSubmit: costs.cycles("block-submit"),
     blockComplete: costs.cycles("block-complete"),
+    extentLookup: costs.cycles("extent-lookup"),
     frameSend: costs.cycles("frame-send"),
     frameReceive: costs.cycles("frame-receive"),
+    consoleSend: costs.cycles("console-send"),
+    consoleReceive: costs.cycles("console-receive"),
     translate: costs.cycles("translate-service"),
     rewriteCommand: costs.cycles("rewrite-command"),
     rewriteAddress: costs.cycles("rewrite-address"),

@@ -1,9 +1,10 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Initialization", "Legacy Transmit Descriptor Format", "Extended Rx
 // Descriptor". The VMM's own driver of a physical 82574L: one ring each way, in simulated memory, every frame received.
 import { Cause } from "../devices/e1000e/interrupts.js";
-import { Ctrl, Rctl, Reg, Rfctl, RAH_AV, Status, Tctl } from "../devices/e1000e/registers.js";
+import { Ctrl, Rctl, Reg, Rfctl, RAH_AV, Status, STATUS_SPEED_SHIFT, Tctl } from "../devices/e1000e/registers.js";
 import { TX_STATUS_DD, TxCommand } from "../devices/e1000e/descriptors.js";
 import type { DmaPool } from "./dma-pool.js";
+import { InterruptThrottle, type Passed, type ThrottleSetting } from "./interrupt-throttle.js";
 import { readU32, writeU32 } from "./memory/words.js";
 import { PCI_BAR0, PCI_COMMAND, PCI_MEMORY_AND_MASTER } from "./nvme-registers.js";
 import type { PhysicalFunction, VmmServices } from "./types.js";
@@ -13,13 +14,24 @@ const ENTRIES = 128;
 const DESCRIPTOR = 16;
 /** RCTL.BSIZE as after reset. */
 const BUFFER = 2048;
-/** Bytes on their way out beyond which a frame must wait, so that a guest soon hears how fast the wire is. */
-const MOST_BYTES = 0x8000;
+/**
+ * Seconds that what is on its way out may take, beyond which a frame must wait: so the ring is no queue that frames of a
+ * busy guest fill, and a guest soon hears how fast the wire is. A little more than between two interrupts at 4,000 a second.
+ */
+const AHEAD = 0.000_262;
+/** Bytes that may be on their way at any speed: four frames, or a slow wire would run dry between two interrupts. */
+const LEAST_BYTES = 4 * 1514;
+/** STATUS.SPEED as bit/s. */
+const SPEEDS = [10e6, 100e6, 1e9, 1e9];
 /** Received descriptors that are given back with one write of the tail. */
 const REFILL = 16;
 const RX_DD = 1;
 /** Events that are awaited before a start-up is given up. */
 const MOST_STEPS = 1_000_000;
+/** Seconds that a start-up waits for the link; without it, it goes on. */
+const LINK = 0.01;
+/** How often the driver looks whether the controller is still enabled, in seconds; only while frames come or go. */
+const LOOK = 0.01;
 const RECEIVES = Cause.RXT0 | Cause.RXO | Cause.RXDMT0 | Cause.LSC;
 
 /** What the network service needs of an interface. */
@@ -27,8 +39,11 @@ export interface PhysicalNic {
   readonly up: boolean;
   /** Bits per second. */
   readonly speed: number;
-  /** Copies a frame into the ring; false when too much is under way. `kick` makes the device look. */
-  send(frame: Uint8Array): boolean;
+  /** Whether a frame may be sent now, and whether any is on its way. */
+  readonly room: boolean;
+  readonly busy: boolean;
+  /** Copies a frame into the ring; only while there is room. `kick` makes the device look. */
+  send(frame: Uint8Array): void;
   kick(): void;
   /** Whether to be told (by `onRoom`) that frames have left. */
   wantRoom(wanted: boolean): void;
@@ -43,10 +58,17 @@ export interface NicEvents {
   linkChanged(up: boolean): void;
 }
 
+export interface E1000eDriverOptions {
+  /** Most interrupts a second. Default "adaptive". */
+  readonly interrupts?: ThrottleSetting | undefined;
+}
+
 export class E1000eDriver implements PhysicalNic {
-  readonly counters = { sent: 0, received: 0, interrupts: 0, doorbells: 0, tooLong: 0 };
+  readonly counters = { sent: 0, received: 0, interrupts: 0, doorbells: 0, tooLong: 0, resets: 0 };
   events: NicEvents = { received: () => {}, room: () => {}, linkChanged: () => {} };
   up = false;
+  /** Bits per second, as the PHY has agreed on with the other end. */
+  speed = 1e9;
   private readonly transmits: number;
   private readonly receives: number;
   private readonly sendBuffers: number;
@@ -60,28 +82,43 @@ export class E1000eDriver implements PhysicalNic {
   /** Receive: next to come, next to be given back. */
   private next = 0;
   private filled = 0;
+  /** Since the last interrupt. */
+  private readonly sent: Passed = { frames: 0, bytes: 0 };
+  private readonly received: Passed = { frames: 0, bytes: 0 };
+  private readonly throttle: InterruptThrottle;
   private roomWanted = false;
   /** A write of a register lets time pass: what happens meanwhile must not be undone by it. */
   private kicking = false;
   private masking = false;
+  /** Depth of what writes registers and lets time pass: the controller isn't reset in its middle. */
+  private inside = 0;
+  private active = false;
+  private looking = false;
 
   constructor(
     private readonly vmm: VmmServices,
     private readonly fn: PhysicalFunction,
     pool: DmaPool,
+    { interrupts = "adaptive" }: E1000eDriverOptions = {},
   ) {
+    this.throttle = new InterruptThrottle(interrupts, (units) => this.write(Reg.ITR, units));
     this.transmits = pool.allocate(ENTRIES * DESCRIPTOR, PAGE);
     this.receives = pool.allocate(ENTRIES * DESCRIPTOR, PAGE);
     this.sendBuffers = pool.allocate(ENTRIES * BUFFER, PAGE);
     this.receiveBuffers = pool.allocate(ENTRIES * BUFFER, PAGE);
   }
 
-  get speed(): number {
-    return 1e9;
+  get room(): boolean {
+    if (this.full) this.reclaim();
+    return !this.full;
+  }
+  get busy(): boolean {
+    return this.tail !== this.clean;
   }
 
   private get full(): boolean {
-    return this.bytesUnderway >= MOST_BYTES || (this.tail + 1) % ENTRIES === this.clean;
+    const most = Math.max(LEAST_BYTES, (this.speed / 8) * AHEAD);
+    return this.bytesUnderway >= most || (this.tail + 1) % ENTRIES === this.clean;
   }
 
   /** Brings the controller up; `step` lets time pass to the machine's next event. Throws when it doesn't answer. */
@@ -92,28 +129,19 @@ export class E1000eDriver implements PhysicalNic {
     this.write(Reg.IMC, 0xffff_ffff);
     this.write(Reg.CTRL, Ctrl.RST);
     this.await(step, () => (this.read(Reg.CTRL) & Ctrl.RST) === 0);
-    this.write(Reg.IMC, 0xffff_ffff);
-    this.read(Reg.ICR);
-    if ((this.read(Reg.RAL + 4) & RAH_AV) === 0) throw this.broken("no address in its NVM");
-    this.write(Reg.CTRL, this.read(Reg.CTRL) | Ctrl.SLU);
-    this.write(Reg.RFCTL, Rfctl.EXSTEN);
-    this.ring(Reg.RDBAL, this.receives);
-    this.ring(Reg.TDBAL, this.transmits);
-    this.write(Reg.TCTL, this.read(Reg.TCTL) | Tctl.EN | Tctl.PSP);
-    this.write(Reg.RCTL, Rctl.EN | Rctl.UPE | Rctl.MPE | Rctl.BAM | Rctl.SECRC);
-    this.refill(ENTRIES - 1);
-    this.await(step, () => (this.read(Reg.STATUS) & Status.LU) !== 0);
-    this.up = true;
+    this.setUp();
+    const deadline = this.vmm.clock.now() + LINK * this.vmm.clock.frequency;
+    while ((this.read(Reg.STATUS) & Status.LU) === 0 && this.vmm.clock.now() < deadline && step());
+    this.linkChanged();
+    this.throttle.start();
     this.read(Reg.ICR);
     this.write(Reg.IMS, RECEIVES);
   }
 
-  send(frame: Uint8Array): boolean {
-    if (this.full) this.reclaim();
-    if (this.full) return false;
+  send(frame: Uint8Array): void {
     if (frame.length > BUFFER) {
       this.counters.tooLong++;
-      return true;
+      return;
     }
     const { core } = this.vmm;
     const buffer = this.sendBuffers + this.tail * BUFFER;
@@ -127,17 +155,19 @@ export class E1000eDriver implements PhysicalNic {
     this.bytesUnderway += frame.length;
     this.tail = (this.tail + 1) % ENTRIES;
     this.counters.sent++;
-    return true;
+    this.lookSoon();
   }
 
   kick(): void {
     if (this.kicking) return;
     this.kicking = true;
+    this.inside++;
     while (this.rung !== this.tail) {
       this.rung = this.tail;
       this.counters.doorbells++;
       this.write(Reg.TDT, this.rung);
     }
+    this.inside--;
     this.kicking = false;
   }
 
@@ -146,24 +176,85 @@ export class E1000eDriver implements PhysicalNic {
     this.roomWanted = wanted;
     if (this.masking) return;
     this.masking = true;
+    this.inside++;
     while (told !== this.roomWanted) {
       told = this.roomWanted;
       this.write(told ? Reg.IMS : Reg.IMC, Cause.TXDW);
     }
+    this.inside--;
     this.masking = false;
   }
 
   /** The VMM calls it when the controller's source is presented by the physical PLIC. */
   interrupt(): void {
     this.counters.interrupts++;
+    this.inside++;
+    this.lookSoon();
     const causes = this.read(Reg.ICR);
     if (causes & Cause.LSC) this.linkChanged();
     this.reap();
-    if (this.reclaim()) this.events.room();
+    const left = this.reclaim();
+    this.throttle.interrupted(this.speed, this.sent, this.received);
+    for (const passed of [this.sent, this.received]) passed.frames = passed.bytes = 0;
+    if (left) this.events.room();
+    this.inside--;
+  }
+
+  // ---- a controller that has lost its state
+
+  private lookSoon(): void {
+    this.active = true;
+    if (this.looking) return;
+    this.looking = true;
+    this.vmm.clock.after(LOOK * this.vmm.clock.frequency, () => {
+      this.looking = false;
+      if (this.inside > 0) this.lookSoon();
+      else if (this.active) this.look();
+    });
+  }
+
+  /** The receiver is always on: a controller that has it off was reset, and doesn't say so. */
+  private look(): void {
+    this.active = this.tail !== this.clean;
+    if ((this.read(Reg.RCTL) & Rctl.EN) === 0) this.recover();
+    if (this.active) this.lookSoon();
+  }
+
+  /** Frames that were in its rings are lost, as on a wire. */
+  private recover(): void {
+    this.counters.resets++;
+    this.inside++;
+    this.tail = this.rung = this.clean = this.bytesUnderway = 0;
+    do {
+      this.next = this.filled = 0;
+      this.setUp();
+      // what was written first is gone if it was reset once more
+    } while ((this.read(Reg.RFCTL) & Rfctl.EXSTEN) === 0);
+    this.linkChanged();
+    this.throttle.start();
+    this.write(Reg.IMS, RECEIVES | (this.roomWanted ? Cause.TXDW : 0));
+    this.events.room();
+    this.inside--;
+  }
+
+  /** From a reset to rings that are at work. Throws when the controller isn't one. */
+  private setUp(): void {
+    this.write(Reg.IMC, 0xffff_ffff);
+    this.read(Reg.ICR);
+    if ((this.read(Reg.RAL + 4) & RAH_AV) === 0) throw this.broken("no address in its NVM");
+    this.write(Reg.RFCTL, Rfctl.EXSTEN);
+    this.write(Reg.CTRL, this.read(Reg.CTRL) | Ctrl.SLU);
+    this.ring(Reg.RDBAL, this.receives);
+    this.ring(Reg.TDBAL, this.transmits);
+    this.write(Reg.TCTL, this.read(Reg.TCTL) | Tctl.EN | Tctl.PSP);
+    this.write(Reg.RCTL, Rctl.EN | Rctl.UPE | Rctl.MPE | Rctl.BAM | Rctl.SECRC);
+    this.refill(ENTRIES - 1);
   }
 
   private linkChanged(): void {
-    const up = (this.read(Reg.STATUS) & Status.LU) !== 0;
+    const status = this.read(Reg.STATUS);
+    const up = (status & Status.LU) !== 0;
+    this.speed = SPEEDS[(status >>> STATUS_SPEED_SHIFT) & 3];
     if (up === this.up) return;
     this.up = up;
     this.events.linkChanged(up);
@@ -179,6 +270,8 @@ export class E1000eDriver implements PhysicalNic {
       writeU32(core, descriptor + 8, 0);
       this.next = (this.next + 1) % ENTRIES;
       this.counters.received++;
+      this.received.frames++;
+      this.received.bytes += length;
       this.events.received(core.slice(buffer, length));
       if ((this.next - this.filled + ENTRIES) % ENTRIES > REFILL) this.refill(REFILL);
     }
@@ -191,6 +284,8 @@ export class E1000eDriver implements PhysicalNic {
     while (this.clean !== this.rung) {
       if ((readU32(core, this.transmits + this.clean * DESCRIPTOR + 12) & TX_STATUS_DD) === 0) break;
       this.bytesUnderway -= this.lengths[this.clean];
+      this.sent.frames++;
+      this.sent.bytes += this.lengths[this.clean];
       this.clean = (this.clean + 1) % ENTRIES;
     }
     return this.clean !== before;

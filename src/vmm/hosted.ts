@@ -1,17 +1,15 @@
 // Assembles a hosted machine: memory for everyone, the VMM, its IOMMU, the disks, and each guest with its attach mode.
 import { RAM_START } from "../../assembly/layout.js";
-import type { Core } from "../core/core.js";
 import { deviceTree, deviceTreeAddress } from "../platform/boot.js";
 import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";
 import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
-import type { BlockBackend, Link } from "../platform/ports.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
-import { attachModes, nicModes } from "./attach/index.js";
+import { attachModes, nicModes, serialModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
-import { BlockService } from "./block-service.js";
+import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
@@ -19,11 +17,14 @@ import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
-import { NetService } from "./net-service.js";
+import { LentMemory } from "./lent-memory.js";
+import { type LinkShare, NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
-import type { Attachment, AttachModeName, DeviceKind, GuestMemory, PhysicalFunction } from "./types.js";
+import { type SerialPort, SerialService } from "./serial-service.js";
+import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
+import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
-import { VirtualMachine } from "./vm.js";
+import { VirtualMachine, type VmParts } from "./vm.js";
 import { Vmm } from "./vmm.js";
 
 /** GSCIDs of the VMM's own DMA pools begin here; those of the guests are their VMIDs. */
@@ -39,12 +40,14 @@ export interface HostedGuest {
   readonly name: string;
   readonly kernel: Uint8Array;
   readonly bootargs: string;
-  readonly mode: AttachModeName;
+  readonly modes: DeviceModes;
   readonly ram: number;
   /** Which disk, and the guest's range of it; which network interface. */
   readonly disk?: number | undefined;
   readonly range: { readonly start: number; readonly length: number };
   readonly nic?: number | undefined;
+  /** Which serial line; the first one if left out. */
+  readonly serial?: number | undefined;
 }
 
 export interface HostedConfig {
@@ -80,6 +83,8 @@ function physicalFunction(vmm: Vmm, kind: DeviceKind, fn: PcieFunction, bar: num
 class SharedDisk {
   private service: BlockService | undefined;
   private pool: DmaPool | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly parts = new Map<string, BlockShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -90,13 +95,27 @@ class SharedDisk {
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
-  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockBackend {
+  open(guest: HostedGuest, direct: GuestMemory | undefined): BlockShare {
     this.service ??= this.start();
     if (direct) {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    return this.service.open({ name: guest.name, ...guest.range, direct });
+    const { name, range } = guest;
+    const part = this.parts.get(name) ?? this.service.open({ name, extents: [range], direct });
+    this.parts.set(name, part);
+    return part;
+  }
+
+  /** The guest has gone: `quiet` is called when the controller no longer reaches its memory, nor has anything of it to do. */
+  leave(guest: HostedGuest, direct: GuestMemory | undefined, quiet: () => void): void {
+    this.parts.get(guest.name)?.drop(() => {
+      if (direct) {
+        this.pool!.expel(direct.pieces(direct.start, direct.size)!, this.pageSize);
+        this.iommu.invalidate(this.gscid);
+      }
+      quiet();
+    });
   }
 
   private start(): BlockService {
@@ -114,6 +133,8 @@ class SharedDisk {
 /** A network interface that the VMM drives itself, once the first guest asks for a port of its switch. */
 class SharedNic {
   private service: NetService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, LinkShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -122,9 +143,12 @@ class SharedNic {
     private readonly gscid: number,
   ) {}
 
-  open(vm: VirtualMachine): Link {
+  open(vm: VirtualMachine): LinkShare {
     this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
     const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`port:${name}`, () => port.counters[name]);
     }
@@ -144,21 +168,89 @@ class SharedNic {
   }
 }
 
-function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedConfig, index: number): VirtualMachine {
-  const { name, ram, kernel, bootargs, mode, disk, nic } = config.guests[index];
+/** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
+class SharedSerial {
+  private service: SerialService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, SerialPort>();
+
+  constructor(
+    private readonly vmm: Vmm,
+    private readonly line: PhysicalSerial,
+    private readonly shared: boolean,
+  ) {}
+
+  open(vm: VirtualMachine): SerialPort {
+    this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
+    const port = this.service.open(
+      (work) => this.vmm.onBehalf(vm, work),
+      (byte) => vm.console.write(byte),
+    );
+    this.ports.set(vm.name, port);
+    for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
+      vm.details.set(`serial:${name}`, () => port.counters[name]);
+    }
+    return port;
+  }
+
+  private start(): SerialService {
+    const { vmm, line } = this;
+    const service = new SerialService(vmm, line, this.shared);
+    vmm.onInterrupt(line.irq, () => void service.driver.interrupt());
+    service.driver.start();
+    return service;
+  }
+}
+
+function makeGuest(
+  vmm: Vmm,
+  placement: Placement,
+  config: HostedConfig,
+  index: number,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { core } = vmm;
+  const { name, ram } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config.guests[index], serials);
+}
+
+/** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
+function remakeGuest(
+  before: VirtualMachine,
+  vmm: Vmm,
+  config: HostedConfig,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { name, index, memory, gstage, vmid } = before;
+  for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) vmm.core.store(hpa, new Uint8Array(length));
+  vmm.charge("vmm", memory.size * vmm.costs.copyByte);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config.guests[index], serials);
+}
+
+function loadGuest(
+  parts: Omit<VmParts, "vcpu">,
+  guest: HostedGuest,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { memory, gstage, vmid } = parts;
+  const { core } = parts.vmm;
+  const { name, ram, kernel, bootargs, modes, serial = 0 } = guest;
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
   );
-  const isVirtio = mode === "paravirtual";
-  const virtio = isVirtio ? [disk, nic].filter((device) => device !== undefined).length : 0;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: !isVirtio }));
-  const vmid = index + 1;
+  const attached = [modes.disk, modes.nic].filter((mode) => mode !== undefined);
+  const pcie = attached.some((mode) => mode !== "paravirtual");
+  const virtio = [...attached, modes.serial].filter((mode) => mode === "paravirtual").length;
+  const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, uart }));
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
-  return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
+  return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
 
 function mapRam(stage: GStage, placement: Placement, index: number, ram: number, pageSize: number): void {
@@ -186,7 +278,11 @@ export interface Hosted {
 /** Takes the machine over and leaves its first guest ready on the hart: `machine.run` goes on. */
 export function startHosted(
   machine: Machine,
-  devices: { readonly disks: readonly PcieFunction[]; readonly nics: readonly PcieFunction[] },
+  devices: {
+    readonly disks: readonly PcieFunction[];
+    readonly nics: readonly PcieFunction[];
+    readonly serials: readonly PhysicalSerial[];
+  },
   placement: Placement,
   config: HostedConfig,
 ): Hosted {
@@ -206,42 +302,100 @@ export function startHosted(
   const nics = devices.nics.map((fn) => place(E1000E_KIND, fn));
   const sharedDisks = disks.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
   const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
+  const sharedSerials = devices.serials.map((line, n) => {
+    const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
+    return new SharedSerial(vmm, line, users > 1);
+  });
 
-  config.guests.forEach((guest, index) => {
-    const vm = makeGuest(vmm, core, placement, config, index);
-    vmm.guests.push(vm);
-    let stage: SecondStage | undefined;
+  const lent = config.guests.map(() => new LentMemory(vmm));
+  const stages: (SecondStage | undefined)[] = [];
+  const attach = (vm: VirtualMachine) => {
+    const guest = config.guests[vm.index];
+    const services = lent[vm.index].services();
     const attachment = (physical: PhysicalFunction): Attachment => ({
-      vmm,
+      vmm: services,
       vm,
       iommu,
       physical,
       get secondStage() {
-        stage ??= secondStage(vmm, vm, placement, config);
-        return stage;
+        stages[vm.index] ??= secondStage(vmm, vm, placement, config);
+        return stages[vm.index]!;
       },
     });
     const detach: (() => void)[] = [];
-    if (guest.disk !== undefined) {
+    let busy = 0;
+    let quiet = () => {};
+    const { modes } = guest;
+    if (guest.disk !== undefined && modes.disk) {
       const shared = sharedDisks[guest.disk];
-      const openBlock = (options?: { direct?: boolean }) => shared.open(guest, options?.direct ? vm.memory : undefined);
-      detach.push(attachModes[guest.mode].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
+      const openBlock = (options?: { direct?: boolean }) => {
+        const direct = options?.direct ? vm.memory : undefined;
+        const part = shared.open(guest, direct);
+        detach.push(() => {
+          busy++;
+          shared.leave(guest, direct, () => --busy === 0 && quiet());
+        });
+        return part;
+      };
+      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
     }
-    if (guest.nic !== undefined) {
+    if (guest.nic !== undefined && modes.nic) {
       const shared = sharedNics[guest.nic];
       const more = {
-        mac: macAddress(undefined, nics.length + index),
-        virtioSlot: guest.disk === undefined ? 0 : 1,
-        openLink: () => shared.open(vm),
+        mac: macAddress(undefined, nics.length + vm.index),
+        virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
+        openLink: () => {
+          const port = shared.open(vm);
+          detach.push(() => {
+            port.drop();
+            port.leave();
+          });
+          return port;
+        },
       };
-      detach.push(nicModes[guest.mode].attach(Object.assign(attachment(nics[guest.nic]), more)));
+      detach.push(nicModes[modes.nic].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
+    const { serial = 0 } = guest;
+    detach.push(
+      serialModes[modes.serial].attach({
+        vmm,
+        vm,
+        line: devices.serials[serial],
+        virtioSlot: [modes.disk, modes.nic].filter((mode) => mode === "paravirtual").length,
+        openPort: () => sharedSerials[serial].open(vm),
+      }),
+    );
     vm.detach = () => {
-      for (const release of detach) release();
+      for (const release of detach.reverse()) release();
+      lent[vm.index].giveBack();
     };
+    vm.whenQuiet = (action) => {
+      quiet = action;
+      if (busy === 0) action();
+    };
+  };
+  config.guests.forEach((_, index) => {
+    const vm = makeGuest(vmm, placement, config, index, devices.serials);
+    vmm.guests.push(vm);
+    attach(vm);
   });
+  vmm.remake = (old) => {
+    const vm = remakeGuest(old, vmm, config, devices.serials);
+    attach(vm);
+    carryOver(old.details, vm.details);
+    return vm;
+  };
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
   return { vmm, iommu };
+}
+
+/** What was counted before goes on: what counts anew counts further, what only the first attachment named counts on. */
+function carryOver(before: ReadonlyMap<string, () => number>, details: Map<string, () => number>): void {
+  for (const [name, count] of before) {
+    const since = details.get(name);
+    const until = count();
+    details.set(name, since ? () => until + since() : count);
+  }
 }

@@ -1,7 +1,9 @@
 // Shares one physical network interface between guests: a learning switch (IEEE 802.1Q, "Principles of Bridge operation")
-// whose ports are the guests' links and the interface. Frames to the wire wait their turn, one of each guest.
+// whose ports are the guests' links and the interface. The wire is shared by weights: a port holds one frame that waits for it,
+// and the guest's own ring is the queue behind. What comes in never waits: a guest that doesn't read loses its own frames.
 import type { Link, LinkReceiver } from "../platform/ports.js";
 import type { NicEvents, PhysicalNic } from "./e1000e-driver.js";
+import { FairQueue, type Flow, type FlowCounters, type Share } from "./fair-queue.js";
 import type { VmmServices } from "./types.js";
 
 const ADDRESS_BYTES = 6;
@@ -10,6 +12,9 @@ const ETHERNET_HEADER = 14;
 const LONGEST_FRAME = 2048;
 /** Addresses that are remembered; one more displaces the one that is remembered longest. */
 const MOST_ADDRESSES = 1024;
+/** IEEE 802.3: shortest frame; check sequence, preamble and gap, which every frame takes the wire for. */
+const SHORTEST_FRAME = 60;
+const FRAMING = 4 + 8 + 12;
 
 /** What was done for one guest. */
 export interface PortCounters {
@@ -19,14 +24,25 @@ export interface PortCounters {
   receivedBytes: number;
   /** Frames that had to wait for room in the interface's ring. */
   waits: number;
-  /** Frames that are none, or that came while another of the guest's waited. */
+  /** Frames that are none, that came while another of the guest's waited, or with the link down. */
   dropped: number;
 }
 
 /** The physical interface, as a port. */
 const WIRE = -1;
 
-class Port implements Link {
+/** A guest's port of the switch, as its front end has it. */
+export interface LinkShare extends Link {
+  readonly counters: PortCounters;
+  /** What the scheduler counted of frames to the wire: bytes with framing, and cycles that they waited for their turn. */
+  readonly turns: FlowCounters;
+  /** Forgets the frame that waits, as the guest's reset or end asks for; nobody is told. Others may follow. */
+  drop(): void;
+  /** Nobody is at the port any more, until the next `attach`. */
+  leave(): void;
+}
+
+class Port implements LinkShare {
   readonly counters: PortCounters = {
     sentFrames: 0,
     sentBytes: 0,
@@ -36,7 +52,7 @@ class Port implements Link {
     dropped: 0,
   };
   receiver: LinkReceiver | undefined;
-  /** The frame that waits for the interface, and who is to hear that it has gone. */
+  /** The frame that waits for the wire, and who is to hear that it has gone. */
   readonly frame = new Uint8Array(LONGEST_FRAME);
   length = 0;
   sent: (() => void) | undefined;
@@ -46,7 +62,12 @@ class Port implements Link {
     readonly index: number,
     readonly name: string,
     readonly book: (work: () => void) => void,
+    readonly flow: Flow,
   ) {}
+
+  get turns(): FlowCounters {
+    return this.flow.counters;
+  }
 
   get up(): boolean {
     return this.service.nic.up;
@@ -60,25 +81,54 @@ class Port implements Link {
   send(frame: Uint8Array, sent: () => void): void {
     this.service.fromGuest(this, frame, sent);
   }
+  drop(): void {
+    this.service.drop(this);
+  }
+  leave(): void {
+    this.receiver = undefined;
+    this.service.forget(this);
+  }
 }
 
 export class NetService implements NicEvents {
   private readonly ports: Port[] = [];
   /** Where an address was last seen, in the order of first sight. */
   private readonly seen = new Map<number, number>();
-  private turn = 0;
+  private readonly queue: FairQueue<Port>;
+  private pumping = false;
   private kicking = false;
 
   constructor(
     private readonly vmm: VmmServices,
     readonly nic: PhysicalNic,
-  ) {}
+  ) {
+    this.queue = new FairQueue(vmm.clock, {
+      largest: LONGEST_FRAME + FRAMING,
+      perPiece: 0,
+      busy: () => nic.busy,
+      wake: () => this.pump(),
+    });
+  }
 
-  /** A port for a guest. @param book does work and books it to the guest */
-  open(name: string, book: (work: () => void) => void): Link & { readonly counters: PortCounters } {
-    const port = new Port(this, this.ports.length, name, book);
+  /**
+   * A port for a guest.
+   * @param book does work and books it to the guest
+   * @param share its weight and limits, in bytes a second of the wire, framing included
+   */
+  open(name: string, book: (work: () => void) => void, share: Share = {}): LinkShare {
+    const port = new Port(this, this.ports.length, name, book, this.queue.open(share));
     this.ports.push(port);
     return port;
+  }
+
+  drop(port: Port): void {
+    this.queue.drop(port.flow);
+    port.sent = undefined;
+  }
+
+  /** Where a guest was that has gone. */
+  forget(port: Port): void {
+    for (const [address, at] of this.seen) if (at === port.index) this.seen.delete(address);
   }
 
   // ---- from a guest
@@ -103,16 +153,30 @@ export class NetService implements NicEvents {
 
   private toWire(port: Port, frame: Uint8Array, sent: () => void): void {
     port.book(() => this.vmm.charge("vmm", this.vmm.costs.frameSend + frame.length * this.vmm.costs.copyByte));
-    if (this.nic.send(frame)) {
-      this.kickLater();
-      this.vmm.clock.after(0, sent);
-      return;
-    }
-    port.counters.waits++;
     port.frame.set(frame);
     port.length = frame.length;
     port.sent = sent;
-    this.nic.wantRoom(true);
+    this.queue.push(port.flow, port, Math.max(frame.length, SHORTEST_FRAME) + FRAMING);
+    this.pump();
+    if (port.sent === sent) port.counters.waits++;
+  }
+
+  /** Gives the interface as much as it takes. A guest that sends on meanwhile leaves that to the outer call. */
+  private pump(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    const { nic, queue } = this;
+    while (nic.room) {
+      const port = queue.next();
+      if (!port) break;
+      nic.send(port.frame.subarray(0, port.length));
+      this.kickLater();
+      const { sent } = port;
+      port.sent = undefined;
+      sent?.();
+    }
+    nic.wantRoom(!queue.idle() && !nic.room);
+    this.pumping = false;
   }
 
   /** One write of the tail register for all frames that one exit of a guest sends. */
@@ -128,19 +192,7 @@ export class NetService implements NicEvents {
   // ---- from the interface
 
   room(): void {
-    const { ports, nic } = this;
-    const first = this.turn;
-    for (let i = 0; i < ports.length; i++) {
-      const port = ports[(first + i) % ports.length];
-      const { sent } = port;
-      if (!sent) continue;
-      if (!nic.send(port.frame.subarray(0, port.length))) break;
-      this.turn = port.index + 1;
-      port.sent = undefined;
-      this.kickLater();
-      sent();
-    }
-    nic.wantRoom(ports.some((port) => port.sent));
+    this.pump();
   }
 
   received(frame: Uint8Array): void {
@@ -162,10 +214,11 @@ export class NetService implements NicEvents {
   }
 
   private deliver(port: Port, frame: Uint8Array): void {
+    if (!port.receiver) return;
     port.counters.receivedFrames++;
     port.counters.receivedBytes += frame.length;
     port.book(() => this.vmm.charge("vmm", this.vmm.costs.frameReceive));
-    port.receiver?.receive(frame);
+    port.receiver.receive(frame);
   }
 
   /** A group's address leads everywhere, as one does that nobody has sent from. */

@@ -2,15 +2,14 @@
 import { Cause, Interrupt } from "../../assembly/isa/cause.js";
 import { Csr } from "../../assembly/isa/csr.js";
 import { Plic } from "../devices/plic.js";
-import { Uart16550 } from "../devices/uart16550.js";
 import { Finisher } from "../devices/finisher.js";
 import { Bus } from "../platform/bus.js";
 import { Console } from "../platform/console.js";
-import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC, UART } from "../platform/memory-map.js";
+import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
 import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
-import { charge, count, emptyAccount } from "./account.js";
+import { charge, count, emptyAccount, type GuestAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
 import { exceptionName, interruptName } from "../platform/trap-names.js";
 import type { VmmCosts } from "./costs.js";
@@ -35,6 +34,14 @@ export interface VmParts {
   readonly gstage: GStage;
   readonly vcpu: Vcpu;
   readonly vmid: number;
+  /** The guest whose place this one takes: what it was counted and what it printed goes on. */
+  readonly before?: VirtualMachine | undefined;
+}
+
+/** Registers that trap: under what their accesses are counted, and what the VMM's part of one costs. */
+interface Trapped {
+  readonly reason: string;
+  readonly cycles: number;
 }
 
 export class VirtualMachine implements Vm, ExitGuest {
@@ -47,23 +54,26 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly gscid: number;
   readonly hgatp: bigint;
   readonly costs: VmmCosts;
-  readonly account = emptyAccount();
-  readonly console = new Console();
+  readonly account: GuestAccount;
+  readonly console: Console;
   readonly mmio = new Bus();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
-  readonly uart: Uart16550;
   readonly pcie: PcieRoot;
   /** Why the guest no longer runs; undefined while it does. */
   stop: StopReason | undefined;
+  /** Whether it has stopped only to begin anew. */
+  restarts = false;
   translates = false;
-  /** Takes the disk away again. */
+  /** Takes the devices away again. */
   detach: () => void = () => {};
+  /** After that: calls `quiet` when nothing that the VMM does for the guest is under way any more. */
+  whenQuiet: (quiet: () => void) => void = (quiet) => quiet();
   /** Cycles charged by the handler under way: what the indirect cost is a share of. */
   direct = 0;
   private readonly vmm: Vmm;
   private firmware: SbiContext | undefined;
-  private readonly names = new Map<MmioDevice, string>();
+  private readonly trapped = new Map<MmioDevice, Trapped>();
   private readonly endOfInterrupt = new Map<number, () => void>();
   private readonly bars = new Map<PcieFunction, BarPlacement>();
   private readonly configWrites: (() => void)[] = [];
@@ -75,6 +85,8 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.memory = parts.memory;
     this.gstage = parts.gstage;
     this.vcpu = parts.vcpu;
+    this.account = parts.before?.account ?? emptyAccount();
+    this.console = parts.before?.console ?? new Console();
     this.vmid = parts.vmid;
     this.gscid = parts.vmid;
     this.hgatp = parts.gstage.atp(parts.vmid);
@@ -84,15 +96,9 @@ export class VirtualMachine implements Vm, ExitGuest {
       contexts: 2,
       output: (context, level) => this.notify(context, level),
     });
-    this.uart = new Uart16550({
-      irq: this.irq(UART.irq),
-      clock: parts.vmm.clock,
-      console: this.console,
-      inputClock: UART.clock,
-    });
     const finisher = new Finisher({
       finish: (code) => this.stopWith({ kind: "shutdown", code }),
-      reset: () => this.stopWith({ kind: "shutdown", code: 0 }),
+      reset: () => this.restart(),
     });
     this.pcie = new PcieRoot({
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
@@ -101,14 +107,20 @@ export class VirtualMachine implements Vm, ExitGuest {
     });
     this.map(PLIC.start, PLIC.size, this.plicPort(), "plic");
     this.map(ECAM.start, ECAM.size, this.configPort(), "pcie-config");
-    this.map(UART.start, UART.size, this.uart, "uart");
     this.map(FINISHER.start, FINISHER.size, finisher, "finisher");
   }
 
   /** Puts registers that trap at a guest-physical address. */
   map(start: number, size: number, device: MmioDevice, name: string): void {
     this.mmio.map(start, size, device);
-    this.names.set(device, name);
+    this.trap(device, name);
+  }
+
+  private trap(device: MmioDevice, name: string): void {
+    this.trapped.set(device, {
+      reason: `mmio:${name}`,
+      cycles: name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio,
+    });
   }
 
   /** Adds a function to the virtual PCIe bus; `onMap` hears where the guest puts its BARs. */
@@ -121,7 +133,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** A function whose BAR 0 traps to `device`. */
   addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction {
     const region = this.mmio.movable(config.bars![0].size, device, "pcie");
-    this.names.set(device, name);
+    this.trap(device, name);
     return this.addFunction(config, (_bar, address) => this.mmio.move(region, address));
   }
 
@@ -171,6 +183,12 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   stopWith(reason: StopReason): void {
     this.stop ??= reason;
+    this.vcpu.state = "stopped";
+  }
+
+  /** Stops, and begins anew when the devices are quiet. */
+  restart(): void {
+    if (!this.stop) this.restarts = true;
     this.vcpu.state = "stopped";
   }
 
@@ -246,20 +264,21 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.stopWith({ kind: "crash", what, pc: Number(this.vcpu.programCounter), address });
   }
 
-  /** After the guest has stopped: its output is complete and its disk quiet. */
+  /** After the guest has stopped: its output is complete and its devices are quiet. */
   retire(): void {
-    this.uart.drain();
     this.detach();
     this.detach = () => {};
+    this.retired = true;
   }
+  private retired = false;
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
-    const found = this.mmio.find(gpa);
-    if (!found) return false;
-    const name = this.names.get(found.device) ?? "device";
-    this.count(`mmio:${name}`);
-    this.charge("vmm", name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio);
+    const device = this.mmio.deviceAt(gpa);
+    const trapped = device && this.trapped.get(device);
+    if (!trapped) return false;
+    this.count(trapped.reason);
+    this.charge("vmm", trapped.cycles);
     return true;
   }
 
@@ -290,7 +309,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   }
 
   private notify(context: number, level: boolean): void {
-    if (context !== PLIC_S_CONTEXT) return;
+    if (context !== PLIC_S_CONTEXT || this.retired) return;
     if (!this.vcpu.setPending(Interrupt.VirtualSupervisorExternal, level)) return;
     this.account.interruptsInjected++;
     this.vmm.onBehalf(this, () => this.vmm.charge("vmm", this.costs.inject));

@@ -16,10 +16,22 @@ export const NO_LOOKUPS: GuestReport["iotlb"] = {
   faults: 0,
 };
 
+const NO_CHARACTERS: GuestReport["serial"] = {
+  baud: 115_200,
+  sent: 0,
+  received: 0,
+  charactersPerSecond: 0,
+  ofLineRate: 0,
+  perCharacter: null,
+  hartSeconds: 0,
+  lineSeconds: 10 / 115_200,
+};
+
 export function guest(over: Partial<GuestReport> = {}): GuestReport {
   return {
     name: "guest",
     mode: "native",
+    modes: { disk: "native", serial: "native" },
     driver: "stock",
     status: "ok",
     stop: { kind: "shutdown", code: 0 },
@@ -46,6 +58,7 @@ export function guest(over: Partial<GuestReport> = {}): GuestReport {
     interrupts: { raised: 0, injected: 0 },
     bytesCopied: 0,
     dma: { requests: 0, bytesRead: 0, bytesWritten: 0 },
+    serial: NO_CHARACTERS,
     tlbMisses: 0,
     l1dMisses: 0,
     details: {},
@@ -84,6 +97,7 @@ export function workloads(base: string, other: string, rates: readonly number[],
 
 export function attackCase(over: Partial<AttackCase>): AttackCase {
   return {
+    device: "disk",
     mode: "assigned",
     target: "vmm",
     verdict: "stopped",

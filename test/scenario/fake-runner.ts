@@ -1,5 +1,6 @@
 // Stands in for the machine where only what surrounds it is tested: figures that follow from the configuration.
 import { checksum } from "../../src/metrics/checksum.js";
+import { commonMode, deviceModes } from "../../src/scenario/modes.js";
 import type { Runner } from "../../src/scenario/compare.js";
 import type {
   GuestConfig,
@@ -78,29 +79,40 @@ async function fakeGuest(
   config: RunConfig,
   fake: FakeOptions,
 ): Promise<GuestResult> {
+  const modes = deviceModes(
+    guest.mode,
+    {
+      disk: guest.disk !== null && (guest.disk !== undefined || guest.nic === undefined),
+      nic: guest.nic !== undefined,
+    },
+    "",
+  );
+  const mode = commonMode(modes);
   const disk = config.disks?.[guest.disk ?? 0] ?? { size: 0, image: new Uint8Array() };
   const { start, length } = guest.range ?? { start: 0, length: disk.size };
   const bytes = Math.min(Number(option(guest, "total")) || length, length);
   const operations = Math.ceil(bytes / Number(option(guest, "bs")));
   const image = (disk.image ?? new Uint8Array()).subarray(start, start + bytes);
-  const sum = fake.checksum?.[guest.mode] ?? (await checksum("crc32c", image));
-  const counters = fakeCounters(guest.mode, operations);
-  const stop = fake.stop?.[guest.mode] ?? ({ kind: "shutdown", code: 0 } as const);
-  const idle = fake.idle?.includes(guest.mode) ?? false;
+  const sum = fake.checksum?.[mode] ?? (await checksum("crc32c", image));
+  const counters = fakeCounters(mode, operations);
+  const stop = fake.stop?.[mode] ?? ({ kind: "shutdown", code: 0 } as const);
+  const idle = fake.idle?.includes(mode) ?? false;
   const seconds = counters.cycles / FREQUENCY;
   return {
     name: guest.name ?? `guest${index}`,
-    mode: guest.mode,
+    mode,
+    modes,
     console: "probe: ready\n",
     stop,
-    result: { workload: option(guest, "workload"), errors: String(fake.errors?.[guest.mode] ?? 0) },
+    result: { workload: option(guest, "workload"), errors: String(fake.errors?.[mode] ?? 0) },
     attacks: [],
     counters,
     bytes: idle ? 0 : bytes,
     operations: idle ? 0 : operations,
     checksum: idle ? undefined : sum,
     throughputMBps: bytes / 1e6 / seconds,
-    landed: fake.landed?.[guest.mode] ?? [],
+    serial: { baud: 115_200, sent: 0, received: 0, charactersPerSecond: 0, ofLineRate: 0 },
+    landed: fake.landed?.[mode] ?? [],
   };
 }
 
@@ -119,9 +131,10 @@ export function fakeRunner(fake: FakeOptions = {}): Runner {
       frequency: FREQUENCY,
       memoryMap: [],
       damage: [],
+      leaks: [],
       faults: [],
       disks: config.keepDisks
-        ? disks?.map((disk) => fake.disk?.[config.guests[0].mode] ?? disk.image ?? new Uint8Array(disk.size))
+        ? disks?.map((disk) => fake.disk?.[guests[0].mode] ?? disk.image ?? new Uint8Array(disk.size))
         : undefined,
       resolved: { ...rest, iotlb: rest.iotlb ?? { entries: 64, ways: 64 } },
     };

@@ -52,6 +52,20 @@ test("a wrong word is named with the words that fit", () => {
   );
 });
 
+test("a mode may be given per device", () => {
+  const [{ config, guests }] = resolve(
+    lines("guests:", "  - mode: { disk: assigned, nic: paravirtual }", "    disk: disk", "    nic: lan"),
+  ).runs;
+  expect(guests[0].modes).toEqual({ disk: "assigned", nic: "paravirtual", serial: "emulated" });
+  expect(config.guests[0]).toMatchObject({ mode: { disk: "assigned", nic: "paravirtual" }, disk: 0, nic: 0 });
+  const wrong = (mode: string) => refusal(lines("guests:", `  - mode: ${mode}`, "    disk: disk", "    nic: lan"));
+  expect(wrong("{ disk: asigned, nic: assigned }")).toMatch(
+    /^s\.yaml:2:13: guests\[0\]\.mode\.disk: "asigned" isn't one of its values\. Did you mean "assigned"\?/,
+  );
+  expect(wrong("{ dsk: assigned }")).toMatch(/unknown key "dsk". Did you mean "disk"\?/);
+  expect(wrong("{ disk: assigned }")).toMatch(/^s\.yaml:2:5: guests\[0\]\.mode: no mode for its network interface/);
+});
+
 test("a wrong type says what is expected", () => {
   expect(refusal(lines("guests:", "  - mode: emulated", "    workload: { qd: many }"))).toMatch(
     /^s\.yaml:3:17: guests\[0\]\.workload\.qd: "many" doesn't fit: expected number.* Expected: requests in flight$/,

@@ -24,8 +24,8 @@ function service(options: BlockServiceOptions = {}, entries = 64) {
   driver = made;
   const blocks = new BlockService(f.vmm, made, pool, options);
   const ports = f.memories.map((memory) => new GuestDmaPort(memory, (bytes) => f.vmm.copied("", bytes)));
-  const first = blocks.open({ name: "guest0", start: 0, length: HALF });
-  const second = blocks.open({ name: "guest1", start: HALF, length: HALF });
+  const first = blocks.open({ name: "guest0", extents: [{ start: 0, length: HALF }] });
+  const second = blocks.open({ name: "guest1", extents: [{ start: HALF, length: HALF }] });
   const run = () => {
     while (f.step());
   };
@@ -45,6 +45,14 @@ function request(
   const ends: BlockStatus[] = [];
   s.guests[guest].submit({ operation, offset, length, segments, dma: s.ports[guest] }, (status) => ends.push(status));
   return ends;
+}
+
+/** Reads of 4 KiB, one behind the other, all at once; `order` is told whose ends. */
+function flood(s: Service, guest: number, count: number, order: number[]): void {
+  for (let i = 0; i < count; i++) {
+    const read = { operation: "read" as const, offset: i * 4096, length: 4096, segments: [at(RAM, 4096)] };
+    s.guests[guest].submit({ ...read, dma: s.ports[guest] }, () => order.push(guest));
+  }
 }
 
 const at = (lo: number, length: number): Segment => ({ lo, hi: 0, length });
@@ -109,7 +117,7 @@ test("memory that isn't the guest's is a DMA fault that names it, and nothing is
 
 test("a read-only range refuses writes and lets flushes pass", () => {
   const s = service();
-  s.guests[0] = s.blocks.open({ name: "guest0", start: 0, length: 4096, readOnly: true });
+  s.guests[0] = s.blocks.open({ name: "guest0", extents: [{ start: 0, length: 4096 }], readOnly: true });
   const write = request(s, 0, "write", 0, [at(RAM, 512)]);
   const flush = request(s, 0, "flush", 0, []);
   s.run();
@@ -133,6 +141,84 @@ test("with one buffer, a guest that floods leaves every second turn to the other
   expect(s.guests[0].counters.waits).toBe(19);
 });
 
+test("the disk is given work by weights, whoever asked first, and holds no more commands than allowed", () => {
+  const s = service({ depth: 4 });
+  s.guests[0] = s.blocks.open({ name: "light", extents: [{ start: 0, length: HALF }], share: { weight: 1 } });
+  s.guests[1] = s.blocks.open({ name: "heavy", extents: [{ start: 0, length: HALF }], share: { weight: 3 } });
+  const order: number[] = [];
+  flood(s, 0, 100, order);
+  flood(s, 1, 90, order);
+  expect(s.guests[0].underway).toBe(4);
+  s.run();
+  const heavy = order.slice(4, 104).filter((guest) => guest === 1).length;
+  expect(Math.abs(heavy - 75)).toBeLessThanOrEqual(1);
+  expect(order).toHaveLength(190);
+  expect(s.guests[1].turns).toMatchObject({ pieces: 90, bytes: 90 * 4096 });
+});
+
+test("a limit in bytes, and one in commands, hold a guest to them in machine time", () => {
+  const s = service({ bufferBytes: 4096 });
+  const frequency = s.events.frequency;
+  s.guests[0] = s.blocks.open({ name: "bytes", extents: [{ start: 0, length: HALF }], share: { rate: 4_096_000 } });
+  s.guests[1] = s.blocks.open({ name: "commands", extents: [{ start: 0, length: HALF }], share: { pieces: 2000 } });
+  const order: number[] = [];
+  const before = s.events.now();
+  flood(s, 0, 110, order);
+  flood(s, 1, 120, order);
+  s.run();
+  const milliseconds = ((s.events.now() - before) / frequency) * 1000;
+  expect(order).toHaveLength(230);
+  expect(milliseconds).toBeGreaterThan(99);
+  expect(milliseconds).toBeLessThan(101);
+});
+
+test("a file's bytes come from its extents, with copies and without", () => {
+  const s = service();
+  const extents = [
+    { start: 16_384, length: 8192 },
+    { start: 65_536, length: 4096 },
+    { start: 0, length: 4096 },
+  ];
+  const [disk] = [s.device.disk];
+  const bytes = [disk.subarray(16_384, 24_576), disk.subarray(65_536, 69_632), disk.subarray(0, 4096)];
+  const file = new Uint8Array(16_384);
+  for (const [i, part] of bytes.entries()) file.set(part, [0, 8192, 12_288][i]);
+  s.guests[0] = s.blocks.open({ name: "copied", extents });
+  s.guests[1] = s.blocks.open({ name: "direct", extents, direct: s.memories[1] });
+  s.pool.admit(s.memories[1].pieces(RAM, 8 * MIB)!, 0x1000);
+  const copied = request(s, 0, "read", 512, [at(RAM + 8, 15_872)]);
+  const direct = request(s, 1, "read", 4096, [at(RAM + 4 * MIB - 4096, 12_288)]);
+  s.run();
+  expect([copied, direct]).toEqual([[{ kind: "ok" }], [{ kind: "ok" }]]);
+  const got = new Uint8Array(15_872);
+  s.memories[0].read(RAM + 8, got);
+  expect(same(got, file.subarray(512))).toBe(true);
+  s.memories[1].read(RAM + 4 * MIB - 4096, got.subarray(0, 12_288));
+  expect(same(got.subarray(0, 12_288), file.subarray(4096))).toBe(true);
+  expect(s.guests.map(({ counters }) => counters.parts)).toEqual([3, 3]);
+  expect(s.copied.bytes).toBe(15_872);
+});
+
+test("a guest that is dropped hears nothing more, its memory stays as it is, and the others go on", () => {
+  const s = service({ depth: 4 });
+  const order: number[] = [];
+  flood(s, 0, 50, order);
+  flood(s, 1, 50, order);
+  s.memories[0].write(RAM, new Uint8Array(4096).fill(0xa5));
+  s.guests[0].drop();
+  const before = s.device.commands.length;
+  s.run();
+  expect(order).toEqual(Array(50).fill(1));
+  expect(s.device.commands.length - before).toBe(4 + 50);
+  const kept = new Uint8Array(4096);
+  s.memories[0].read(RAM, kept);
+  expect(kept.every((byte) => byte === 0xa5)).toBe(true);
+  expect(s.guests[0].underway).toBe(0);
+  flood(s, 0, 3, order);
+  s.run();
+  expect(order.slice(50)).toEqual([0, 0, 0]);
+});
+
 test("a dead disk fails every request, once", () => {
   const s = service({ buffers: 2, bufferBytes: 4096 });
   s.device.deaf = true;
@@ -150,8 +236,8 @@ test("a dead disk fails every request, once", () => {
 
 test("a share that isn't on the disk is our user's mistake", () => {
   const { blocks } = service();
-  expect(() => blocks.open({ name: "x", start: HALF, length: HALF + 512 })).toThrow(RangeError);
-  expect(() => blocks.open({ name: "x", start: 100, length: 512 })).toThrow(/whole blocks/);
+  expect(() => blocks.open({ name: "x", extents: [{ start: HALF, length: HALF + 512 }] })).toThrow(RangeError);
+  expect(() => blocks.open({ name: "x", extents: [{ start: 100, length: 512 }] })).toThrow(/whole blocks/);
 });
 
 test("whatever is asked: one answer each, the disk outside the range and memory outside the pool untouched", () => {

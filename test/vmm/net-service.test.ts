@@ -19,12 +19,19 @@ function frame(to: number, from: number, tag = 0): Uint8Array {
 function setup(guests: number) {
   const { vmm, step } = fixture();
   const sent: number[] = [];
-  const nic: PhysicalNic & { room: number; wanted: boolean } = {
+  const nic: PhysicalNic & { left: number; wanted: boolean } = {
     up: true,
     speed: 1e9,
-    room: Infinity,
+    busy: false,
+    left: Infinity,
     wanted: false,
-    send: (bytes: Uint8Array) => nic.room-- > 0 && sent.push(bytes[14]) > 0,
+    get room() {
+      return nic.left > 0;
+    },
+    send: (bytes: Uint8Array) => {
+      nic.left--;
+      sent.push(bytes[14]);
+    },
     kick: () => {},
     wantRoom: (wanted: boolean) => {
       nic.wanted = wanted;
@@ -67,16 +74,16 @@ test("a learned address leads to its port alone: between guests nothing reaches 
 test("while the interface is full a frame waits, and its sender is told when it has gone; guests take turns", () => {
   const { service, nic, sent, ports, settle } = setup(2);
   const told: number[] = [];
-  nic.room = 0;
+  nic.left = 0;
   for (const [i, { link }] of ports.entries()) link.send(frame(9, i + 1, i), () => told.push(i));
   settle();
   expect([sent, nic.wanted]).toEqual([[], true]);
-  nic.room = 1;
+  nic.left = 1;
   service.room();
   expect([sent, told, nic.wanted]).toEqual([[0], [0], true]);
-  nic.room = 0;
+  nic.left = 0;
   ports[0].link.send(frame(9, 1, 2), () => told.push(2));
-  nic.room = 2;
+  nic.left = 2;
   service.room();
   expect([sent, told, nic.wanted]).toEqual([[0, 1, 2], [0, 1, 2], false]);
 });

@@ -1,5 +1,6 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Non-Volatile Memory Map", "EEPROM Read Register - EERD", "EEPROM/Flash
 // Control Register - EECD": an EEPROM of 64 words whose sum is 0xBABA.
+import { E1000E_IDENTITY } from "./parameters.js";
 
 const WORDS = 64;
 const SUM = 0xbaba;
@@ -34,8 +35,8 @@ export class Nvm {
     for (let i = 0; i < 3; i++) words[Word.MAC + i] = mac[2 * i] | (mac[2 * i + 1] << 8);
     words[Word.LED] = 0x8911;
     words[Word.SUBSYSTEM] = 0;
-    words[Word.SUBSYSTEM_VENDOR] = 0x8086;
-    words[Word.DEVICE] = 0x10d3;
+    words[Word.SUBSYSTEM_VENDOR] = E1000E_IDENTITY.subsystemVendor;
+    words[Word.DEVICE] = E1000E_IDENTITY.device;
     const sum = words.reduce((total, word) => total + word, 0);
     words[CHECKSUM] = SUM - sum;
   }

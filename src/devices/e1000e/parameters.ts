@@ -1,5 +1,13 @@
 // What a controller can be told: its times (named, with unit and source) and its MAC address.
 
+/** Intel 82574 GbE Controller Family Datasheet, "PCIe Configuration Registers": the 82574L. */
+export const E1000E_IDENTITY = {
+  vendor: 0x8086,
+  device: 0x10d3,
+  classCode: 0x02_0000,
+  subsystemVendor: 0x8086,
+} as const;
+
 export interface E1000eParameters {
   /** ns until a posted write of a tail register arrives. Default 450 (HyperSIO, one way). */
   readonly doorbellArrival: number;

@@ -70,10 +70,21 @@ export interface NvmeConfig {
   readonly temperature: number;
 }
 
+/** As QEMU's controller names itself. NVM Express over PCIe Transport Specification 1.0, "PCI Header": class code of an I/O controller. */
+export const NVME_IDENTITY = {
+  vendor: 0x1b36,
+  device: 0x0010,
+  classCode: 0x01_0802,
+  subsystemVendor: 0x1af4,
+  subsystem: 0x1100,
+} as const;
+/** Bytes of BAR 0: registers and doorbells. */
+export const NVME_BAR_SIZE = 0x4000;
+
 export const DEFAULT_CONFIG: NvmeConfig = {
   times: PCIE_TIMES,
-  vendorId: 0x1b36,
-  subsystemVendorId: 0x1af4,
+  vendorId: NVME_IDENTITY.vendor,
+  subsystemVendorId: NVME_IDENTITY.subsystemVendor,
   serialNumber: "YADO0001",
   modelNumber: "Yado NVMe disk",
   firmwareRevision: "1.0",

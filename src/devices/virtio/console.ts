@@ -94,7 +94,13 @@ export class VirtioConsole implements VirtioDevice {
   private piece(driver: DeviceLink, queue: Virtqueue, chain: Chain, at: number): void {
     if (this.driver !== driver) return;
     const { clock, console } = this.ports;
-    const bytes = new Uint8Array(Math.min(PIECE_BYTES, chain.readableLength - at));
+    const left = chain.readableLength - at;
+    const room = console.room?.() ?? PIECE_BYTES;
+    if (room === 0 && left > 0 && console.whenRoom) {
+      console.whenRoom(() => this.piece(driver, queue, chain, at));
+      return;
+    }
+    const bytes = new Uint8Array(Math.min(PIECE_BYTES, room, left));
     const stall =
       queue.epoch === chain.epoch ? move(driver.dma, slice(chain.readable, at, bytes.length), bytes, "fetch") : -1;
     if (stall < 0) this.counters.faults++;

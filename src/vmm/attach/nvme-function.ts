@@ -1,11 +1,10 @@
 // The disk's PCIe function as every guest finds it, whatever stands behind: slot 1, NVM Express I/O controller, INTA.
+import { NVME_BAR_SIZE, NVME_IDENTITY } from "../../devices/nvme/parameters.js";
 import type { DeviceKind } from "../types.js";
-
-export const NVME_BAR_SIZE = 0x4000;
 
 export const NVME_FUNCTION = {
   slot: 1,
-  identity: { vendor: 0x1b36, device: 0x0010, classCode: 0x01_0802, subsystemVendor: 0x1af4, subsystem: 0x1100 },
+  identity: NVME_IDENTITY,
   bars: [{ index: 0, size: NVME_BAR_SIZE }],
   pin: 1,
 } as const;
