@@ -10,8 +10,6 @@ import {
   compareSchema,
   compareText,
   deviceModes,
-  isSerial,
-  SERIAL_MODE_NAMES,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   type DiskName,
