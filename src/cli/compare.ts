@@ -171,13 +171,19 @@ async function action(options: Options): Promise<void> {
   const { file, place } = input;
   const kind = options.workload ?? file.workload?.kind ?? "checksum";
   const hasDisk = usesDisk(kind);
-  for (const [flag, value] of Object.entries({ disk: input.disk, size: options.size, write: options.write })) {
+  for (const [flag, value] of Object.entries({
+    disk: input.disk,
+    size: options.size,
+    write: options.write,
+    interface: options.interface,
+  })) {
     if (hasDisk || value === undefined) continue;
     throw new UserError(`workload ${kind} has no disk`, flagOf(flag), "Leave it out, or choose another workload");
   }
   const network = { ...file.network, ...networkFlags(options) };
-  if (!usesNic(kind) && Object.keys(network).length > 0) {
-    const [key] = Object.keys(network);
+  const ofNic = { ...network, ...(options.nic === undefined ? {} : { nic: options.nic }) };
+  if (!usesNic(kind) && Object.keys(ofNic).length > 0) {
+    const [key] = Object.keys(ofNic);
     throw new UserError(
       `workload ${kind} has no network`,
       place("network", key),
