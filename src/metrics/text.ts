@@ -5,6 +5,7 @@ import type { Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
 import { findings, strays, sweepFindings, whyStopped } from "./findings.js";
 import { brief, bytes, grouped, percent } from "./format.js";
+import { sharesText } from "./shares.js";
 import { plain, type TableOptions } from "./table.js";
 
 function described({ kind, bs, qd, batch, total, hash }: Workload, disk: number): string {
@@ -80,6 +81,7 @@ export function runText(reports: readonly RunReport[], options: TableOptions): s
   return [
     `Yado ${first.version}: ${[first.title || "scenario", disks, swept && `varying ${swept}`].filter(Boolean).join("; ")}\n`,
     figures(titles, rows, options),
+    ...reports.filter(({ shares }) => shares.length > 0).map((report) => sharesText(report, options)),
     paragraphs(
       swept === undefined
         ? runFindings(first)

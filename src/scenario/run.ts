@@ -24,6 +24,7 @@ import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Landing } from "./landing.js";
 import { commonMode } from "./modes.js";
+import { sharesOf } from "./shares.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
@@ -42,9 +43,14 @@ const DDTP_BARE = 1;
 
 /** First begin and last end of a guest's region of interest. */
 interface Region {
-  begin: Snapshot;
+  begin: Moment;
   marked: boolean;
-  end: Snapshot | undefined;
+  end: Moment | undefined;
+}
+
+/** With what the devices that the VMM drives were given for each of their guests' parts. */
+interface Moment extends Snapshot {
+  readonly served: readonly number[];
 }
 
 /** A physical device, and what was counted for it. */
@@ -131,6 +137,7 @@ class Run {
       damage: this.watch.damage(),
       faults: this.faults(),
       ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
+      shares: this.hosted ? sharesOf(this.hosted.parts, this.config.guests, this.ends()) : [],
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -282,11 +289,12 @@ class Run {
     }
   }
 
-  private snapshot(guest: number): Snapshot {
+  private snapshot(guest: number): Moment {
     const { machine, hosted } = this;
     const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, 0);
     const account = hosted?.vmm.guests[guest].account ?? nativeAccount(machine, raised);
-    return snapshot(machine, account, this.trafficOf(guest));
+    const served = hosted?.parts.map(({ turns }) => turns.bytes) ?? [];
+    return { ...snapshot(machine, account, this.trafficOf(guest)), served };
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
@@ -315,6 +323,11 @@ class Run {
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
       landed: index === this.rawGuest ? this.landing.report() : [],
     };
+  }
+
+  /** Begin and end of each guest's region of interest, or of the whole run. */
+  private ends(): { begin: Moment; end: Moment }[] {
+    return this.regions.map(({ begin, end }, i) => ({ begin, end: end ?? this.snapshot(i) }));
   }
 
   private faults(): FaultRecord[] {

@@ -18,6 +18,10 @@ import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
+import type { Extent } from "./extents.js";
+import type { FlowCounters, Share } from "./fair-queue.js";
+import type { ThrottleSetting } from "./interrupt-throttle.js";
+import type { ShareConfig } from "../scenario/types.js";
 import { type LinkShare, NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
 import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
@@ -42,12 +46,17 @@ export interface HostedGuest {
   readonly ram: number;
   /** Which disk, and the guest's range of it; which network interface. */
   readonly disk?: number | undefined;
-  readonly range: { readonly start: number; readonly length: number };
+  readonly range: Extent;
+  /** In place of the range. */
+  readonly extents?: readonly Extent[];
   readonly nic?: number | undefined;
+  readonly share?: ShareConfig;
 }
 
 export interface HostedConfig {
   readonly guests: readonly HostedGuest[];
+  readonly disks?: readonly { readonly depth?: number }[];
+  readonly nics?: readonly { readonly interrupts?: ThrottleSetting }[];
   /** Page size of the G-stage in bytes, and that of the IOMMU's second stage if it differs. */
   readonly pageSize: number;
   readonly iommuPageSize: number;
@@ -86,6 +95,7 @@ class SharedDisk {
     private readonly disk: PhysicalFunction,
     private readonly gscid: number,
     private readonly pageSize: number,
+    private readonly depth: number | undefined,
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
@@ -95,7 +105,8 @@ class SharedDisk {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    return this.service.open({ name: guest.name, extents: [guest.range], direct });
+    const { name, range, extents = [range] } = guest;
+    return this.service.open({ name, extents, direct, share: diskShare(guest) });
   }
 
   private start(): BlockService {
@@ -106,7 +117,7 @@ class SharedDisk {
     const driver = new NvmeDriver(vmm, disk, pool);
     driver.start(() => vmm.step());
     vmm.onInterrupt(disk.irq, () => void driver.interrupt());
-    return new BlockService(vmm, driver, pool);
+    return new BlockService(vmm, driver, pool, { depth: this.depth });
   }
 }
 
@@ -119,11 +130,12 @@ class SharedNic {
     private readonly iommu: IommuDriver,
     private readonly nic: PhysicalFunction,
     private readonly gscid: number,
+    private readonly interrupts: ThrottleSetting | undefined,
   ) {}
 
-  open(vm: VirtualMachine): LinkShare {
+  open(vm: VirtualMachine, share: Share): LinkShare {
     this.service ??= this.start();
-    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work), share);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`port:${name}`, () => port.counters[name]);
     }
@@ -134,7 +146,7 @@ class SharedNic {
     const { vmm, iommu, nic } = this;
     const pool = new DmaPool(vmm);
     iommu.bind(nic.deviceId, pool.secondStage(this.gscid));
-    const driver = new E1000eDriver(vmm, nic, pool);
+    const driver = new E1000eDriver(vmm, nic, pool, { interrupts: this.interrupts });
     driver.start(() => vmm.step());
     vmm.onInterrupt(nic.irq, () => void driver.interrupt());
     const service = new NetService(vmm, driver);
@@ -142,6 +154,18 @@ class SharedNic {
     return service;
   }
 }
+
+const diskShare = ({ share }: HostedGuest): Share => ({
+  weight: share?.disk?.weight,
+  rate: share?.disk?.rate,
+  pieces: share?.disk?.iops,
+});
+
+/** The wire's limit is in bits. */
+const nicShare = ({ share }: HostedGuest): Share => ({
+  weight: share?.nic?.weight,
+  rate: share?.nic?.rate === undefined ? undefined : share.nic.rate / 8,
+});
 
 function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedConfig, index: number): VirtualMachine {
   const { name, ram, kernel, bootargs, modes } = config.guests[index];
@@ -180,6 +204,17 @@ function secondStage(vmm: Vmm, vm: VirtualMachine, placement: Placement, config:
 export interface Hosted {
   readonly vmm: Vmm;
   readonly iommu: IommuDriver;
+  /** Guests' parts of the devices that the VMM drives. */
+  readonly parts: readonly DevicePart[];
+}
+
+/** What a guest has of a device that the VMM drives, and what it was given so far. */
+export interface DevicePart {
+  readonly device: "disk" | "nic";
+  readonly index: number;
+  readonly guest: number;
+  readonly share: Share;
+  readonly turns: FlowCounters;
 }
 
 /** Takes the machine over and leaves its first guest ready on the hart: `machine.run` goes on. */
@@ -203,8 +238,13 @@ export function startHosted(
   };
   const disks = devices.disks.map((fn) => place(NVME_KIND, fn));
   const nics = devices.nics.map((fn) => place(E1000E_KIND, fn));
-  const sharedDisks = disks.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
-  const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
+  const sharedDisks = disks.map(
+    (disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize, config.disks?.[i].depth),
+  );
+  const sharedNics = nics.map(
+    (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i].interrupts),
+  );
+  const parts: DevicePart[] = [];
 
   config.guests.forEach((guest, index) => {
     const vm = makeGuest(vmm, core, placement, config, index);
@@ -227,6 +267,7 @@ export function startHosted(
       const openBlock = (options?: { direct?: boolean }) => {
         const part = shared.open(guest, options?.direct ? vm.memory : undefined);
         detach.push(() => part.drop());
+        parts.push({ device: "disk", index: guest.disk!, guest: index, share: diskShare(guest), turns: part.turns });
         return part;
       };
       detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
@@ -237,8 +278,9 @@ export function startHosted(
         mac: macAddress(undefined, nics.length + index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
-          const port = shared.open(vm);
+          const port = shared.open(vm, nicShare(guest));
           detach.push(() => port.drop());
+          parts.push({ device: "nic", index: guest.nic!, guest: index, share: nicShare(guest), turns: port.turns });
           return port;
         },
       };
@@ -251,5 +293,5 @@ export function startHosted(
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
-  return { vmm, iommu };
+  return { vmm, iommu, parts };
 }

@@ -128,6 +128,7 @@ export function fakeRunner(fake: FakeOptions = {}): Runner {
       memoryMap: [],
       damage: [],
       faults: [],
+      shares: [],
       disks: config.keepDisks
         ? disks?.map((disk) => fake.disk?.[guests[0].mode] ?? disk.image ?? new Uint8Array(disk.size))
         : undefined,
