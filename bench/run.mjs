@@ -1,8 +1,8 @@
-// Runs the benches: node bench/run.mjs [hart|hub|exit|compare|linux …] [--quick] [--json DIRECTORY]
+// Runs the benches: node bench/run.mjs [hart|hub|exit|io|compare|linux …] [--quick] [--json DIRECTORY]
 import { parseArgs } from "node:util";
 import { writeJson } from "./support.mjs";
 
-const ALL = ["hart", "hub", "exit", "compare", "linux"];
+const ALL = ["hart", "hub", "exit", "io", "compare", "linux"];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, json: { type: "string" } },

@@ -34,6 +34,12 @@ export const rate = (name, measure, value, unit, scale, unitOfTime) => ({
 export const geometricMean = (values) =>
   Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 /** Digits that a reader can use: three of them. */
 export const digits = (value) => (Math.abs(value) >= 1000 ? Math.round(value).toString() : value.toPrecision(3));
 

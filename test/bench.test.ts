@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { bareMachine, runBare } from "../bench/bare.js";
+import { nameOfRun, partsOfLines, sharesOf } from "../bench/profile.mjs";
 import {
   bundled,
   compiledLoops,
@@ -67,6 +68,61 @@ test("the loops of exits run, a guest's among them", () => {
   const { status, stderr, stdout } = spawnSync(process.execPath, arguments_, { encoding: "utf8" });
   expect([status, stderr]).toEqual([0, ""]);
   expect(Object.values(JSON.parse(stdout)).length).toBeGreaterThan(5);
+});
+
+test.each(["netrecv", "seqread"])("the probe's %s runs, and its host time is shared out", (kind) => {
+  const workload = { kind, bs: 1024, qd: 4, hash: "none" };
+  const arguments_ = [bundled("io-runner"), JSON.stringify({ mode: "emulated", workload, operations: 400 })];
+  const { status, stderr, stdout } = spawnSync(process.execPath, arguments_, { encoding: "utf8" });
+  expect([status, stderr]).toEqual([0, ""]);
+  const { operations, exits, dmaBytes, shares } = JSON.parse(stdout);
+  expect(operations).toBe(360);
+  expect(exits).toBeGreaterThan(0);
+  expect(dmaBytes).toBeGreaterThan(360 * 1024);
+  expect(Object.values<number>(shares).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1);
+});
+
+describe("a CPU profile by parts of the tree", () => {
+  const run = nameOfRun(join(ROOT, "build/core.wasm"));
+  const parts = partsOfLines(
+    "// src/vmm/vmm.ts\nvar a;\n// src/devices/nvme/engine.ts\nvar b;\n// node_modules/x/y.js\nvar c;",
+  );
+  const frame = (functionName: string, lineNumber = -1, url = lineNumber < 0 ? "" : "file:///b.mjs") => ({
+    callFrame: { functionName, lineNumber, columnNumber: 0, scriptId: "0", url },
+  });
+  const profile = {
+    nodes: [
+      { id: 1, ...frame("(root)"), children: [2, 3, 4, 10] },
+      { id: 2, ...frame("(garbage collector)") },
+      { id: 3, ...frame("post", 5) },
+      { id: 4, ...frame("measured", 5), children: [5, 7, 9] },
+      { id: 5, ...frame(run, 0, "wasm://wasm/1"), children: [6] },
+      { id: 6, ...frame("wasm-function[1]", 0, "wasm://wasm/1") },
+      { id: 7, ...frame("handle", 1), children: [8] },
+      { id: 8, ...frame("set") },
+      { id: 9, ...frame("wasm-function[2]", 0, "wasm://wasm/1") },
+      { id: 10, ...frame("(idle)") },
+    ],
+    startTime: 0,
+    endTime: 90,
+    samples: [2, 3, 5, 6, 7, 8, 9, 10, 10],
+    timeDeltas: [0, 10, 10, 10, 10, 10, 10, 10, 10],
+  };
+  const shares = sharesOf(profile, { run, bundle: "/b.mjs", parts }, "measured");
+
+  test("what `run` calls is the guest's, other Wasm the hub's", () => {
+    expect([shares.guest, shares.hub]).toEqual([2 / 6, 1 / 6]);
+  });
+
+  test("lines belong to files, and V8's own functions to their callers", () => {
+    expect(parts).toEqual(["vmm", "vmm", "devices", "devices", "rest", "rest"]);
+    expect([shares.vmm, shares.devices]).toEqual([2 / 6, 0]);
+  });
+
+  test("the profiler and idle time don't count, garbage collection does", () => {
+    expect(shares.garbage).toBe(1 / 6);
+    expect(shares.rest).toBe(0);
+  });
 });
 
 test("figures are written in both formats, and in the second smaller is always better", () => {

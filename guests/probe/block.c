@@ -85,11 +85,17 @@ void block_poll(struct block_device *device) {
   if (block.polling || device->arm) device->poll();
 }
 
+bool block_arm(struct block_device *device) { return block.head != block.tail || (device->arm && device->arm()); }
+
+void block_overdue(struct block_device *device) {
+  if (block.head == block.tail) look_for_overdue(device);
+}
+
 void block_wait(struct block_device *device) {
   block_poll(device);
   interrupts_disable();
-  if (block.head == block.tail && !block.polling && !(device->arm && device->arm())) wait_for_interrupt();
-  if (block.head == block.tail) look_for_overdue(device);
+  if (!block.polling && !block_arm(device)) wait_for_interrupt();
+  block_overdue(device);
   interrupts_enable();
 }
 

@@ -60,6 +60,10 @@ u64 block_strays(void);
 struct request *block_take_completed(void);
 /** Takes what completed, where interrupts don't tell. */
 void block_poll(struct block_device *device);
+/** For a wait for more than this device, interrupts being disabled: true when there is a completion, or the device was
+ *  asked to interrupt too late. `block_overdue` marks requests that are overdue after it. */
+bool block_arm(struct block_device *device);
+void block_overdue(struct block_device *device);
 /** Sleeps (or polls) until a request of `device` completes or the clock ticks; marks requests that are overdue. */
 void block_wait(struct block_device *device);
 /** One request from start to end; its status. */

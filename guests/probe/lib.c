@@ -1,13 +1,23 @@
 // Freestanding helpers: memory, strings, formatted text.
 #include "lib.h"
 #include "sbi.h"
-#include "uart.h"
+#include "console.h"
 
 void *memcpy(void *to, const void *from, size_t length) {
   u8 *t = to;
   const u8 *f = from;
-  if ((((u64)t | (u64)f) & 7) == 0)
+  while (length && (u64)t & 7) *t++ = *f++, length--;
+  const u64 shift = ((u64)f & 7) * 8;
+  if (!shift) {
     for (; length >= 8; length -= 8, t += 8, f += 8) *(u64 *)t = *(const u64 *)f;
+  } else if (length >= 8) {
+    const u64 *words = (const u64 *)(f - shift / 8);  // never a word in which no byte is of the source
+    for (u64 low = *words; length >= 8; length -= 8, t += 8, f += 8) {
+      const u64 high = *++words;
+      *(u64 *)t = low >> shift | high << (64 - shift);
+      low = high;
+    }
+  }
   while (length--) *t++ = *f++;
   return to;
 }
@@ -84,7 +94,7 @@ struct sink {
 
 static void sink_flush(struct sink *sink) {
   if (sink->to_sbi && sbi_console_write(sink->text, sink->length)) sink->length = 0;
-  if (sink->length) uart_write(sink->text, sink->length);
+  if (sink->length) console_write(sink->text, sink->length);
   sink->length = 0;
 }
 
@@ -149,7 +159,7 @@ void panic(const char *format, ...) {
   interrupts_disable();
   if (!again) {
     again = true;
-    uart_polled();
+    console_poll();
     struct sink sink = {.length = 0, .to_sbi = true};
     __builtin_va_list values;
     __builtin_va_start(values, format);

@@ -6,7 +6,7 @@
 #include "plic.h"
 #include "sbi.h"
 #include "timer.h"
-#include "uart.h"
+#include "console.h"
 #include "virtio.h"
 #include "workload.h"
 
@@ -44,32 +44,32 @@ static struct block_device *find_disk(const char **failure) {
   return NULL;
 }
 
-/** The result line of a run without an I/O loop. */
-static bool finish(const char *driver, const char *failure) {
-  print("yado-result workload=%s driver=%s bytes=0 operations=0 errors=%d", options.workload, driver, failure != NULL);
-  if (failure) print(" failure=%s", failure);
-  print("\n");
-  return !failure;
+/** With buffers from `start` on. */
+static struct block_device *start_disk(u64 start, const char **failure) {
+  block_configure(options.timeout_ms, options.polling);
+  struct block_device *device = find_disk(failure);
+  if (!device) return NULL;
+  print("probe: disk of %lu bytes, blocks of %u\n", device->capacity, device->block_size);
+  buffers_init(&machine, &options, device, start);
+  return device;
 }
 
 static bool run_io(void) {
-  block_configure(options.timeout_ms, options.polling);
   const char *failure;
-  struct block_device *device = find_disk(&failure);
-  if (!device) return finish(options.driver, failure);
-  print("probe: disk of %lu bytes, blocks of %u\n", device->capacity, device->block_size);
-  buffers_init(&machine, &options, device);
-  if (!same(options.attack, "none") && !attack_run(&options, device)) return finish(device->driver, "device-gone");
-  if (same(options.workload, "none")) return finish(device->driver, NULL);
+  struct block_device *device = start_disk(BUFFERS_START, &failure);
+  if (!device) return workload_without(&options, options.driver, failure);
+  if (!same(options.attack, "none") && !attack_run(&options, device))
+    return workload_without(&options, device->driver, "device-gone");
+  if (same(options.workload, "none")) return workload_without(&options, device->driver, NULL);
   return workload_io(&options, device);
 }
 
-/** driver=auto: the 82574L where there is one, else virtio. */
-static struct net_device *find_nic(const char **failure) {
+/** auto: the 82574L where there is one, else virtio. */
+static struct net_device *find_nic(const char *driver, const char **failure) {
   struct pci_function function;
   *failure = "no-nic";
-  const bool either = same(options.driver, "auto"), serviced = same(options.driver, "e1000e-service");
-  if ((either || starts_with(options.driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
+  const bool either = same(driver, "auto"), serviced = same(driver, "e1000e-service");
+  if ((either || starts_with(driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
       function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE) {
     *failure = "no-answer";
     if (!pci_start(&machine, &function)) return NULL;
@@ -78,27 +78,34 @@ static struct net_device *find_nic(const char **failure) {
     if (device && serviced) device->driver = "e1000e-service";
     return device;
   }
-  if (either || same(options.driver, "virtio")) return virtio_net_start(&machine, &options);
+  if (either || same(driver, "virtio")) return virtio_net_start(&machine, &options);
   return NULL;
 }
 
 static bool run_net(void) {
   net_buffers(options.large_pages);
   const char *failure;
-  struct net_device *device = find_nic(&failure);
-  return device ? workload_net(&options, device) : finish(options.driver, failure);
+  struct net_device *device = find_nic(options.driver, &failure);
+  return device ? workload_net(&options, device) : workload_without(&options, options.driver, failure);
+}
+
+static bool run_file(void) {
+  const char *failure;
+  struct block_device *disk = start_disk(net_buffers(options.large_pages), &failure);
+  if (!disk) return workload_without(&options, options.driver, failure);
+  struct net_device *nic = find_nic(options.nic_driver, &failure);
+  return nic ? workload_file(&options, disk, nic) : workload_without(&options, options.nic_driver, failure);
 }
 
 static bool run(void) {
-  if (options.uart_interrupts) {
-    timer_start(time_from_ms(UART_TICK_MS));
-    uart_interrupt_driven(machine.uart_source);
-  }
+  console_start(&machine, &options);
+  if (console_interrupts()) timer_start(time_from_ms(UART_TICK_MS));
   print("probe: %lu MiB at 0x%lx, timer by %s\n", machine.memory_size / MIB, machine.memory_start,
         timer_is_sstc() ? "Sstc" : "SBI");
   print("probe: %s\n", machine.bootargs);
   const int good = workload_plain(&options);
   if (good >= 0) return good;
+  if (same(options.workload, "netserve") || same(options.workload, "netsave")) return run_file();
   return starts_with(options.workload, "net") ? run_net() : run_io();
 }
 
@@ -106,15 +113,14 @@ void kernel_main(u64 hart, u64 tree) {
   machine_read(&machine, tree, hart);
   paging_start();
   map_devices();
-  if (machine.uart) uart_init(machine.uart, true);
+  console_early(&machine);
   options_read(&options, machine.bootargs);
-  if (machine.uart && !options.uart_fifo) uart_init(machine.uart, false);
   plic_init(machine.plic, machine.plic_context, machine.plic_sources);
   timer_init(machine.timebase, machine.sstc);
   sample_init();
   interrupts_enable();
   const bool good = run();
   timer_start(time_from_ms(UART_TICK_MS));
-  uart_drain();
+  console_drain();
   sbi_shutdown(good ? SRST_NO_REASON : SRST_SYSTEM_FAILURE);
 }

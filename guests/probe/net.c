@@ -28,9 +28,10 @@ static struct {
 static u32 get16(const u8 *at) { return at[0] << 8 | at[1]; }
 static void put16(u8 *at, u32 value) { at[0] = value >> 8, at[1] = value; }
 
-void net_buffers(bool large_pages) {
-  const u64 bytes = (NET_RECEIVES + NET_SLOTS) * NET_BUFFER;
-  paging_map(BUFFERS_START, large_pages ? ALIGN_UP(bytes, 2 * MIB) : bytes, MAP_R | MAP_W, large_pages);
+u64 net_buffers(bool large_pages) {
+  const u64 bytes = ALIGN_UP((NET_RECEIVES + NET_SLOTS) * NET_BUFFER, large_pages ? 2 * MIB : PAGE);
+  paging_map(BUFFERS_START, bytes, MAP_R | MAP_W, large_pages);
+  return BUFFERS_START + bytes;
 }
 
 u8 *net_receive_buffer(u32 index) { return (u8 *)BUFFERS_START + index * NET_BUFFER; }
@@ -159,10 +160,11 @@ bool net_resolve(u64 timeout) {
 
 void net_prepare(u32 slot, u16 port, const u8 *data, u32 length) {
   u8 *frame = net_frame(slot), *ip = frame + ETHERNET, *udp = ip + IP;
+  const u32 bytes = UDP + UDP_NUMBER + length;
   put_ethernet(frame, net.peer_mac, TYPE_IPV4);
   memset(ip, 0, IP + UDP);
   ip[0] = 0x45;
-  put16(ip + 2, IP + UDP + length);
+  put16(ip + 2, IP + bytes);
   put16(ip + 6, DONT_FRAGMENT);
   ip[8] = TTL;
   ip[9] = PROTOCOL_UDP;
@@ -171,12 +173,12 @@ void net_prepare(u32 slot, u16 port, const u8 *data, u32 length) {
   put16(ip + 10, fold(sum(ip, IP)));
   put16(udp, OUR_PORT);
   put16(udp + 2, port);
-  put16(udp + 4, UDP + length);
-  memcpy(udp + UDP, data, length);
-  memset(udp + UDP, 0, 4);
-  net.slots[slot].checksum = sum(udp, UDP + length) + pseudo_header(net.address, PEER, UDP + length);
-  net.slots[slot].length = UDP_DATA + length;
-  for (u32 n = UDP_DATA + length; n < SHORTEST; n++) frame[n] = 0;
+  put16(udp + 4, bytes);
+  memset(udp + UDP, 0, UDP_NUMBER);
+  memcpy(udp + UDP + UDP_NUMBER, data, length);
+  net.slots[slot].checksum = sum(udp, bytes) + pseudo_header(net.address, PEER, bytes);
+  net.slots[slot].length = ETHERNET + IP + bytes;
+  for (u32 n = ETHERNET + IP + bytes; n < SHORTEST; n++) frame[n] = 0;
   if (net.slots[slot].length < SHORTEST) net.slots[slot].length = SHORTEST;
 }
 
@@ -189,8 +191,52 @@ void net_number(u32 slot, u32 number) {
 
 bool net_send(u32 slot) { return send_frame(slot); }
 
+bool net_arm(bool sent) { return net.device->arm(sent); }
+
 void net_wait(bool sent) {
   interrupts_disable();
-  if (!net.polling && !net.device->arm(sent)) wait_for_interrupt();
+  if (!net.polling && !net_arm(sent)) wait_for_interrupt();
   interrupts_enable();
+}
+
+bool net_ask_source(u32 slot, u32 first, struct net_wish wish) {
+  u8 data[16];
+  put_be32(data, wish.count);
+  put_be32(data + 4, wish.bytes);
+  put_be32(data + 8, wish.every);
+  put_be32(data + 12, wish.last);
+  net_prepare(slot, PORT_SOURCE, data, sizeof data);
+  net_number(slot, first);
+  return net_send(slot);
+}
+
+static struct {
+  u32 asked, answered;
+  struct net_count count;
+} counting;
+
+bool net_ask_count(u16 port, u64 timeout, struct net_count *count) {
+  const u64 deadline = time_now() + timeout;
+  u8 data[UDP_NUMBER];
+  put_be32(data, port);
+  for (u64 again = 0; counting.answered != counting.asked || !again;) {
+    const u64 now = time_now();
+    if (now >= deadline) return false;
+    if (now >= again && !net_busy(0)) {
+      net_prepare(0, PORT_COUNT, data, sizeof data);
+      net_number(0, ++counting.asked);
+      if (!net_send(0)) return false;
+      net.device->kick();
+      again = now + timeout / 8;
+    }
+    if (!net.device->poll()) net_wait(false);
+  }
+  *count = counting.count;
+  return true;
+}
+
+void net_take_count(const u8 *data, u32 length) {
+  if (length < 16 || get_be32(data) != counting.asked) return;
+  counting.answered = counting.asked;
+  counting.count = (struct net_count){get_be32(data + 4), (u64)get_be32(data + 8) << 32 | get_be32(data + 12)};
 }

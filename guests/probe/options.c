@@ -27,6 +27,7 @@ static const struct number_option numbers[] = {
   NUMBER("bytes", bytes, 4 * KIB, 1, 1024 * MIB),
   NUMBER("count", count, 1000, 1, 1ul << 40),
   NUMBER("host", host, 15, 3, 254),
+  NUMBER("queues", queues, 1, 1, 2),
   NUMBER("interrupt-rate", interrupt_rate, 0, 0, 1000000),
 };
 
@@ -78,6 +79,7 @@ static bool read_text(char *to, size_t room, const char *value) {
 static int read_word(struct options *o, const char *key, char *value) {
   if (same(key, "workload")) return read_text(o->workload, sizeof o->workload, value);
   if (same(key, "driver")) return read_text(o->driver, sizeof o->driver, value);
+  if (same(key, "nic-driver")) return read_text(o->nic_driver, sizeof o->nic_driver, value);
   if (same(key, "attack")) return read_text(o->attack, sizeof o->attack, value);
   if (same(key, "attack-address")) return read_addresses(o, value);
   if (same(key, "attack-op")) return read_attack_operations(o, value);
@@ -103,6 +105,7 @@ void options_read(struct options *o, const char *line) {
   memset(o, 0, sizeof *o);
   copy_text(o->workload, sizeof o->workload, "checksum", NULL);
   copy_text(o->driver, sizeof o->driver, "auto", NULL);
+  copy_text(o->nic_driver, sizeof o->nic_driver, "auto", NULL);
   copy_text(o->attack, sizeof o->attack, "none", NULL);
   o->hash = HASH_UNSAID;
   o->attack_read = o->attack_write = true;
@@ -122,6 +125,6 @@ void options_read(struct options *o, const char *line) {
     line = *end ? end + 1 : end;
   }
   const bool hashing = same(o->workload, "checksum") || same(o->workload, "compute") ||
-                       same(o->workload, "netrecv") || same(o->workload, "netrr");
+                       (starts_with(o->workload, "net") && !same(o->workload, "netstream"));
   if (o->hash == HASH_UNSAID) o->hash = hashing ? HASH_CRC32C : HASH_NONE;
 }

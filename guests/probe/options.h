@@ -6,7 +6,7 @@
 enum { MAX_ATTACKS = 8 };
 
 struct options {
-  char workload[16], driver[16], attack[16];
+  char workload[16], driver[16], nic_driver[16], attack[16];
   u64 bs, qd, batch, total, seed, start, length;
   enum hash_kind hash;
   bool verify, large_pages, polling, uart_interrupts, uart_fifo, indirect, event_index;
@@ -16,7 +16,7 @@ struct options {
   u64 attack_offset;  // on the disk; ~0: its last 4 KiB
   u64 service_chunk, timeout_ms;
   u64 ms, tick_ms, bytes, count;
-  u64 host, interrupt_rate;
+  u64 host, interrupt_rate, queues;
 };
 
 /** Reads the words of `line` over the defaults; unknown words are named and passed over. */

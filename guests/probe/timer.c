@@ -39,6 +39,15 @@ void timer_stop(void) {
   set_compare(NEVER);
 }
 
+void timer_sleep(u64 ms) {
+  const u64 end = time_now() + time_from_ms(ms);
+  while (time_now() < end) {
+    set_compare(end);
+    wait_for_interrupt();
+  }
+  set_compare(timer.interval ? time_now() + timer.interval : NEVER);
+}
+
 void timer_interrupt(void) {
   timer.ticks++;
   set_compare(timer.interval ? time_now() + timer.interval : NEVER);

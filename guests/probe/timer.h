@@ -7,6 +7,8 @@ void timer_init(u64 frequency, bool sstc);
 /** Ticks every `interval` of `time` until timer_stop. */
 void timer_start(u64 interval);
 void timer_stop(void);
+/** Waits for so many milliseconds, without the hart where nothing else is to do; interrupts must be enabled. */
+void timer_sleep(u64 ms);
 void timer_interrupt(void);
 /** Ticks since reset. */
 u64 timer_ticks(void);

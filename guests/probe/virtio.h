@@ -5,7 +5,7 @@
 #include "net.h"
 #include "options.h"
 
-enum { VIRTIO_NETWORK = 1, VIRTIO_BLOCK = 2, RING_ENTRIES = 256 };
+enum { VIRTIO_NETWORK = 1, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3, RING_ENTRIES = 256 };
 
 /** Feature bits that the transport or the ring defines. */
 #define VIRTIO_F_INDIRECT_DESC (1ul << 28)

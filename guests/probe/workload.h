@@ -15,16 +15,20 @@ void sample_init(void);
 struct sample sample_now(void);
 struct sample sample_since(struct sample begin);
 
-/** Gives each request slot its buffer above 4 MiB, mapped and filled with a pattern; may lower bs and qd. */
-void buffers_init(const struct machine *machine, struct options *options, const struct block_device *device);
+/** Gives each request slot its buffer from `start` on, mapped and filled with a pattern; may lower bs and qd. */
+void buffers_init(const struct machine *machine, struct options *options, const struct block_device *device, u64 start);
 /** The 64-bit word that belongs at `offset` of the disk. */
 u64 pattern_word(u64 offset, u64 seed);
 
+/** The result line of a run without an I/O loop; whether that was meant, without a `failure`. */
+bool workload_without(const struct options *options, const char *driver, const char *failure);
 /** checksum, seqread, seqwrite, randread, randwrite; false when errors occurred. */
 bool workload_io(const struct options *options, struct block_device *device);
+/** netserve (disk to peer), netsave (peer to disk); false when errors occurred. */
+bool workload_file(const struct options *options, struct block_device *disk, struct net_device *nic);
 /** netstream, netrecv, netrr; false when errors occurred. */
 bool workload_net(const struct options *options, struct net_device *device);
 /** Hostile DMA addresses; false when the device is gone afterwards. */
 bool attack_run(const struct options *options, struct block_device *device);
-/** idle, console, hypercall, compute; -1 when it is none of them, else whether it went well. */
+/** idle, console, echo, hypercall, compute; -1 when it is none of them, else whether it went well. */
 int workload_plain(const struct options *options);

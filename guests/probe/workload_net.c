@@ -1,30 +1,34 @@
-// Datagrams to the peer's sink (RFC 863), from its source, and there and back (RFC 862).
+// Messages to the peer's sink (RFC 863), from its source, and there and back (RFC 862), in as few datagrams as they take.
 #include "dma.h"
 #include "lib.h"
 #include "plic.h"
 #include "sbi.h"
 #include "timer.h"
-#include "uart.h"
+#include "console.h"
 #include "workload.h"
 
-enum { PORT_ECHO = 7, PORT_SINK = 9, PORT_SOURCE = 5002 };
 /** So many waits in vain end the run. */
 enum { TIMEOUT_LIMIT = 4 };
 
 static struct run {
   const struct options *options;
   struct net_device *device;
-  u32 bs, depth;
-  u64 operations;         // of the run
+  u32 bs, pieces;         // bytes of a message; datagrams that it takes
+  u32 piece, last;        // bytes of a datagram, and of a message's last one
+  u32 depth, window;      // messages under way, datagrams under way
+  u64 operations, datagrams;  // of the run: messages, datagrams
   u64 issued, arrived;    // datagrams sent or asked for; that came, or (netstream) left
-  u64 bytes, errors, timeouts, lost;
+  u64 bytes, done, errors, timeouts, lost;  // done: messages
   u64 asked, next;        // netrecv: asked for, up to this number; number of the datagram that comes next
   u64 latency_sum, latency_most;
   u64 progress;           // when something last came or left
   struct hash hash;
-  u64 started[NET_DEPTH];
-  bool waiting[NET_DEPTH];
+  // netrr, by message number modulo `depth`:
+  u64 message[NET_DEPTH], started[NET_DEPTH];
+  u64 missing[NET_DEPTH];  // a bit for each datagram that hasn't come back
 } run;
+
+static u32 length_of(u64 number) { return (number + 1) % run.pieces ? run.piece : run.last; }
 
 static void take(const u8 *data, u32 length) {
   run.arrived++;
@@ -34,21 +38,24 @@ static void take(const u8 *data, u32 length) {
 }
 
 static void take_echo(const u8 *data, u32 length) {
-  const u32 number = length >= 4 ? get_be32(data) : 0, slot = number % run.depth;
-  if (length != run.bs || number >= run.issued || !run.waiting[slot]) {
+  const u32 number = length >= UDP_NUMBER ? get_be32(data) : 0;
+  const u64 message = number / run.pieces, slot = message % run.depth, bit = 1ul << number % run.pieces;
+  if (length != length_of(number) || number >= run.issued || run.message[slot] != message || !(run.missing[slot] & bit)) {
     run.errors++;
     return;
   }
+  take(data, length);
+  run.missing[slot] &= ~bit;
+  if (run.missing[slot]) return;
   const u64 latency = time_now() - run.started[slot];
   run.latency_sum += latency;
   if (latency > run.latency_most) run.latency_most = latency;
-  run.waiting[slot] = false;
-  take(data, length);
+  run.done++;
 }
 
 static void take_source(const u8 *data, u32 length) {
-  const u32 number = length >= 4 ? get_be32(data) : 0;
-  if (length != run.bs || number < run.next || number >= run.asked) {
+  const u32 number = length >= UDP_NUMBER ? get_be32(data) : 0;
+  if (length != length_of(number) || number < run.next || number >= run.asked) {
     run.errors++;
     return;
   }
@@ -60,19 +67,20 @@ static void take_source(const u8 *data, u32 length) {
 static void on_datagram(u16 port, const u8 *data, u32 length) {
   if (port == PORT_ECHO) take_echo(data, length);
   if (port == PORT_SOURCE) take_source(data, length);
+  if (port == PORT_COUNT) net_take_count(data, length);
 }
 
-static void prepare(u16 port, u32 length) {
-  static u64 data[(UDP_MOST + 7) / 8];
+static void prepare(u16 port) {
+  static u64 data[UDP_MOST / 8];
   for (u32 i = 0; i < COUNT(data); i++) data[i] = pattern_word(i * 8, run.options->seed);
-  for (u32 slot = 0; slot < run.depth; slot++) net_prepare(slot, port, (const u8 *)data, length);
+  for (u32 slot = 0; slot < run.window; slot++)
+    net_prepare(slot, port, (const u8 *)data, length_of(slot) - UDP_NUMBER);
 }
 
-/** Sends the datagram of a slot with its number; a guest that may not reach its own buffer counts an error. */
-static void issue(u32 slot) {
-  net_number(slot, run.issued);
-  run.started[slot] = time_now();
-  run.issued++;
+/** Sends the next datagram with its number; a guest that may not reach its own buffer counts an error. */
+static void issue(void) {
+  const u32 slot = run.issued % run.window;
+  net_number(slot, run.issued++);
   if (!net_send(slot)) run.errors++;
 }
 
@@ -86,63 +94,73 @@ static bool wait(bool sent) {
   return true;
 }
 
-/** Keeps up to `depth` datagrams on their way out. */
+/** Keeps up to `window` datagrams on their way out. What counts is what has come to the peer in the end. */
 static void stream(void) {
   u64 left = 0;
-  while (left < run.operations && run.timeouts < TIMEOUT_LIMIT) {
+  while (left < run.datagrams && run.timeouts < TIMEOUT_LIMIT) {
     bool any = false;
-    for (; run.issued < run.operations && !net_busy(run.issued % run.depth); any = true) issue(run.issued % run.depth);
+    for (; run.issued < run.datagrams && !net_busy(run.issued % run.window); any = true) issue();
     if (any) run.device->kick();
     bool done = run.device->poll();
-    for (; left < run.issued && !net_busy(left % run.depth); left++, run.bytes += run.bs) run.progress = time_now();
+    for (; left < run.issued && !net_busy(left % run.window); left++) run.progress = time_now();
     if (!any && !done) wait(true);
   }
-  run.arrived = left;
+  struct net_count count = {0, 0};
+  if (!net_ask_count(PORT_SINK, time_from_ms(run.options->timeout_ms), &count)) run.errors++;
+  run.arrived = count.datagrams;
+  run.bytes = count.bytes;
+  run.done = run.bytes / run.bs;
+  run.lost = run.datagrams - run.arrived;
 }
 
-/** Keeps up to `depth` datagrams there or on their way back. One that is lost is given up. */
+static bool may_ask(u32 slot) {
+  if (run.issued == run.datagrams || run.missing[slot]) return false;
+  for (u32 i = 0; i < run.pieces; i++)
+    if (net_busy((run.issued + i) % run.window)) return false;
+  return true;
+}
+
+/** Keeps up to `depth` messages there or on their way back. One that isn't whole in time is given up. */
 static void request_response(void) {
   u64 given_up = 0;
-  while (run.arrived + given_up < run.operations && run.timeouts < TIMEOUT_LIMIT) {
+  while (run.done + given_up < run.operations && run.timeouts < TIMEOUT_LIMIT) {
     bool any = false;
     for (;; any = true) {
-      const u32 slot = run.issued % run.depth;
-      if (run.issued == run.operations || run.waiting[slot] || net_busy(slot)) break;
-      run.waiting[slot] = true;
-      issue(slot);
+      const u64 message = run.issued / run.pieces, slot = message % run.depth;
+      if (!may_ask(slot)) break;
+      run.message[slot] = message;
+      run.missing[slot] = ~0ul >> (64 - run.pieces);
+      run.started[slot] = time_now();
+      for (u32 i = 0; i < run.pieces; i++) issue();
     }
     if (any) run.device->kick();
     if (run.device->poll() || any || !wait(false)) continue;
     for (u32 slot = 0; slot < run.depth; slot++) {
-      given_up += run.waiting[slot];
-      run.waiting[slot] = false;
+      given_up += run.missing[slot] != 0;
+      run.missing[slot] = 0;
     }
   }
-  run.lost = given_up;
+  run.lost = run.issued - run.arrived;
 }
 
-/** Asks for more whenever half of what was asked for has come: number of the first, how many, bytes of each. */
+/** Asks for more whenever half of what was asked for has come. */
 static void receive(void) {
-  u8 request[12] = {0};
   u32 slot = 0;
-  while (run.next < run.operations && run.timeouts < TIMEOUT_LIMIT) {
+  while (run.next < run.datagrams && run.timeouts < TIMEOUT_LIMIT) {
     const u64 open = run.asked - run.next;
-    const u32 count = MIN(run.depth - open, run.operations - run.asked);
-    const bool ask = open <= run.depth / 2 && count && !net_busy(slot);
+    const u32 count = MIN(run.window - open, run.datagrams - run.asked);
+    const bool ask = open <= run.window / 2 && count && !net_busy(slot);
     if (ask) {
-      put_be32(request + 4, count);
-      put_be32(request + 8, run.bs);
-      net_prepare(slot, PORT_SOURCE, request, sizeof request);
-      net_number(slot, run.asked);
-      if (!net_send(slot)) run.errors++;
+      if (!net_ask_source(slot, run.asked, (struct net_wish){count, run.piece, run.pieces, run.last})) run.errors++;
       run.device->kick();
       run.asked += count;
-      slot = (slot + 1) % run.depth;
+      slot = (slot + 1) % run.window;
     }
     if (run.device->poll() || ask || !wait(false)) continue;
     run.lost += run.asked - run.next;
     run.next = run.asked;
   }
+  run.done = run.bytes / run.bs;
 }
 
 static void report(struct sample took, u64 interrupts, u64 translations, struct net_counters before) {
@@ -151,13 +169,26 @@ static void report(struct sample took, u64 interrupts, u64 translations, struct 
   char text[80];
   hash_end(&run.hash, text);
   print("yado-result workload=%s driver=%s bytes=%lu operations=%lu errors=%lu timeouts=%lu checksum=%s", o->workload,
-        run.device->driver, run.bytes, run.arrived, run.errors, run.timeouts, text);
-  print(" lost=%lu malformed=%lu frames_sent=%lu frames_received=%lu", run.lost, now.malformed - before.malformed,
-        now.sent - before.sent, now.received - before.received);
+        run.device->driver, run.bytes, run.done, run.errors, run.timeouts, text);
+  print(" datagrams=%lu lost=%lu malformed=%lu frames_sent=%lu frames_received=%lu", run.arrived, run.lost,
+        now.malformed - before.malformed, now.sent - before.sent, now.received - before.received);
   print(" cycles=%lu instret=%lu time_us=%lu bs=%u qd=%u interrupts=%lu", took.cycles, took.instructions,
         time_to_us(took.time), run.bs, run.depth, interrupts);
   print(" latency_mean_ns=%lu latency_max_ns=%lu translations=%lu\n",
-        run.arrived ? time_to_ns(run.latency_sum) / run.arrived : 0, time_to_ns(run.latency_most), translations);
+        run.done ? time_to_ns(run.latency_sum) / run.done : 0, time_to_ns(run.latency_most), translations);
+}
+
+/** How messages are cut: evenly, so that none of their datagrams is too short for its number. */
+static void cut(const struct options *o) {
+  run.bs = MIN(o->bs, (u64)NET_MESSAGE);
+  run.pieces = (run.bs + UDP_MOST - 1) / UDP_MOST;
+  run.piece = (run.bs + run.pieces - 1) / run.pieces;
+  run.last = run.bs - (run.pieces - 1) * run.piece;
+  const u32 most = NET_DEPTH / run.pieces;
+  run.depth = MIN(o->qd, (u64)most);
+  run.window = run.depth * run.pieces;
+  run.operations = o->total ? (o->total + run.bs - 1) / run.bs : o->count;
+  run.datagrams = run.operations * run.pieces;
 }
 
 bool workload_net(const struct options *o, struct net_device *device) {
@@ -167,21 +198,17 @@ bool workload_net(const struct options *o, struct net_device *device) {
     u16 port;
   } workloads[] = {{"netstream", stream, PORT_SINK}, {"netrecv", receive, PORT_SOURCE},
                    {"netrr", request_response, PORT_ECHO}};
-  run = (struct run){.options = o, .device = device, .bs = MIN(o->bs, (u64)UDP_MOST), .depth = o->qd};
-  run.operations = o->total ? (o->total + run.bs - 1) / run.bs : o->count;
+  run = (struct run){.options = o, .device = device};
+  cut(o);
   hash_begin(&run.hash, o->hash);
   hash_update(&run.hash, "", 0);  // makes its tables, outside the region of interest
   timer_start(time_from_ms(o->timeout_ms) / 8 + 1);
   net_start(device, o->host, o->polling, on_datagram);
-  if (!net_resolve(time_from_ms(o->timeout_ms))) {
-    print("yado-result workload=%s driver=%s bytes=0 operations=0 errors=1 failure=no-peer\n", o->workload,
-          device->driver);
-    return false;
-  }
+  if (!net_resolve(time_from_ms(o->timeout_ms))) return workload_without(o, device->driver, "no-peer");
   for (u32 i = 0; i < COUNT(workloads); i++) {
     if (!same(o->workload, workloads[i].name)) continue;
-    prepare(workloads[i].port, run.bs);
-    uart_drain();
+    prepare(workloads[i].port);
+    console_settle();
     const u64 interrupts = plic_taken(), translations = dma_service_calls();
     const struct net_counters before = net_counters();
     sbi_yado_region(true, REGION_IO);
@@ -191,7 +218,7 @@ bool workload_net(const struct options *o, struct net_device *device) {
     const struct sample took = sample_since(begin);
     sbi_yado_region(false, REGION_IO);
     report(took, plic_taken() - interrupts, dma_service_calls() - translations, before);
-    return !run.errors && !run.lost && !run.timeouts;
+    return !run.errors && !run.timeouts;
   }
   panic("probe: workload=%s isn't known", o->workload);
 }

@@ -43,7 +43,7 @@ export interface MachineOptions {
 const MIB = 2 ** 20;
 const MAX_HARTS = 8;
 const AIA_MODES = ["none", "aplic", "aplic-imsic"] as const;
-const INTERFACES = ["nvme", "virtio", "virtio-mmio"] as const;
+const INTERFACES = ["nvme", "ata", "virtio", "virtio-mmio"] as const;
 
 /** "512" → MiB, as QEMU has it; "512M" and the like as everywhere. */
 function memoryOption(text: string): number {
@@ -124,7 +124,7 @@ export const ownMachineOptions = () => [
   ),
   new Option(
     "--disk <file=…>",
-    "file=F[,if=virtio|nvme|virtio-mmio][,readonly=on][,snapshot=on]; repeatable (default if: virtio)",
+    "file=F[,if=virtio|nvme|ata|virtio-mmio][,readonly=on][,snapshot=on]; repeatable (default if: virtio)",
   ).argParser(diskOption),
   new Option(
     "--net <model=…>",

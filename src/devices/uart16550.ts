@@ -133,6 +133,12 @@ export class Uart16550 implements MmioDevice {
   private sending: EventHandle | undefined;
   private ageing: EventHandle | undefined;
   private arriving: EventHandle | undefined;
+  private awaitingRoom = false;
+  /** Characters given to the transmitter that have left or will. */
+  accepted = 0;
+  /** Rises of the interrupt line. */
+  interrupts = 0;
+  private interrupting = false;
 
   constructor(private readonly ports: UartPorts) {}
 
@@ -263,7 +269,10 @@ export class Uart16550 implements MmioDevice {
     const { s } = this;
     s.thrEmpty = false;
     s.idleLooks = 0;
-    if (s.fifos ? s.waiting.length < FIFO_SIZE : s.waiting.length === 0) s.waiting.push(byte);
+    if (s.fifos ? s.waiting.length < FIFO_SIZE : s.waiting.length === 0) {
+      s.waiting.push(byte);
+      this.accepted++;
+    }
     if (s.shifting < 0) this.shift();
   }
 
@@ -275,13 +284,29 @@ export class Uart16550 implements MmioDevice {
     if (byte === undefined) return;
     if (s.waiting.length === 0) s.thrEmpty = true;
     const cycles = this.ports.sendsAtOnce ? 0 : this.characterCycles();
-    if (cycles === 0) this.sent();
+    if (cycles === 0) this.handOver();
     else {
       this.sending = this.ports.clock.after(cycles, () => {
         this.sent();
         this.update();
       });
     }
+  }
+
+  /** Without a line of its own a character goes as soon as the console takes it. */
+  private handOver(): void {
+    const { console } = this.ports;
+    if (this.s.mcr & Mcr.LOOP || !console.whenRoom || console.room?.() !== 0) {
+      this.sent();
+      return;
+    }
+    if (this.awaitingRoom) return;
+    this.awaitingRoom = true;
+    console.whenRoom(() => {
+      this.awaitingRoom = false;
+      if (this.s.shifting >= 0) this.handOver();
+      this.update();
+    });
   }
 
   private sent(): void {
@@ -343,6 +368,7 @@ export class Uart16550 implements MmioDevice {
       this.age();
     }
     if ((changed || (enable && value & Fcr.CLEAR_TRANSMITTER)) && s.waiting.length > 0) {
+      this.accepted -= s.waiting.length;
       s.waiting = [];
       s.thrEmpty = true;
     }
@@ -369,13 +395,19 @@ export class Uart16550 implements MmioDevice {
     );
   }
 
+  /** Nothing waits, nothing is being sent, and what a software model has handed on has left as well. */
+  private get isEmpty(): boolean {
+    const { waiting, shifting } = this.s;
+    return waiting.length === 0 && shifting < 0 && (this.ports.console.empty?.() ?? true);
+  }
+
   private readLsr(): number {
     const { s } = this;
     const lsr =
       (s.received.length > 0 ? Lsr.DR : 0) |
       (s.overrun ? Lsr.OE : 0) |
       (s.waiting.length === 0 ? Lsr.THRE : 0) |
-      (s.waiting.length === 0 && s.shifting < 0 ? Lsr.TEMT : 0);
+      (this.isEmpty ? Lsr.TEMT : 0);
     s.overrun = false;
     if (lsr === (Lsr.THRE | Lsr.TEMT)) {
       s.idleLooks++;
@@ -411,6 +443,9 @@ export class Uart16550 implements MmioDevice {
   }
 
   private update(): void {
-    this.ports.irq.set(this.cause() !== Iir.NONE);
+    const level = this.cause() !== Iir.NONE;
+    if (level && !this.interrupting) this.interrupts++;
+    this.interrupting = level;
+    this.ports.irq.set(level);
   }
 }

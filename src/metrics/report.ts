@@ -1,7 +1,8 @@
 // The figures of one guest's run, as they stand in JSON and in the tables. How each is counted: docs/figures.md.
-import type { CyclesBy, GuestResult, Landed, StopReason } from "../scenario/types.js";
+import type { CyclesBy, GuestResult, Landed, SerialFigures, StopReason } from "../scenario/types.js";
 import type { CommonMode } from "../scenario/modes.js";
-import { driverOf } from "../scenario/workload.js";
+import { BITS_PER_CHARACTER } from "../platform/serial.js";
+import { driverOf, isSerial } from "../scenario/workload.js";
 import type { DeviceModes } from "../vmm/types.js";
 import { printable } from "./format.js";
 
@@ -11,6 +12,15 @@ export interface PerOperation extends CyclesBy {
   /** guest + exit + VMM: what the hart spent. */
   readonly busy: number;
   readonly exits: number;
+}
+
+/** The serial line, and for a workload that uses nothing else what a character costs. */
+export interface SerialReport extends SerialFigures {
+  /** The counts divided by the characters that the workload moved; null for another workload. */
+  readonly perCharacter: PerOperation | null;
+  /** Seconds that the hart spends on one, and that the line takes for one. */
+  readonly hartSeconds: number;
+  readonly lineSeconds: number;
 }
 
 /** Against the baseline: this guest's figure ÷ the baseline's. */
@@ -61,6 +71,7 @@ export interface GuestReport {
   readonly interrupts: GuestResult["counters"]["interrupts"];
   readonly bytesCopied: number;
   readonly dma: GuestResult["counters"]["dma"];
+  readonly serial: SerialReport;
   readonly tlbMisses: number;
   readonly l1dMisses: number;
   /** What the attach mode counted beside, over the whole run. */
@@ -90,6 +101,35 @@ function status(result: GuestResult, expected: string | undefined, errors: numbe
   return "ok";
 }
 
+/** Counts per one of `times`; zeros if there was none. */
+function each({ cycles, cyclesBy: { guest, exit, vmm, idle } }: GuestResult["counters"], exits: number, times: number) {
+  const per = (count: number) => (times > 0 ? count / times : 0);
+  return {
+    cycles: per(cycles),
+    busy: per(guest + exit + vmm),
+    guest: per(guest),
+    exit: per(exit),
+    vmm: per(vmm),
+    idle: per(idle),
+    exits: per(exits),
+  };
+}
+
+function serialReport(
+  { serial, counters, result, bytes }: GuestResult,
+  frequency: number,
+  exits: number,
+): SerialReport {
+  const characters = isSerial(result?.workload ?? "") ? bytes : 0;
+  const perCharacter = characters > 0 ? each(counters, exits, characters) : null;
+  return {
+    ...serial,
+    perCharacter,
+    hartSeconds: perCharacter ? perCharacter.busy / frequency : 0,
+    lineSeconds: BITS_PER_CHARACTER / serial.baud,
+  };
+}
+
 /**
  * Works out the figures of one guest.
  * @param frequency the machine's cycles per second
@@ -99,7 +139,6 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
   const { counters, operations } = result;
   const checksum = reported(result);
   const errors = Number(result.result?.errors ?? 0) || 0;
-  const per = (count: number) => (operations > 0 ? count / operations : 0);
   const { guest, exit, vmm, idle } = counters.cyclesBy;
   const exits = ordered(counters.exits, (reason) => !reason.includes(":"));
   const exitsTotal = Object.values(exits).reduce((sum, count) => sum + count, 0);
@@ -125,15 +164,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     cycles: counters.cycles,
     cyclesBy: { guest, exit, vmm, idle },
     elsewhere: counters.elsewhere,
-    perOperation: {
-      cycles: per(counters.cycles),
-      busy: per(guest + exit + vmm),
-      guest: per(guest),
-      exit: per(exit),
-      vmm: per(vmm),
-      idle: per(idle),
-      exits: per(exitsTotal),
-    },
+    perOperation: each(counters, exitsTotal, operations),
     relative: null,
     exits,
     exitsTotal,
@@ -143,6 +174,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     interrupts: counters.interrupts,
     bytesCopied: counters.bytesCopied,
     dma: counters.dma,
+    serial: serialReport(result, frequency, exitsTotal),
     tlbMisses: counters.tlbMisses,
     l1dMisses: counters.l1dMisses,
     details: ordered(result.details ?? {}, () => true),

@@ -1,11 +1,12 @@
 // The board as a user configures it: machine, disks and clock in a fixed order, and the device tree that says so.
 //
-// Disks of `nvme` and `virtio` take PCIe slots 1, 2, … in the order in which they are given, whatever their kind; disks
+// Disks of `nvme`, `ata` and `virtio` take PCIe slots 1, 2, … in the order in which they are given, whatever their kind; disks
 // of `virtio-mmio` take the virtio-mmio slots 0, 1, … . Network interfaces come behind them in the same way, and then the
 // virtio console, in a PCIe slot. Slots that aren't taken are there, and empty.
 import { IMSIC_GUESTS_MAX } from "../../assembly/isa/imsic.js";
 import { Medium, type MediumContents } from "../backends/medium.js";
 import type { Core } from "../core/core.js";
+import { AtaController } from "../devices/ata/controller.js";
 import { E1000eController } from "../devices/e1000e/controller.js";
 import { E1000E_IDENTITY } from "../devices/e1000e/parameters.js";
 import { REGISTERS_BYTES } from "../devices/e1000e/registers.js";
@@ -18,10 +19,18 @@ import type { VirtioDevice } from "../devices/virtio/device.js";
 import { NO_DEVICE, VirtioMmio } from "../devices/virtio/mmio.js";
 import { VirtioNet } from "../devices/virtio/net.js";
 import { STRUCTURES_BAR, STRUCTURES_BYTES, VirtioPci, virtioIdentity } from "../devices/virtio/pci.js";
+import { ATA_FUNCTION } from "./ata-function.js";
 import { deviceTree, letDevicesThrough } from "./boot.js";
 import type { Console } from "./console.js";
 import type { Costs } from "./costs.js";
-import { e1000eTimes, mediumParameters, nvmeTimes, virtioTimes } from "./device-times.js";
+import {
+  ataMediumParameters,
+  ataTimes,
+  e1000eTimes,
+  mediumParameters,
+  nvmeTimes,
+  virtioTimes,
+} from "./device-times.js";
 import { type AiaMode, type BoardTreeConfig, DEFAULT_EXTENSIONS } from "./devicetree.js";
 import { Machine, type PcieDevicePorts } from "./machine.js";
 import { msixBarSize } from "./msix.js";
@@ -31,7 +40,7 @@ import type { PcieFunctionConfig } from "./pcie.js";
 import type { Clock, ConsolePort, Link, PcieDevice } from "./ports.js";
 import { UserError } from "./user-error.js";
 
-export type DiskInterface = "nvme" | "virtio" | "virtio-mmio";
+export type DiskInterface = "nvme" | "ata" | "virtio" | "virtio-mmio";
 
 export interface BoardDisk {
   /** What is on the disk; a DiskImage is such. */
@@ -224,12 +233,16 @@ const serial = (disk: NumberedDisk) => `YADO${String(disk.index + 1).padStart(4,
 
 function attachDisk(places: Places, disk: NumberedDisk, harts: number): void {
   const { machine } = places;
-  const backend = new Medium(machine.events, disk.medium, mediumParameters(machine.costs));
+  const parameters = (disk.interface === "ata" ? ataMediumParameters : mediumParameters)(machine.costs);
+  const backend = new Medium(machine.events, disk.medium, parameters);
   const virtio = (queues: number) =>
     new VirtioBlk(backend, { id: serial(disk), readOnly: disk.medium.readOnly, queues });
   switch (disk.interface) {
     case "nvme":
       attachNvme(places, disk, backend);
+      break;
+    case "ata":
+      attachAta(places, disk, backend);
       break;
     case "virtio":
       places.virtio(virtio(harts), SCSI_STORAGE);
@@ -249,6 +262,12 @@ function attachNvme(places: Places, disk: NumberedDisk, backend: Medium): void {
     ioQueues: NVME_QUEUES,
   };
   places.pcie(NVME_FUNCTION, (ports) => new NvmeController({ ...ports, backend }, settings));
+}
+
+/** A controller for each disk, its device 0 of the primary channel. */
+function attachAta(places: Places, disk: NumberedDisk, backend: Medium): void {
+  const disks = [{ backend, readOnly: disk.medium.readOnly, serialNumber: serial(disk) }];
+  places.pcie(ATA_FUNCTION, (ports) => new AtaController({ ...ports, disks }, ataTimes(places.machine.costs)));
 }
 
 // ---- network interfaces

@@ -2,7 +2,7 @@
 import { Access, type MmioDevice } from "./ports.js";
 
 /** How far a device is from the hart; decides what an access costs. */
-export type Reach = "soc" | "pcie";
+export type Reach = "soc" | "pcie" | "port";
 
 /** A device's place on the bus. */
 export interface Region {

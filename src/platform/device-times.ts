@@ -1,5 +1,6 @@
 // The device models' times out of the cost table.
 import type { MediumParameters } from "../backends/medium.js";
+import type { AtaSettings } from "../devices/ata/controller.js";
 import type { E1000eParameters } from "../devices/e1000e/parameters.js";
 import type { DmaTimes } from "../devices/virtio/dma-times.js";
 import type { NvmeParameters } from "../devices/nvme/parameters.js";
@@ -22,6 +23,17 @@ export function nvmeTimes(costs: Costs): NvmeParameters {
     disable: costs.value("nvme-disable"),
     shutdown: costs.value("nvme-shutdown"),
   };
+}
+
+/** Times of an ATA controller and its disk behind the PCIe link. */
+export function ataTimes(costs: Costs): Partial<AtaSettings> {
+  return { commandTime: costs.value("ata-command"), dmaRead: costs.value("dma-read-pcie") };
+}
+
+/** The medium of a disk behind an ATA cable. */
+export function ataMediumParameters(costs: Costs): MediumParameters {
+  const parameters = mediumParameters(costs);
+  return { ...parameters, bandwidth: Math.min(parameters.bandwidth, costs.value("ata-bandwidth") * GIGA) };
 }
 
 /** Times of an 82574L behind the PCIe link. */

@@ -48,6 +48,8 @@ export interface BoardTreeConfig {
   everyWindow?: boolean;
   iommu?: boolean;
   rtc?: boolean;
+  /** Hz of the UART's clock, or that there is none to be seen. */
+  uart?: number | false;
   /** Physical addresses of an initial RAM disk. */
   initrd?: { start: number; end: number };
   /** Seed of the kernel's random numbers, 8 words; fixed, so that runs repeat. */
@@ -279,13 +281,15 @@ function soc(config: BoardTreeConfig): TreeNode {
       "interrupts-extended": toHarts(config, Irq.M_SOFTWARE, Irq.M_TIMER),
     }),
     ...interruptControllers(config),
-    [at("serial", UART)]: leaf({
+  };
+  if (config.uart !== false) {
+    children[at("serial", UART)] = leaf({
       compatible: "ns16550a",
       reg: reg(UART),
-      "clock-frequency": UART.clock,
+      "clock-frequency": config.uart ?? UART.clock,
       ...interrupts(config, UART.irq),
-    }),
-  };
+    });
+  }
   if (config.rtc) {
     children[at("rtc", RTC)] = leaf({
       compatible: "google,goldfish-rtc",
@@ -325,7 +329,7 @@ export function boardTree(config: BoardTreeConfig): Uint8Array {
     properties: { compatible: "riscv-virtio", model: "riscv-virtio,qemu", "#address-cells": 2, "#size-cells": 2 },
     children: {
       chosen: leaf({
-        "stdout-path": `/soc/${at("serial", UART)}`,
+        ...(config.uart === false ? {} : { "stdout-path": `/soc/${at("serial", UART)}` }),
         "rng-seed": config.rngSeed ?? DEFAULT_SEED,
         ...(config.bootargs === undefined ? {} : { bootargs: config.bootargs }),
         ...(initrd ? { "linux,initrd-start": wide(initrd.start), "linux,initrd-end": wide(initrd.end) } : {}),

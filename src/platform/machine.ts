@@ -27,6 +27,7 @@ import { applyCosts, Costs } from "./costs.js";
 import type { AiaMode } from "./devicetree.js";
 import { EventQueue } from "./events.js";
 import { HubDmaPort, HubMsiPort, IommuRegisters } from "./hub.js";
+import { IoSpace } from "./io-space.js";
 import {
   ACLINT,
   APLIC_M,
@@ -44,7 +45,7 @@ import {
   UART,
   imsicStride,
 } from "./memory-map.js";
-import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
+import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
 import {
   Access,
   type Clock,
@@ -93,6 +94,8 @@ export interface MachineConfig {
   guests?: number;
   /** What the serial line sends takes no time: a kernel's log would be most of its boot otherwise. */
   quickSerial?: boolean;
+  /** Hz of the UART's clock. */
+  uartClock?: number;
 }
 
 /** What a device on the board gets. */
@@ -111,13 +114,6 @@ export interface PcieDevicePorts extends DevicePorts {
 const REFUSED = 2;
 /** The interrupt lines into each hart, in the order of its PLIC contexts. */
 const EXTERNAL = [Interrupt.MachineExternal, Interrupt.SupervisorExternal] as const;
-
-/** I/O space: no function has an I/O BAR. */
-const NO_PORTS: MmioDevice = {
-  read: (_offset, size) => 2 ** (8 * size) - 1,
-  write: () => Access.Ok,
-  reset() {},
-};
 
 export class Machine {
   readonly core: Core;
@@ -183,6 +179,7 @@ export class Machine {
     this.access = {
       soc: { read: costs.cycles("mmio-read-soc"), write },
       pcie: { read: costs.cycles("mmio-read-pcie"), write },
+      port: { read: costs.cycles("mmio-read-pcie"), write: costs.cycles("port-write") },
     };
 
     this.plic = new Plic({
@@ -206,11 +203,12 @@ export class Machine {
       irq: this.wired.line(UART.irq),
       clock: this.events,
       console: this.console,
-      inputClock: UART.clock,
+      inputClock: config.uartClock ?? UART.clock,
       sendsAtOnce: config.quickSerial,
     });
     this.pcie = new PcieRoot({
       windows: [PCIE_WINDOW, PCIE_HIGH_WINDOW],
+      ioPorts: PCIE_IO.size,
       messages: (deviceId) => this.msiPort(deviceId),
       intx: (line) => this.wired.line(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.placeBar(fn, bar, address),
@@ -233,12 +231,14 @@ export class Machine {
       this.bus.map(place.start, place.size, device);
     }
     this.bus.map(ECAM.start, ECAM.size, this.pcie, "pcie");
-    this.bus.map(PCIE_IO.start, PCIE_IO.size, NO_PORTS, "pcie");
+    this.bus.map(PCIE_IO.start, PCIE_IO.size, this.ioSpace, "port");
   }
 
   // ---- devices
 
-  private readonly bars = new Map<PcieFunction, Map<number, ReturnType<Bus["movable"]>>>();
+  private readonly ioSpace = new IoSpace();
+  /** How to place the BARs of each function. */
+  private readonly bars = new Map<PcieFunction, Map<number, (address: number | undefined) => void>>();
 
   /**
    * Puts a device in a PCIe slot. The IOMMU knows it by its BDF; its DMA is refused until software makes it bus master.
@@ -254,11 +254,15 @@ export class Machine {
     for (const capability of device.capabilities ?? []) fn.add(capability);
     const answering = (bar: number): MmioDevice =>
       bar === config.msix?.bar ? fn.msix! : (device.bars?.[bar] ?? device);
-    const regions = fn.bars.map(
-      ({ index, size }) => [index, this.bus.movable(size, answering(index), "pcie")] as const,
-    );
-    this.bars.set(fn, new Map(regions));
+    this.bars.set(fn, new Map(fn.bars.map((bar) => [bar.index, this.placer(bar, answering(bar.index))])));
     return { fn, device };
+  }
+
+  /** Puts what answers in a BAR into memory or I/O space; the result moves it there. */
+  private placer({ size, space }: PcieBar, device: MmioDevice): (address: number | undefined) => void {
+    const { bus, ioSpace } = this;
+    const region = space === "io" ? ioSpace.movable(size, device) : bus.movable(size, device, "pcie");
+    return (address) => (space === "io" ? ioSpace : bus).move(region, address);
   }
 
   /** Puts a device on the bus at a fixed place, with a PLIC source and, if it does DMA, a device_id. */
@@ -284,8 +288,7 @@ export class Machine {
   }
 
   private placeBar(fn: PcieFunction, bar: number, address: number | undefined): void {
-    const region = this.bars.get(fn)?.get(bar);
-    if (region) this.bus.move(region, address);
+    this.bars.get(fn)?.get(bar)?.(address);
   }
 
   private externalInterrupt(context: number, level: boolean): void {

@@ -18,12 +18,15 @@ export const IMSIC_S = { start: S_FILES, ids: IMSIC_IDENTITIES } as const;
 /** Pages from one hart's supervisor-level file to the next, the files of `guests` guests between them. */
 export const imsicStride = (guests: number): number => 1 << (32 - Math.clz32(guests));
 export const UART = { start: 0x1000_0000, size: 0x100, irq: 10, clock: 3_686_400 } as const;
+/** Further serial lines, each in a page of its own behind the virtio-mmio slots. */
+const MORE_UARTS = { start: 0x1000_9000, distance: 0x1000, irq: 12 } as const;
+export const MOST_SERIALS = 4;
 export const VIRTIO_MMIO = { start: 0x1000_1000, size: 0x1000, firstIrq: 1, slots: 8 } as const;
 export const ECAM = { start: 0x3000_0000, size: 0x1000_0000 } as const;
 /** Where memory BARs may lie: below 4 GiB, and 64-bit prefetchable ones. */
 export const PCIE_WINDOW = { start: 0x4000_0000, size: 0x4000_0000 } as const;
 export const PCIE_HIGH_WINDOW = { start: 0x4_0000_0000, size: 0x4_0000_0000 } as const;
-/** I/O ports of PCIe, from port 0; no device has any. */
+/** I/O ports of PCIe, from port 0. */
 export const PCIE_IO = { start: 0x0300_0000, size: 0x1_0000 } as const;
 /** INTA of slot 0; the others follow by the swizzle. */
 export const PCIE_FIRST_IRQ = 32;
@@ -41,5 +44,15 @@ export function virtioSlot(n: number): { start: number; size: number; irq: numbe
     start: VIRTIO_MMIO.start + n * VIRTIO_MMIO.size,
     size: VIRTIO_MMIO.size,
     irq: VIRTIO_MMIO.firstIrq + n,
+  };
+}
+
+/** The n-th serial line. */
+export function serialPlace(n: number): { start: number; size: number; irq: number } {
+  if (n === 0) return UART;
+  return {
+    start: MORE_UARTS.start + (n - 1) * MORE_UARTS.distance,
+    size: UART.size,
+    irq: MORE_UARTS.irq + n - 1,
   };
 }

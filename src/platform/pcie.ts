@@ -1,6 +1,7 @@
 // PCI Local Bus Specification 3.0, "Configuration Space", "Capabilities List"; PCI Express Base Specification, "PCI
 // Express Enhanced Configuration Access Mechanism (ECAM)", "PCI Express Capability Structure". One bus, type 0
-// functions, memory BARs, INTx and MSI-X. Extended configuration space is there and empty.
+// functions, memory and I/O BARs, INTx and MSI-X. Extended configuration space is there and empty.
+import { CAPABILITY_HEADER, expressCapability } from "./express.js";
 import { Msix, type MsixConfig } from "./msix.js";
 import {
   Access,
@@ -29,6 +30,7 @@ const enum Reg {
   INTERRUPT_PIN = 0x3d,
 }
 export const enum Command {
+  IO = 0x0001,
   MEMORY = 0x0002,
   MASTER = 0x0004,
   PARITY = 0x0040,
@@ -40,31 +42,12 @@ const STATUS_INTERRUPT = 0x08;
 const STATUS_CAPABILITIES = 0x10;
 const BAR_MEMORY_64 = 0x4;
 const BAR_PREFETCHABLE = 0x8;
+const BAR_IO = 0x1;
+/** Bytes that a BAR of each space has at least and at most. */
+const BAR_SIZES = { memory: [16, 0x8000_0000], io: [4, 256] } as const;
 const CONFIG_SIZE = 256;
 const FIRST_CAPABILITY = 0x40;
-/** Id and next pointer. */
-const CAPABILITY_HEADER = 2;
 const PINS = 4;
-
-/** PCI Express capability of a Root Complex Integrated Endpoint: version 2, no link, no optional feature. */
-function expressCapability(): PcieCapability {
-  const ID = 0x10;
-  const BYTES = 0x3c - CAPABILITY_HEADER;
-  const body = new Uint8Array(BYTES);
-  const view = new DataView(body.buffer);
-  const VERSION_2 = 2;
-  const INTEGRATED_ENDPOINT = 9 << 4;
-  const ROLE_BASED_ERRORS = 1 << 15;
-  /** Relaxed ordering, no snoop, read requests of 512 bytes; what is written beyond that has no effect. */
-  const CONTROL = 0x2810;
-  const CONTROL_WRITABLE = 0x7fff;
-  view.setUint16(0, VERSION_2 | INTEGRATED_ENDPOINT, true);
-  view.setUint32(2, ROLE_BASED_ERRORS, true);
-  view.setUint16(6, CONTROL, true);
-  const writable = new Uint8Array(BYTES);
-  new DataView(writable.buffer).setUint16(6, CONTROL_WRITABLE, true);
-  return { id: ID, body, writable };
-}
 
 /** What the configuration space says of a function. */
 export interface PcieIdentity {
@@ -77,12 +60,28 @@ export interface PcieIdentity {
   subsystem?: number;
 }
 
-/** A memory BAR; `size` is a power of two from 16 bytes. A 64-bit one, as it is if left out, takes `index` + 1 as well. */
+/**
+ * A BAR; `size` is a power of two, from 16 bytes of memory or from 4 I/O ports. One of memory with 64 bits, as it is if left out,
+ * takes `index` + 1 as well.
+ */
 export interface PcieBar {
   index: number;
   size: number;
+  space?: "memory" | "io";
   width?: 32 | 64;
   prefetchable?: boolean;
+}
+
+/** Whether a BAR takes the next one's place as well. */
+const isWide = ({ space, width }: PcieBar): boolean => space !== "io" && width !== 32;
+
+/** Registers of the function's own in configuration space, from 0x40 on: a function that has them has no capabilities. */
+export interface PcieRegisters {
+  readonly at: number;
+  /** After reset. */
+  readonly bytes: Uint8Array;
+  /** Bits that software may write; nothing hears of it. */
+  readonly writable: Uint8Array;
 }
 
 export interface PcieFunctionConfig {
@@ -95,15 +94,18 @@ export interface PcieFunctionConfig {
   /** Whether it has a PCI Express capability. */
   express?: boolean;
   msix?: MsixConfig;
+  registers?: PcieRegisters;
 }
 
 export interface PciePorts {
   /** Interrupt line 0…3, after the swizzle (pin - 1 + slot) mod 4. */
   intx(line: number): IrqLine;
-  /** A BAR is now visible at `address`, or nowhere. */
+  /** A BAR is now visible at `address` (of I/O space, the port), or nowhere. */
   onMap(fn: PcieFunction, bar: number, address: number | undefined): void;
-  /** Addresses that the bridge forwards. */
+  /** Addresses of memory that the bridge forwards. */
   windows: readonly { start: number; size: number }[];
+  /** Ports that it forwards, from 0 on; left out, none. */
+  ioPorts?: number;
   /** Where the messages of a function go, by device id; left out, nowhere. */
   messages?(deviceId: number): MsiPort;
 }
@@ -132,8 +134,9 @@ export class PcieFunction {
     private readonly root: { intx(fn: PcieFunction, level: boolean): void; ports: PciePorts },
   ) {
     for (const bar of this.bars) {
-      const last = bar.width === 32 ? 5 : 4;
-      const fits = bar.index >= 0 && bar.index <= last && bar.size >= 16 && bar.size <= 0x8000_0000;
+      const last = isWide(bar) ? 4 : 5;
+      const [least, most] = BAR_SIZES[bar.space ?? "memory"];
+      const fits = bar.index >= 0 && bar.index <= last && bar.size >= least && bar.size <= most;
       if (!fits || !Number.isInteger(Math.log2(bar.size)))
         throw new RangeError(`BAR ${bar.index} of ${bar.size} bytes`);
     }
@@ -231,10 +234,12 @@ export class PcieFunction {
     view.setUint16(Reg.SUBSYSTEM_VENDOR, identity.subsystemVendor ?? 0, true);
     view.setUint16(Reg.SUBSYSTEM, identity.subsystem ?? 0, true);
     view.setUint8(Reg.INTERRUPT_PIN, this.pin);
-    for (const { index, width, prefetchable } of this.bars) {
-      const kind = (width === 32 ? 0 : BAR_MEMORY_64) | (prefetchable ? BAR_PREFETCHABLE : 0);
-      view.setUint32(Reg.BAR + 4 * index, kind, true);
+    for (const bar of this.bars) {
+      const memory = (isWide(bar) ? BAR_MEMORY_64 : 0) | (bar.prefetchable ? BAR_PREFETCHABLE : 0);
+      view.setUint32(Reg.BAR + 4 * bar.index, bar.space === "io" ? BAR_IO : memory, true);
     }
+    const { registers } = this.settings;
+    if (registers) this.config.set(registers.bytes, registers.at);
     this.chain();
     this.msix?.reset();
     this.place();
@@ -260,15 +265,24 @@ export class PcieFunction {
 
   /** Bits of a byte of configuration space that software may write. */
   private writable(register: number): number {
-    if (register === Reg.COMMAND) return WRITABLE_COMMAND & 0xff;
+    if (register === Reg.COMMAND) return (WRITABLE_COMMAND & 0xff) | (this.hasPorts ? Command.IO : 0);
     if (register === Reg.COMMAND + 1) return WRITABLE_COMMAND >>> 8;
     if (register === Reg.CACHE_LINE || register === Reg.INTERRUPT_LINE) return 0xff;
-    if (register >= FIRST_CAPABILITY) return this.writableOfCapability(register);
+    if (register >= FIRST_CAPABILITY) return this.writableRegister(register) ?? this.writableOfCapability(register);
     if (register < Reg.BAR || register >= Reg.BARS_END) return 0;
     const half = (register - Reg.BAR) >>> 2;
-    if (this.bars.some((b) => b.width !== 32 && b.index + 1 === half)) return 0xff;
+    if (this.bars.some((b) => isWide(b) && b.index + 1 === half)) return 0xff;
     const bar = this.bars.find((b) => b.index === half);
     return bar ? (-bar.size >>> (8 * (register & 3))) & 0xff : 0;
+  }
+
+  private get hasPorts(): boolean {
+    return this.bars.some(({ space }) => space === "io");
+  }
+
+  private writableRegister(register: number): number | undefined {
+    const { registers } = this.settings;
+    return registers?.writable[register - registers.at];
   }
 
   private writableOfCapability(register: number): number {
@@ -276,20 +290,29 @@ export class PcieFunction {
     return placed?.capability.writable?.[register - placed.at - CAPABILITY_HEADER] ?? 0;
   }
 
-  /** Makes the BARs visible where memory decode and their addresses say. */
+  /** Makes the BARs visible where the command register and their addresses say. */
   private place(): void {
-    const { windows, onMap } = this.root.ports;
-    for (const { index, size, width } of this.bars) {
-      const lo = (this.view.getUint32(Reg.BAR + 4 * index, true) & -size) >>> 0;
-      const hi = width === 32 ? 0 : this.view.getUint32(Reg.BAR + 4 * index + 4, true);
-      const wanted = hi * 0x1_0000_0000 + lo;
-      const forwarded = windows.some(({ start, size: room }) => wanted >= start && wanted + size <= start + room);
-      const address = forwarded && this.command & Command.MEMORY ? wanted : undefined;
+    const { onMap } = this.root.ports;
+    for (const bar of this.bars) {
+      const { index } = bar;
+      const address = this.decoded(bar);
       if (address === this.placed.get(index)) continue;
       if (address === undefined) this.placed.delete(index);
       else this.placed.set(index, address);
       onMap(this, index, address);
     }
+  }
+
+  /** Where a BAR answers. One that still holds port 0 isn't placed. */
+  private decoded(bar: PcieBar): number | undefined {
+    const { windows, ioPorts = 0 } = this.root.ports;
+    const { index, size } = bar;
+    const lo = (this.view.getUint32(Reg.BAR + 4 * index, true) & -size) >>> 0;
+    if (bar.space === "io") return this.command & Command.IO && lo > 0 && lo + size <= ioPorts ? lo : undefined;
+    const hi = isWide(bar) ? this.view.getUint32(Reg.BAR + 4 * index + 4, true) : 0;
+    const wanted = hi * 0x1_0000_0000 + lo;
+    const forwarded = windows.some(({ start, size: room }) => wanted >= start && wanted + size <= start + room);
+    return forwarded && this.command & Command.MEMORY ? wanted : undefined;
   }
 
   private setInterrupt(level: boolean): void {

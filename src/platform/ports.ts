@@ -111,6 +111,12 @@ export interface ConsoleSink {
 export interface ConsolePort extends ConsoleSink {
   /** The next byte typed, or -1. */
   take(): number;
+  /** Bytes that it takes now; left out, any number. */
+  room?(): number;
+  /** Calls `action` once, when it takes bytes again. */
+  whenRoom?(action: () => void): void;
+  /** Whether all that it took has left; left out, it always has. */
+  empty?(): boolean;
 }
 
 /** A piece of memory that a request reads or fills, in bus addresses. */

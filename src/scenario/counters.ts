@@ -16,9 +16,11 @@ export interface Snapshot {
   readonly account: GuestAccount;
   /** Of the guest's disk. */
   readonly traffic: TrafficCounts;
+  /** Characters given to its serial device. */
+  readonly handed: number;
 }
 
-export function snapshot(machine: Machine, account: GuestAccount, traffic: TrafficCounts): Snapshot {
+export function snapshot(machine: Machine, account: GuestAccount, traffic: TrafficCounts, handed: number): Snapshot {
   const { core } = machine;
   return {
     clock: core.cycles,
@@ -28,6 +30,7 @@ export function snapshot(machine: Machine, account: GuestAccount, traffic: Traff
     l1dMisses: core.counter(Counter.L1dMisses),
     account: copyOf(account),
     traffic,
+    handed,
   };
 }
 

@@ -1,8 +1,10 @@
 // A run's configuration with its defaults filled in, and checked for what can't be assembled.
 import { RAM_MAX } from "../../assembly/layout.js";
 import { Costs } from "../platform/costs.js";
+import { MOST_SERIALS } from "../platform/memory-map.js";
+import { DEFAULT_BAUD, type LineRate, lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
-import { attachModes } from "../vmm/attach/index.js";
+import { attachModes, serialModes } from "../vmm/attach/index.js";
 import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import type { Extent } from "../vmm/extents.js";
@@ -23,11 +25,16 @@ const MOST_DEVICES = 4;
 const MOST_IOTLB_ENTRIES = 4096;
 const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
 
+interface ResolvedGuest extends HostedGuest {
+  readonly serial: number;
+}
+
 export interface ResolvedConfig {
-  readonly guests: readonly HostedGuest[];
+  readonly guests: readonly ResolvedGuest[];
   readonly disks: readonly DiskConfig[];
   readonly nics: readonly NicConfig[];
   readonly network: LanConfig;
+  readonly serials: readonly LineRate[];
   readonly seed: number;
   readonly core: "timed" | "flat";
   readonly chunk: number;
@@ -55,7 +62,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   const pageSize = pageSizeOf(config.pageSize ?? LARGE_PAGE, "pageSize");
   const iommuPageSize = pageSizeOf(config.iommuPageSize ?? pageSize, "iommuPageSize");
   const { nics = [] } = config;
-  const disks = config.disks ?? (config.guests.every(hasDisk) ? [{ size: DEFAULT_DISK_SIZE }] : []);
+  const disks = config.disks ?? (config.guests.some(hasDisk) ? [{ size: DEFAULT_DISK_SIZE }] : []);
   checkDisks(disks);
   checkNics(nics);
   if (disks.length + nics.length > MOST_DEVICES) {
@@ -88,6 +95,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     disks,
     nics,
     network: config.network ?? {},
+    serials: resolveSerials(config),
     seed: config.seed ?? 1,
     core: config.core ?? "timed",
     chunk,
@@ -104,7 +112,16 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
 }
 
 /** A guest with a network interface has a disk only if it says so. */
-const hasDisk = (guest: GuestConfig): boolean => guest.nic === undefined || guest.disk !== undefined;
+const hasDisk = ({ disk, nic }: GuestConfig): boolean => disk !== null && (nic === undefined || disk !== undefined);
+
+function resolveSerials({ serials = [{}], baud = DEFAULT_BAUD }: RunConfig): LineRate[] {
+  if (serials.length === 0 || serials.length > MOST_SERIALS) {
+    refuse(`${serials.length} serial lines`, "serials", `There may be 1 to ${MOST_SERIALS}`);
+  }
+  return serials.map((line, n) =>
+    line.baud === undefined ? lineRate(baud) : lineRate(line.baud, `serials[${n}].baud`),
+  );
+}
 
 /**
  * Bytes of the VMM's memory, whole chunks, that are enough for guests whatever they do: tables of the hart and of the
@@ -171,7 +188,7 @@ function checkDisks(disks: readonly DiskConfig[]): void {
   }
 }
 
-function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chunk: number): HostedGuest {
+function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chunk: number): ResolvedGuest {
   const place = `guests[${index}]`;
   const ram = guest.ram ?? 64 * MIB;
   if (!(ram >= chunk) || ram % chunk !== 0) {
@@ -196,6 +213,11 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
       `Choose one of ${Object.keys(attachModes).join(", ")}`,
     );
   }
+  const { serial = 0 } = guest;
+  const lines = config.serials?.length ?? 1;
+  if (!(serial >= 0 && serial < lines)) {
+    refuse(`no serial line ${serial}`, `${place}.serial`, `There are ${lines}, counted from 0`);
+  }
   const size = config.disks?.[disk ?? 0]?.size ?? DEFAULT_DISK_SIZE;
   return {
     name: guest.name ?? `guest${index}`,
@@ -203,6 +225,7 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
     bootargs: guest.bootargs,
     modes,
     ram,
+    serial,
     ...(disk === undefined ? {} : { disk }),
     ...(nic === undefined ? {} : { nic }),
     range: guest.range ?? share(config, index, size),
@@ -214,7 +237,7 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
 /** An equal share of the disk, in whole pages where there is room. */
 function share(config: RunConfig, index: number, size: number): { start: number; length: number } {
   const disk = config.guests[index].disk ?? 0;
-  const users = config.guests.flatMap((guest, i) => ((guest.disk ?? 0) === disk ? [i] : []));
+  const users = config.guests.flatMap((guest, i) => (hasDisk(guest) && (guest.disk ?? 0) === disk ? [i] : []));
   if (users.length === 1) return { start: 0, length: size };
   const equal = Math.floor(size / users.length);
   const length = equal - (equal % (equal >= 0x1000 ? 0x1000 : SECTOR));
@@ -236,7 +259,7 @@ function checkRange(range: Extent, mode: AttachModeName, size: number, place: st
   }
 }
 
-function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
+function checkGuests(config: RunConfig, guests: readonly ResolvedGuest[]): void {
   for (const [i, guest] of guests.entries()) {
     const place = `guests[${i}]`;
     if (RESERVED_NAMES.includes(guest.name))
@@ -252,13 +275,7 @@ function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
     if (!isNative && attachedModes(modes).includes("native")) {
       refuse("mode native for only one device", `${place}.mode`, "Give it to all of them, or to none");
     }
-    if (modes.serial !== (isNative ? "native" : "emulated")) {
-      refuse(
-        `mode ${modes.serial} for the serial line`,
-        `${place}.mode`,
-        `Leave it out: it is ${isNative ? "native here" : "emulated"}`,
-      );
-    }
+    checkSerial(guest, isNative, guests, place);
     if (attachedModes(modes).includes("assigned-raw") && !config.allowRaw) {
       refuse("mode assigned-raw without consent", place, "Set allowRaw: its DMA goes wrong by design");
     }
@@ -283,5 +300,30 @@ function checkGuests(config: RunConfig, guests: readonly HostedGuest[]): void {
     }
     const size = config.disks?.[disk].size ?? DEFAULT_DISK_SIZE;
     for (const range of guest.extents ?? [guest.range]) checkRange(range, modes.disk!, size, `${place}.range`);
+  }
+}
+
+function checkSerial(
+  { modes, serial, name }: ResolvedGuest,
+  isNative: boolean,
+  guests: readonly ResolvedGuest[],
+  place: string,
+): void {
+  if ((modes.serial === "native") !== isNative) {
+    refuse(
+      `mode ${modes.serial} for the serial line`,
+      `${place}.mode`,
+      isNative ? "Leave it out: all of the machine is native" : "Choose emulated, assigned or paravirtual",
+    );
+  }
+  if (isNative && serial !== 0)
+    refuse(`serial line ${serial} natively`, `${place}.serial`, "Leave it out: it is the first");
+  const sharer = guests.find((other) => other.name !== name && other.serial === serial);
+  if (serialModes[modes.serial].exclusive && sharer) {
+    refuse(
+      `mode ${modes.serial} takes serial line ${serial} for itself, but ${sharer.name} uses it`,
+      `${place}.serial`,
+      "Give it one of its own, or share in mode emulated or paravirtual",
+    );
   }
 }

@@ -1,8 +1,12 @@
 // One mode per device of a guest: a scenario may name a single one for disk and network interface, or one for each.
 import { UserError } from "../platform/user-error.js";
-import type { AttachModeName, DeviceModes } from "../vmm/types.js";
+import { serialModes } from "../vmm/attach/index.js";
+import type { AttachModeName, DeviceModes, SerialModeName } from "../vmm/types.js";
 
-/** A mode for disk and network interface, or one per device that the guest has; that of the serial line may be left out. */
+/**
+ * A mode for disk and network interface, or for the serial line of a guest that has neither; or one per device that the
+ * guest has, where that of the serial line may be left out.
+ */
 export type ModeChoice = AttachModeName | { readonly [device in keyof DeviceModes]?: AttachModeName | undefined };
 
 /** The name that disk and network interface agree on. */
@@ -14,7 +18,9 @@ export function deviceModes(
   has: { readonly disk: boolean; readonly nic: boolean },
   place: string,
 ): DeviceModes {
-  const named = typeof choice === "string" ? { disk: choice, nic: choice } : choice;
+  const alone = !has.disk && !has.nic;
+  const named =
+    typeof choice === "string" ? { disk: choice, nic: choice, ...(alone ? { serial: choice } : {}) } : choice;
   const of = (device: "disk" | "nic", what: string) => {
     if (!has[device]) return {};
     const mode = named[device];
@@ -24,9 +30,21 @@ export function deviceModes(
     return { [device]: mode };
   };
   const modes = { ...of("disk", "disk"), ...of("nic", "network interface") };
+  const isNative = !alone && Object.values(modes).every((mode) => mode === "native");
   const ofSerial = "serial" in named ? named.serial : undefined;
-  const isNative = Object.values(modes).every((mode) => mode === "native");
-  return { ...modes, serial: ofSerial ?? (isNative ? "native" : "emulated") };
+  return { ...modes, serial: serialMode(ofSerial ?? (isNative ? "native" : "emulated"), place) };
+}
+
+export const SERIAL_MODE_NAMES = Object.keys(serialModes) as SerialModeName[];
+
+function serialMode(mode: AttachModeName, place: string): SerialModeName {
+  const known = SERIAL_MODE_NAMES.find((name) => name === mode);
+  if (known) return known;
+  throw new UserError(
+    `no serial line is attached by ${mode}: it has no DMA, so no addresses to translate`,
+    place,
+    `Choose one of ${SERIAL_MODE_NAMES.join(", ")}`,
+  );
 }
 
 /** Modes of disk and network interface, as far as the guest has them. */

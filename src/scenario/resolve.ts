@@ -2,13 +2,14 @@
 import { RAM_MAX } from "../../assembly/layout.js";
 import { bytes } from "../metrics/format.js";
 import { Costs, PARAMETERS } from "../platform/costs.js";
+import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
 import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
 import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
 import type { AttachModeName } from "../vmm/types.js";
-import { DATAGRAMS, defaultWorkload, isNetwork, MODE_NAMES, type Workload } from "./workload.js";
+import { DATAGRAMS, defaultWorkload, isNetwork, isSerial, MODE_NAMES, type Workload } from "./workload.js";
 
 export const SECTOR = 512;
 const PAGE_SIZES = [4096, 2 * 1024 * 1024];
@@ -104,6 +105,7 @@ export function resolveMachine(file: MachineFile, place: PlaceOf): MachineOption
     maxCycles: file["max-cycles"],
     quietCycles: file["quiet-cycles"],
     chunk: file.chunk,
+    baud: file.baud === undefined ? undefined : lineRate(file.baud, place("baud")).baud,
     vmmRam: file["vmm-memory"],
     costs: file.costs && checkCosts(file.costs, place),
   };
@@ -133,7 +135,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
     );
   }
   checkDepth(workload, place);
-  if (kind === "console") return workload;
+  if (isSerial(kind)) return workload;
   if (total % SECTOR !== 0) {
     complain(
       `${total} bytes aren't whole sectors`,
@@ -303,6 +305,8 @@ function step(
       return { machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":
       return { machine: { iotlb: { ways: whole() } } };
+    case "baud":
+      return { machine: { baud: whole() } };
     case "page-size":
     case "iommu-page-size":
       return { machine: { [parameter]: size() } };

@@ -10,7 +10,7 @@ import { bootNative } from "../platform/boot.js";
 import { e1000eTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
 import { macAddress } from "../platform/mac.js";
-import { Machine, type StopReason as MachineStop } from "../platform/machine.js";
+import type { Machine, StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import type { DmaPort, IrqLine } from "../platform/ports.js";
 import { E1000E_FUNCTION } from "../vmm/attach/e1000e-function.js";
@@ -25,6 +25,7 @@ import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { Landing } from "./landing.js";
 import { commonMode } from "./modes.js";
 import { sharesOf } from "./shares.js";
+import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
@@ -73,6 +74,7 @@ class Run {
   private readonly config: ResolvedConfig;
   private readonly placement: Placement;
   private readonly machine: Machine;
+  private readonly serials: SerialLines;
   private readonly disks: Disk[];
   private readonly nics: Device[];
   private readonly network: Network | undefined;
@@ -94,7 +96,8 @@ class Run {
       : new Placement({ guests, chunk, vmmRam, top: given.attack ? attackTop(chunk) : [] });
     const core = new Core(this.placement.ramSize, config.core);
     if (config.iotlb) core.exports.hubConfigure(config.iotlb.entries, config.iotlb.ways, 0, config.seed);
-    this.machine = new Machine({ core, costs: config.costs });
+    this.serials = new SerialLines({ core, costs: config.costs }, config.serials, guests);
+    this.machine = this.serials.machine;
     this.landing = new Landing(this.placement, () => this.hosted?.vmm.guests[this.rawGuest]?.memory);
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
     const { nics, network } = config;
@@ -249,6 +252,7 @@ class Run {
     const [guest] = config.guests;
     machine.core.exports.iommuWrite(DDTP, DDTP_BARE);
     machine.regionOfInterest = (id, begin) => this.mark(0, id, begin);
+    this.serials.setUp();
     this.firmware = bootNative(
       machine,
       { bytes: guest.kernel, name: guest.name },
@@ -261,10 +265,11 @@ class Run {
     const guests = config.guests.map((guest, i) => ({ ...guest, bootargs: this.bootargs(i) }));
     this.hosted = startHosted(
       machine,
-      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn) },
+      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn), serials: this.serials.lines },
       this.placement,
       { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
+    for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
     this.hosted.vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
   }
 
@@ -291,10 +296,11 @@ class Run {
 
   private snapshot(guest: number): Moment {
     const { machine, hosted } = this;
-    const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, 0);
-    const account = hosted?.vmm.guests[guest].account ?? nativeAccount(machine, raised);
+    const vm = hosted?.vmm.guests[guest];
+    const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, machine.uart.interrupts);
+    const account = vm?.account ?? nativeAccount(machine, raised);
     const served = hosted?.parts.map(({ turns }) => turns.bytes) ?? [];
-    return { ...snapshot(machine, account, this.trafficOf(guest)), served };
+    return { ...snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm)), served };
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
@@ -303,7 +309,8 @@ class Run {
     const vm = hosted?.vmm.guests[index];
     const text = (vm?.console ?? machine.console).text();
     const region = this.regions[index];
-    const counters = countersBetween(region.begin, region.end ?? this.snapshot(index));
+    const end = region.end ?? this.snapshot(index);
+    const counters = countersBetween(region.begin, end);
     const result = taggedLines(text, "yado-result").at(-1);
     const bytes = countOf(result, "bytes");
     const seconds = counters.cycles / config.costs.frequency;
@@ -320,6 +327,7 @@ class Run {
       operations: countOf(result, "operations"),
       checksum: result?.checksum,
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
+      serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
       landed: index === this.rawGuest ? this.landing.report() : [],
     };
@@ -340,7 +348,7 @@ class Run {
   }
 
   private resolved(): Record<string, unknown> {
-    const { guests, disks, costs, iotlb, native: _native, ...rest } = this.config;
+    const { guests, disks, costs, iotlb, serials, native: _native, ...rest } = this.config;
     return {
       ...rest,
       iotlb: iotlb ?? { entries: 64, ways: 64 },
@@ -348,6 +356,7 @@ class Run {
       attack: this.given.attack?.target ?? null,
       guests: guests.map(({ kernel: _kernel, ...guest }, i) => ({ ...guest, bootargs: this.bootargs(i) })),
       disks: disks.map(({ size }) => ({ size })),
+      serials: serials.map(({ baud }) => ({ baud })),
       costs: costs.resolved(),
     };
   }

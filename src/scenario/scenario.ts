@@ -3,6 +3,7 @@ import { generatedBytes } from "../backends/disk-image.js";
 import { characters } from "../backends/network/peer/udp-services.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
+import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
 import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
@@ -26,7 +27,7 @@ import {
 import { checkShare } from "./shares.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
 import type { CyclesBy, DeviceShares, GuestConfig, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, hashesInOrder, isNetwork, MODES, type Workload } from "./workload.js";
+import { bootargs, covered, hashesInOrder, isNetwork, isSerial, MODES, type Workload } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -140,12 +141,13 @@ export function resolveScenario(
     return bytes;
   };
   const nics = resolveNics(source, disks.length);
+  const serials = resolveSerials(source);
   const runs = steps.map((step): ScenarioRun => {
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics }, machine, step, kernel);
+    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
     return {
       label: step.label,
       values: step.values,
@@ -157,6 +159,7 @@ export function resolveScenario(
         guests: guests.map((guest) => guest.config),
         disks: disks.map(({ size, image, depth }) => ({ size, image, ...(depth === undefined ? {} : { depth }) })),
         ...(nics.length > 0 ? { nics: nics.map(({ name: _, ...nic }) => nic), network: file.network ?? {} } : {}),
+        ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
     };
@@ -200,16 +203,19 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
   return disks;
 }
 
-function isNetworked(file: ScenarioFile, guest: Guests[number]): boolean {
-  return isNetwork(guest.workload?.kind ?? file.workload?.kind ?? "checksum");
-}
+const kindOf = (file: ScenarioFile, guest: Guests[number]) => guest.workload?.kind ?? file.workload?.kind ?? "checksum";
 
 function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
-  return guest.disk !== undefined || (guest.nic === undefined && !isNetworked(file, guest));
+  const kind = kindOf(file, guest);
+  return (
+    guest.disk !== undefined ||
+    guest.file !== undefined ||
+    (guest.nic === undefined && !isNetwork(kind) && !isSerial(kind))
+  );
 }
 
 function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
-  return guest.nic !== undefined || isNetworked(file, guest);
+  return guest.nic !== undefined || isNetwork(kindOf(file, guest));
 }
 
 function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[] {
@@ -233,6 +239,20 @@ function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[]
   return nics;
 }
 
+function resolveSerials({ value, at }: Located<ScenarioFile>): Devices["serials"] {
+  const serials = value.serials ?? [{ name: "serial" }];
+  for (const [i, { name, baud }] of serials.entries()) {
+    if (baud !== undefined) lineRate(baud, at(["serials", i, "baud"]));
+    if (serials.findIndex((line) => line.name === name) === i) continue;
+    throw new UserError(
+      `a second serial line called "${name}"`,
+      at(["serials", i, "name"]),
+      "Give each a name of its own",
+    );
+  }
+  return serials;
+}
+
 /** The index of the device that a guest names, the first if it names none. */
 function chosenDevice(
   named: string | undefined,
@@ -246,9 +266,15 @@ function chosenDevice(
   throw new UserError(`no ${what} is called "${named}"`, place, suggest(named ?? "", names));
 }
 
+interface Devices {
+  readonly disks: readonly Disk[];
+  readonly nics: readonly Nic[];
+  readonly serials: readonly { readonly name: string; readonly baud?: number | undefined }[];
+}
+
 function resolveGuests(
   { value, at }: Located<ScenarioFile>,
-  { disks, nics }: { readonly disks: readonly Disk[]; readonly nics: readonly Nic[] },
+  { disks, nics, serials }: Devices,
   machine: MachineOptions,
   step: SweepStep,
   kernel: (path: string | undefined, place: string) => Uint8Array,
@@ -289,6 +315,7 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
+    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
@@ -306,9 +333,10 @@ function resolveGuests(
         bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
         mode: guest.mode,
         ram: memories[i],
-        ...(disk ? { disk: chosen[i], ...(extents ? { extents } : shared ? { range } : {}) } : {}),
+        ...(disk ? { disk: chosen[i], ...(extents ? { extents } : shared ? { range } : {}) } : { disk: null }),
         ...(guest.share ? { share: guest.share } : {}),
         ...(nic === undefined ? {} : { nic }),
+        ...(serial === 0 ? {} : { serial }),
       },
     };
   });

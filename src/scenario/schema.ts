@@ -1,5 +1,6 @@
 // Scenario files (`yado run`) and configuration files (`yado compare --config`): their schema and defaults.
 import { z } from "zod";
+import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
 import { parseRate, parseSize, RATE_FORM, SIZE_FORM } from "./quantity.js";
 import { MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
@@ -105,6 +106,7 @@ export const machineSchema = z
     "time-slice": count("cycles that a guest runs before another gets the hart").optional(),
     "max-cycles": count("cycles after which a run is called hung").optional(),
     "quiet-cycles": count("cycles without DMA, output, call or wait after which a guest is called hung").optional(),
+    baud: count("bits per second of the serial lines, 115200 by default").optional(),
     chunk: size("pieces in which memory is handed to guests").optional(),
     "vmm-memory": size("the VMM's own memory").optional(),
   })
@@ -144,6 +146,13 @@ const nicSchema = z
   })
   .describe("a physical network interface, an Intel 82574L");
 
+const serialSchema = z
+  .strictObject({
+    name: z.string().min(1).describe("how guests call it"),
+    baud: count("bits per second; the machine's by default").optional(),
+  })
+  .describe("a physical serial line, a 16550A");
+
 const networkSchema = z
   .strictObject({
     bandwidth: z.number().min(1000).describe("bit/s of every wire; 1e9 by default").optional(),
@@ -168,6 +177,7 @@ const guestSchema = z
       .string()
       .describe("name of its network interface; the first one by default with a network workload, else none")
       .optional(),
+    serial: z.string().describe("name of its serial line; the first one by default").optional(),
     range: z
       .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })
       .describe("its part of a shared disk; equal parts by default")
@@ -188,6 +198,7 @@ export const SWEEP_PARAMETERS = [
   "iommu-page-size",
   "profile",
   "memory",
+  "baud",
   "bs",
   "qd",
   "batch",
@@ -217,6 +228,12 @@ export const scenarioSchema = z
     workload: guestWorkloadSchema.describe("options for guests that don't set their own").optional(),
     nics: z.array(nicSchema).min(1).describe("the physical network interfaces; one where a guest needs it").optional(),
     network: networkSchema.optional(),
+    serials: z
+      .array(serialSchema)
+      .min(1)
+      .max(MOST_SERIALS)
+      .describe("the physical serial lines; one by default")
+      .optional(),
     disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
     guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
     sweep: z

@@ -15,10 +15,12 @@ export interface GuestConfig {
   readonly mode: ModeChoice;
   /** Bytes of RAM, a multiple of 4 MiB. Default 64 MiB. */
   readonly ram?: number;
-  /** Which disk (index into `disks`). Default 0, or none for a guest with a network interface. */
-  readonly disk?: number;
+  /** Which disk (index into `disks`), null for none. Default 0, or none for a guest with a network interface. */
+  readonly disk?: number | null;
   /** Which network interface (index into `nics`). Default none. */
   readonly nic?: number;
+  /** Which serial line (index into `serials`). Default 0. */
+  readonly serial?: number;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
   /** Runs of bytes of the disk, one behind the other as those of a file are, in place of `range`. */
@@ -53,6 +55,12 @@ export interface NicConfig {
   readonly interrupts?: "adaptive" | number;
 }
 
+/** One physical serial line, a 16550A. */
+export interface SerialConfig {
+  /** Default: the machine's. */
+  readonly baud?: number;
+}
+
 /** What the interfaces are connected to: one peer, through a switch where there are several. */
 export interface LanConfig {
   /** bit/s of every wire. Default 1e9. */
@@ -72,6 +80,10 @@ export interface RunConfig {
   readonly disks?: readonly DiskConfig[];
   readonly nics?: readonly NicConfig[];
   readonly network?: LanConfig;
+  /** Default: one line. */
+  readonly serials?: readonly SerialConfig[];
+  /** Of the serial lines, as firmware or the VMM sets them. Default 115,200. */
+  readonly baud?: number;
   /** Seed of the disk pattern and of device jitter. Default 1. */
   readonly seed?: number;
   /** "timed" has caches; "flat" has none. Default "timed". */
@@ -147,6 +159,19 @@ export interface RunCounters {
   l1dMisses: number;
 }
 
+/** What a guest's characters did on the physical serial line, as its other end saw it. */
+export interface SerialFigures {
+  readonly baud: number;
+  /** Characters that the guest gave to its device in the region of interest. */
+  readonly sent: number;
+  /** Characters typed at the guest, over the whole run. */
+  readonly received: number;
+  /** From the first to the last of those sent, at the line's other end; 0 for fewer than two. */
+  readonly charactersPerSecond: number;
+  /** The same ÷ what the line can carry: a start bit, eight data bits and a stop bit each. */
+  readonly ofLineRate: number;
+}
+
 /** Why a guest stopped. */
 export type StopReason =
   | { readonly kind: "shutdown"; readonly code: number }
@@ -210,6 +235,7 @@ export interface GuestResult {
   readonly checksum: string | undefined;
   /** 10^6 bytes per second of machine time. */
   readonly throughputMBps: number;
+  readonly serial: SerialFigures;
   /** What the attach mode counted beside, over the whole run: name → number. */
   readonly details?: Readonly<Record<string, number>>;
   /** Where a device is assigned-raw: where the device's writes went. */

@@ -12,6 +12,11 @@ export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwr
 export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
 export type WorkloadKind = (typeof WORKLOADS)[number] | (typeof NET_WORKLOADS)[number];
 
+/** Whether it uses nothing but the serial line. */
+export function isSerial(kind: string): boolean {
+  return kind === "console";
+}
+
 export function isNetwork(kind: WorkloadKind): boolean {
   return (NET_WORKLOADS as readonly string[]).includes(kind);
 }
@@ -79,31 +84,35 @@ export function isSafe(modes: DeviceModes): boolean {
 
 /** The drivers in the guest, "mixed" where disk and network interface differ. */
 export function driverOf(modes: DeviceModes): ModeFacts["driver"] | "mixed" {
-  const drivers = new Set(attachedModes(modes).map((mode) => MODES[mode].driver));
+  const attached = attachedModes(modes);
+  const drivers = new Set((attached.length > 0 ? attached : [modes.serial]).map((mode) => MODES[mode].driver));
   const [first = "stock"] = drivers;
   return drivers.size > 1 ? "mixed" : first;
 }
 
 /** The same driver for a network interface. */
 const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+/** And for the serial line, which knows no modified driver. */
+const SERIAL_OPTIONS = { nvme: "uart", "nvme-service": "uart", virtio: "virtio-console" } as const;
 /** Datagrams where `total` is 0: the probe's default. */
 export const DATAGRAMS = 1000;
 
 /** The probe's command line. */
 export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
-  const modes = typeof choice === "string" ? { disk: choice, nic: choice } : choice;
-  const { option } = MODES[(isNetwork(kind) ? modes.nic : (modes.disk ?? modes.nic)) ?? "native"];
+  const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
+  const used = isSerial(kind) ? modes.serial : isNetwork(kind) ? modes.nic : (modes.disk ?? modes.nic);
+  const { option } = MODES[used ?? "native"];
   return [
     `workload=${kind}`,
-    `driver=${isNetwork(kind) ? NIC_OPTIONS[option] : option}`,
+    `driver=${isSerial(kind) ? SERIAL_OPTIONS[option] : isNetwork(kind) ? NIC_OPTIONS[option] : option}`,
     `bs=${bs}`,
     `qd=${qd}`,
     `batch=${batch}`,
     `total=${total}`,
     `seed=${seed}`,
     `hash=${hash}`,
-    ...(kind === "console" && total > 0 ? [`bytes=${total}`] : []),
+    ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
     ...extra,

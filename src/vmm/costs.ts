@@ -33,6 +33,9 @@ export interface VmmCosts {
   /** The VMM's switch and network driver, per frame to the wire and per frame to a guest, beyond register accesses. */
   readonly frameSend: number;
   readonly frameReceive: number;
+  /** The VMM's serial line, per hand-over by a guest and per character to one, beyond register accesses. */
+  readonly consoleSend: number;
+  readonly consoleReceive: number;
   /** The translation service: work per call beyond the hypercall. */
   readonly translate: number;
   /** Rewriting: work per command and per address in it. */
@@ -75,6 +78,8 @@ export function vmmCosts(costs: Costs): VmmCosts {
     extentLookup: costs.cycles("extent-lookup"),
     frameSend: costs.cycles("frame-send"),
     frameReceive: costs.cycles("frame-receive"),
+    consoleSend: costs.cycles("console-send"),
+    consoleReceive: costs.cycles("console-receive"),
     translate: costs.cycles("translate-service"),
     rewriteCommand: costs.cycles("rewrite-command"),
     rewriteAddress: costs.cycles("rewrite-address"),

@@ -1,6 +1,5 @@
 // Assembles a hosted machine: memory for everyone, the VMM, its IOMMU, the disks, and each guest with its attach mode.
 import { RAM_START } from "../../assembly/layout.js";
-import type { Core } from "../core/core.js";
 import { deviceTree, deviceTreeAddress } from "../platform/boot.js";
 import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";
@@ -8,7 +7,7 @@ import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
-import { attachModes, nicModes } from "./attach/index.js";
+import { attachModes, nicModes, serialModes } from "./attach/index.js";
 import { NVME_KIND } from "./attach/nvme-function.js";
 import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
@@ -24,7 +23,9 @@ import type { ThrottleSetting } from "./interrupt-throttle.js";
 import type { ShareConfig } from "../scenario/types.js";
 import { type LinkShare, NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
+import { type SerialPort, SerialService } from "./serial-service.js";
 import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
+import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
 import { VirtualMachine } from "./vm.js";
 import { Vmm } from "./vmm.js";
@@ -51,6 +52,8 @@ export interface HostedGuest {
   readonly extents?: readonly Extent[];
   readonly nic?: number | undefined;
   readonly share?: ShareConfig;
+  /** Which serial line; the first one if left out. */
+  readonly serial?: number | undefined;
 }
 
 export interface HostedConfig {
@@ -167,8 +170,46 @@ const nicShare = ({ share }: HostedGuest): Share => ({
   rate: share?.nic?.rate === undefined ? undefined : share.nic.rate / 8,
 });
 
-function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedConfig, index: number): VirtualMachine {
-  const { name, ram, kernel, bootargs, modes } = config.guests[index];
+/** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
+class SharedSerial {
+  private service: SerialService | undefined;
+
+  constructor(
+    private readonly vmm: Vmm,
+    private readonly line: PhysicalSerial,
+    private readonly shared: boolean,
+  ) {}
+
+  open(vm: VirtualMachine): SerialPort {
+    this.service ??= this.start();
+    const port = this.service.open(
+      (work) => this.vmm.onBehalf(vm, work),
+      (byte) => vm.console.write(byte),
+    );
+    for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
+      vm.details.set(`serial:${name}`, () => port.counters[name]);
+    }
+    return port;
+  }
+
+  private start(): SerialService {
+    const { vmm, line } = this;
+    const service = new SerialService(vmm, line, this.shared);
+    vmm.onInterrupt(line.irq, () => void service.driver.interrupt());
+    service.driver.start();
+    return service;
+  }
+}
+
+function makeGuest(
+  vmm: Vmm,
+  placement: Placement,
+  config: HostedConfig,
+  index: number,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { core } = vmm;
+  const { name, ram, kernel, bootargs, modes, serial = 0 } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
@@ -177,8 +218,10 @@ function makeGuest(vmm: Vmm, core: Core, placement: Placement, config: HostedCon
     memory.write(gpa, bytes),
   );
   const attached = [modes.disk, modes.nic].filter((mode) => mode !== undefined);
-  const virtio = attached.filter((mode) => mode === "paravirtual").length;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie: virtio < attached.length }));
+  const pcie = attached.some((mode) => mode !== "paravirtual");
+  const virtio = [...attached, modes.serial].filter((mode) => mode === "paravirtual").length;
+  const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, uart }));
   const vmid = index + 1;
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
   return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
@@ -220,7 +263,11 @@ export interface DevicePart {
 /** Takes the machine over and leaves its first guest ready on the hart: `machine.run` goes on. */
 export function startHosted(
   machine: Machine,
-  devices: { readonly disks: readonly PcieFunction[]; readonly nics: readonly PcieFunction[] },
+  devices: {
+    readonly disks: readonly PcieFunction[];
+    readonly nics: readonly PcieFunction[];
+    readonly serials: readonly PhysicalSerial[];
+  },
   placement: Placement,
   config: HostedConfig,
 ): Hosted {
@@ -245,9 +292,13 @@ export function startHosted(
     (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i].interrupts),
   );
   const parts: DevicePart[] = [];
+  const sharedSerials = devices.serials.map((line, n) => {
+    const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
+    return new SharedSerial(vmm, line, users > 1);
+  });
 
   config.guests.forEach((guest, index) => {
-    const vm = makeGuest(vmm, core, placement, config, index);
+    const vm = makeGuest(vmm, placement, config, index, devices.serials);
     vmm.guests.push(vm);
     let stage: SecondStage | undefined;
     const attachment = (physical: PhysicalFunction): Attachment => ({
@@ -286,6 +337,16 @@ export function startHosted(
       };
       detach.push(nicModes[modes.nic].attach(Object.assign(attachment(nics[guest.nic]), more)));
     }
+    const { serial = 0 } = guest;
+    detach.push(
+      serialModes[modes.serial].attach({
+        vmm,
+        vm,
+        line: devices.serials[serial],
+        virtioSlot: [modes.disk, modes.nic].filter((mode) => mode === "paravirtual").length,
+        openPort: () => sharedSerials[serial].open(vm),
+      }),
+    );
     vm.detach = () => {
       for (const release of detach) release();
     };

@@ -5,6 +5,8 @@ import type { PcieFunction, PcieFunctionConfig } from "../platform/pcie.js";
 import type { BlockBackend, Clock, DmaPort, IrqLine, Link, MmioDevice } from "../platform/ports.js";
 import type { VmmCosts } from "./costs.js";
 import type { IommuDriver, SecondStage } from "./iommu.js";
+import type { SerialPort } from "./serial-service.js";
+import type { PhysicalSerial } from "./uart-driver.js";
 
 /** The ways to attach a disk or a network interface to a guest. */
 export type AttachModeName =
@@ -16,11 +18,14 @@ export type AttachModeName =
   | "paravirtual"
   | "assigned-raw";
 
+/** The ways to attach a serial line. */
+export type SerialModeName = "native" | "emulated" | "assigned" | "paravirtual";
+
 /** The modes of one guest: of its disk and network interface, where it has them, and of its serial line. */
 export interface DeviceModes {
   readonly disk?: AttachModeName;
   readonly nic?: AttachModeName;
-  readonly serial: AttachModeName;
+  readonly serial: SerialModeName;
 }
 
 /** A physically contiguous run of bytes. */
@@ -176,6 +181,26 @@ export interface NicAttachment extends Attachment {
   readonly virtioSlot: number;
   /** The guest's port of the VMM's switch, which drives the controller from then on. */
   openLink(): Link;
+}
+
+/** What the modes of the serial line get to work with. */
+export interface SerialAttachment {
+  readonly vmm: VmmServices;
+  readonly vm: Vm;
+  readonly line: PhysicalSerial;
+  /** Where a virtio-mmio device goes. */
+  readonly virtioSlot: number;
+  /** The guest's port of the VMM's serial service, which drives the line from then on. */
+  openPort(): SerialPort;
+}
+
+/** A way to attach the serial line: it has no DMA, so there is nothing to translate or to rewrite. */
+export interface SerialMode {
+  readonly name: SerialModeName;
+  /** Whether the guest needs the line for itself. */
+  readonly exclusive: boolean;
+  /** As AttachMode's. */
+  attach(attachment: SerialAttachment): () => void;
 }
 
 /** A way to attach a device to a guest; without a parameter, any device. */

@@ -2,11 +2,10 @@
 import { Cause, Interrupt } from "../../assembly/isa/cause.js";
 import { Csr } from "../../assembly/isa/csr.js";
 import { Plic } from "../devices/plic.js";
-import { Uart16550 } from "../devices/uart16550.js";
 import { Finisher } from "../devices/finisher.js";
 import { Bus } from "../platform/bus.js";
 import { Console } from "../platform/console.js";
-import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC, UART } from "../platform/memory-map.js";
+import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
 import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
@@ -52,12 +51,11 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly mmio = new Bus();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
-  readonly uart: Uart16550;
   readonly pcie: PcieRoot;
   /** Why the guest no longer runs; undefined while it does. */
   stop: StopReason | undefined;
   translates = false;
-  /** Takes the disk away again. */
+  /** Takes the devices away again. */
   detach: () => void = () => {};
   /** Cycles charged by the handler under way: what the indirect cost is a share of. */
   direct = 0;
@@ -84,12 +82,6 @@ export class VirtualMachine implements Vm, ExitGuest {
       contexts: 2,
       output: (context, level) => this.notify(context, level),
     });
-    this.uart = new Uart16550({
-      irq: this.irq(UART.irq),
-      clock: parts.vmm.clock,
-      console: this.console,
-      inputClock: UART.clock,
-    });
     const finisher = new Finisher({
       finish: (code) => this.stopWith({ kind: "shutdown", code }),
       reset: () => this.stopWith({ kind: "shutdown", code: 0 }),
@@ -101,7 +93,6 @@ export class VirtualMachine implements Vm, ExitGuest {
     });
     this.map(PLIC.start, PLIC.size, this.plicPort(), "plic");
     this.map(ECAM.start, ECAM.size, this.configPort(), "pcie-config");
-    this.map(UART.start, UART.size, this.uart, "uart");
     this.map(FINISHER.start, FINISHER.size, finisher, "finisher");
   }
 
@@ -246,9 +237,8 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.stopWith({ kind: "crash", what, pc: Number(this.vcpu.programCounter), address });
   }
 
-  /** After the guest has stopped: its output is complete and its disk quiet. */
+  /** After the guest has stopped: its output is complete and its devices are quiet. */
   retire(): void {
-    this.uart.drain();
     this.detach();
     this.detach = () => {};
   }

@@ -16,6 +16,17 @@ export const NO_LOOKUPS: GuestReport["iotlb"] = {
   faults: 0,
 };
 
+const NO_CHARACTERS: GuestReport["serial"] = {
+  baud: 115_200,
+  sent: 0,
+  received: 0,
+  charactersPerSecond: 0,
+  ofLineRate: 0,
+  perCharacter: null,
+  hartSeconds: 0,
+  lineSeconds: 10 / 115_200,
+};
+
 export function guest(over: Partial<GuestReport> = {}): GuestReport {
   return {
     name: "guest",
@@ -47,6 +58,7 @@ export function guest(over: Partial<GuestReport> = {}): GuestReport {
     interrupts: { raised: 0, injected: 0 },
     bytesCopied: 0,
     dma: { requests: 0, bytesRead: 0, bytesWritten: 0 },
+    serial: NO_CHARACTERS,
     tlbMisses: 0,
     l1dMisses: 0,
     details: {},

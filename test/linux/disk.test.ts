@@ -11,8 +11,11 @@ const MiB = 1 << 20;
 const SIZE = 8 * MiB;
 const INTERFACES = [
   { kind: "nvme", modules: ["nvme"], device: "/dev/nvme0n1" },
+  { kind: "ata", modules: ["sd_mod", "ata_piix"], device: "/dev/sda" },
   { kind: "virtio", modules: ["virtio_blk"], device: "/dev/vda" },
 ];
+/** Drivers look for their disks on their own time. */
+const until = (device: string) => `while [ ! -e ${device} ]; do sleep 1; done`;
 const EXT4 = ["crc32c_generic", "ext4"];
 
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
@@ -29,7 +32,7 @@ describe.skipIf(!guest).each(INTERFACES)("Debian's driver on a disk of $kind", (
       modules,
       harts,
       options: ["--disk", `file=${image},if=${kind}`],
-      script: `sha256sum ${device}\npoweroff -f`,
+      script: `${until(device)}\nsha256sum ${device}\npoweroff -f`,
     });
     expect(lines[lines.indexOf(PROMPT) + 1]).toBe(`${sha256(bytes)}  ${device}`);
     expect(status).toBe(0);
@@ -44,6 +47,7 @@ describe.skipIf(!guest).each(INTERFACES)("Debian's driver on a disk of $kind", (
       modules: [...modules, ...EXT4],
       options: ["--disk", `file=${image},if=${kind}`],
       script: [
+        until(device),
         `mount -t ext4 ${device} /mnt`,
         "mkdir /mnt/made",
         "echo written inside > /mnt/made/file",
@@ -63,4 +67,16 @@ describe.skipIf(!guest).each(INTERFACES)("Debian's driver on a disk of $kind", (
     command("debugfs", "-R", `dump /made/busybox ${copy}`, image);
     expect(lines).toContain(`${sha256(readFileSync(copy))}  /bin/busybox`);
   });
+});
+
+test.skipIf(!guest)("libata moves sectors of an ATA disk by Ultra DMA", async () => {
+  const image = join(scratch(), "disk.img");
+  writeFileSync(image, new Uint8Array(MiB));
+  const modes = "/sys/class/ata_device/dev1.0";
+  const { lines } = await boot({
+    modules: ["sd_mod", "ata_piix"],
+    options: ["--disk", `file=${image},if=ata`],
+    script: `${until("/dev/sda")}\ncat ${modes}/class ${modes}/dma_mode\npoweroff -f`,
+  });
+  expect(lines.slice(lines.indexOf(PROMPT) + 1)).toEqual(expect.arrayContaining(["ata", "XFER_UDMA_5"]));
 });

@@ -4,7 +4,7 @@ import { MemorySource, DiskImage } from "../../src/backends/disk-image.js";
 import { Core } from "../../src/core/core.js";
 import { type BoardConfig, buildBoard, type DiskInterface } from "../../src/platform/board.js";
 import { ECAM, PCIE_IO, RTC, virtioSlot } from "../../src/platform/memory-map.js";
-import type { Link } from "../../src/platform/ports.js";
+import { Access, type Link } from "../../src/platform/ports.js";
 import { UserError } from "../../src/platform/user-error.js";
 import { cells, nodes, readFdt } from "../support/fdt.js";
 
@@ -57,6 +57,21 @@ test("the harts' extensions are each named once, those of the board itself among
   const names = new TextDecoder().decode(cpu.properties["riscv,isa-extensions"]).split("\0").slice(0, -1);
   expect(names).toEqual([...new Set(names)]);
   expect(names).toEqual(expect.arrayContaining(["h", "svadu", "svnapot", "svpbmt"]));
+});
+
+test("an ATA disk is device 0 of the primary channel of a controller of its own, behind I/O ports", () => {
+  const { identity, machine, word } = board({ disks: [disk("nvme"), disk("ata")] });
+  expect(identity(2)).toBe(0x24cb_8086);
+  const config = ECAM.start + (2 << 15);
+  for (const [bar, port] of [0x1000, 0x1008, 0x1010, 0x1018, 0x1020].entries()) {
+    machine.bus.write(config + 0x10 + 4 * bar, 4, port);
+  }
+  machine.bus.write(config + 4, 2, 1);
+  expect(machine.bus.read(PCIE_IO.start + 0x1007, 1)).toBe(Access.Ok);
+  expect(machine.bus.lo).toBe(0x50);
+  machine.bus.read(PCIE_IO.start + 0x1017, 1);
+  expect(machine.bus.lo).toBe(0x7f);
+  expect(word(PCIE_IO.start + 0x1030)).toBe(NOBODY);
 });
 
 test("the clock starts at the configured second; I/O space is there, and nobody in it", () => {

@@ -81,7 +81,10 @@ async function fakeGuest(
 ): Promise<GuestResult> {
   const modes = deviceModes(
     guest.mode,
-    { disk: guest.disk !== undefined || guest.nic === undefined, nic: guest.nic !== undefined },
+    {
+      disk: guest.disk !== null && (guest.disk !== undefined || guest.nic === undefined),
+      nic: guest.nic !== undefined,
+    },
     "",
   );
   const mode = commonMode(modes);
@@ -108,6 +111,7 @@ async function fakeGuest(
     operations: idle ? 0 : operations,
     checksum: idle ? undefined : sum,
     throughputMBps: bytes / 1e6 / seconds,
+    serial: { baud: 115_200, sent: 0, received: 0, charactersPerSecond: 0, ofLineRate: 0 },
     landed: fake.landed?.[mode] ?? [],
   };
 }

@@ -5,6 +5,8 @@ import { Costs } from "../../src/platform/costs.js";
 import { Machine } from "../../src/platform/machine.js";
 import { vmmCosts } from "../../src/vmm/costs.js";
 import { startHosted } from "../../src/vmm/hosted.js";
+import { UART } from "../../src/platform/memory-map.js";
+import { lineRate } from "../../src/platform/serial.js";
 import { Placement } from "../../src/vmm/memory/placement.js";
 import { NVME_FUNCTION } from "../../src/vmm/attach/nvme-function.js";
 import { elfOf } from "./elf-of.js";
@@ -43,7 +45,8 @@ function play(exitsInWasm: boolean) {
   const device = { read: () => 0, write: () => 0, reset: () => {} };
   const { fn } = machine.attachPcie(NVME_FUNCTION, () => device);
   const range = { start: 0, length: MIB };
-  const { vmm } = startHosted(machine, { disks: [fn], nics: [] }, placement, {
+  const serials = [{ ...UART, rate: lineRate(115_200) }];
+  const { vmm } = startHosted(machine, { disks: [fn], nics: [], serials }, placement, {
     guests: [{ ...guest, kernel, bootargs: "", modes: { disk: "assigned", serial: "emulated" }, disk: 0, range }],
     pageSize: 4096,
     iommuPageSize: 4096,

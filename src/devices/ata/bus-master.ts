@@ -1,21 +1,28 @@
-// SFF-8038i, "Programming Interface for Bus Master IDE Controller": the registers of one channel and its physical region
-// descriptors.
-import { type DmaPort, lowAfter, type Segment } from "../../platform/ports.js";
+// Programming Interface for Bus Master IDE Controller 1.0 (SFF-8038i), "Physical Region Descriptor Table", "Bus Master IDE
+// Registers", "Status Bit Interpretation": the registers of one channel and its physical region descriptors.
+import type { DmaPort, Segment } from "../../platform/ports.js";
 import { GatedDma } from "../gated-dma.js";
 import { Bmic, Bmis, BusMaster } from "./registers.js";
 
 const PRD_BYTES = 8;
 /** A table doesn't cross such a boundary. */
 const TABLE_BOUNDARY = 0x1_0000;
-const PRDS_AT_ONCE = 64;
+/** Bytes that the table is read by. */
+const LINE_BYTES = 64;
 const EOT = 0x8000_0000;
 const LARGEST_REGION = 0x1_0000;
 
-/** Regions for a transfer: `rest` says whether the table names more, or less, or as many bytes. */
+/** Whether a table names more bytes than a transfer has, or fewer, or as many. */
+export type Rest = "more" | "less" | "none";
+
+/** Regions for a transfer. */
 export interface Regions {
   segments: Segment[];
   bytes: number;
-  rest: "more" | "less" | "none";
+  rest: Rest;
+  /** Lines of the table that were read, and cycles that their translation took. */
+  lines: number;
+  cycles: number;
 }
 
 export class BusMasterChannel {
@@ -87,34 +94,43 @@ export class BusMasterChannel {
   }
 
   /** The transfer is over: active stays while the table names more. */
-  finished(outcome: "ok" | "error", rest: Regions["rest"]): void {
+  finished(outcome: "ok" | "error", rest: Rest): void {
     if (outcome === "error") this.status |= Bmis.ERROR;
     if (outcome === "error" || rest !== "more") this.status &= ~Bmis.ACTIVE;
   }
 
   /** The regions for `length` bytes; undefined when the table can't be read. */
   regions(length: number): Regions | undefined {
-    const segments: Segment[] = [];
-    let bytes = 0;
+    const regions: Regions = { segments: [], bytes: 0, rest: "less", lines: 0, cycles: 0 };
     const end = (Math.floor(this.table / TABLE_BOUNDARY) + 1) * TABLE_BOUNDARY;
     for (let at = this.table; at < end; ) {
-      const count = Math.min(PRDS_AT_ONCE, Math.floor((end - at) / PRD_BYTES));
-      if (count === 0) break;
-      if (!this.gate.read(at, 0, count * PRD_BYTES).ok) return undefined;
-      const table = this.gate.staging.slice(0, count * PRD_BYTES);
-      const view = new DataView(table.buffer);
-      for (let i = 0; i < count; i++, at += PRD_BYTES) {
-        const flags = view.getUint32(i * PRD_BYTES + 4, true);
-        const region = flags & 0xfffe || LARGEST_REGION;
-        const used = Math.min(region, length - bytes);
-        segments.push({ lo: lowAfter(view.getUint32(i * PRD_BYTES, true) & ~1, 0), hi: 0, length: used });
-        bytes += used;
-        const ends = (flags & EOT) !== 0;
-        if (bytes === length) return { segments, bytes, rest: ends && used === region ? "none" : "more" };
-        if (ends) return { segments, bytes, rest: "less" };
+      const line = Math.min(LINE_BYTES - (at % LINE_BYTES), end - at);
+      const whole = line - (line % PRD_BYTES) || Math.min(PRD_BYTES, end - at);
+      if (whole < PRD_BYTES) break;
+      const result = this.gate.read(at, 0, whole);
+      if (!result.ok) return undefined;
+      regions.lines++;
+      regions.cycles += result.cycles;
+      for (let i = 0; i < whole; i += PRD_BYTES) {
+        if (this.take(regions, length, this.gate.view.getUint32(i, true), this.gate.view.getUint32(i + 4, true))) {
+          return regions;
+        }
       }
+      at += whole;
     }
-    return { segments, bytes, rest: "less" };
+    return regions;
+  }
+
+  /** Adds the region that a descriptor names; whether there is no need of another, or none. */
+  private take(regions: Regions, length: number, base: number, flags: number): boolean {
+    const region = flags & 0xfffe || LARGEST_REGION;
+    const used = Math.min(region, length - regions.bytes);
+    const ends = (flags & EOT) !== 0;
+    regions.segments.push({ lo: (base & ~1) >>> 0, hi: 0, length: used });
+    regions.bytes += used;
+    const complete = regions.bytes === length;
+    if (complete) regions.rest = ends && used === region ? "none" : "more";
+    return complete || ends;
   }
 
   /** Ends what is under way. */

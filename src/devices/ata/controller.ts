@@ -1,6 +1,6 @@
-// PCI IDE Controller Specification 1.0, native mode; SFF-8038i, "Programming Interface for Bus Master IDE Controller": two
-// channels with a disk each. BARs 0 and 2 are the command blocks, 1 and 3 the control blocks, 4 the bus master's registers.
-// They are windows of memory, where the specification has I/O ports: see docs/decisions.md.
+// PCI IDE Controller Specification 1.0, "Native-PCI mode"; Programming Interface for Bus Master IDE Controller 1.0 (SFF-8038i), "Bus
+// Master IDE Registers": two channels with a disk each. BARs 0 and 2 are the command blocks, 1 and 3 the control blocks, 4 the bus
+// master's registers, all in I/O space.
 import {
   Access,
   type BlockBackend,
@@ -11,11 +11,10 @@ import {
   type PcieDevice,
 } from "../../platform/ports.js";
 import { AtaChannel } from "./channel.js";
-import { BUS_MASTER_BYTES, COMMAND_BLOCK_BYTES, CONTROL_OFFSET, Task } from "./registers.js";
+import { BUS_MASTER_BYTES, CONTROL_OFFSET, Task } from "./registers.js";
 
 export const CHANNELS = 2;
-/** Each BAR's bytes: the least that a BAR of memory has. */
-export const WINDOW_BYTES = 16;
+const BUS_MASTER_BAR = 2 * CHANNELS;
 
 export interface AtaPorts {
   irq: IrqLine;
@@ -33,14 +32,18 @@ export interface AtaDisk {
 }
 
 export interface AtaSettings {
-  /** ns of commands without data. */
+  /** ns of commands without sectors, and of a reset. */
   readonly commandTime: number;
+  /** ns of a DMA read of up to 64 bytes. */
+  readonly dmaRead: number;
   /** Ultra DMA modes up to this one. */
   readonly udmaMode: number;
 }
 
-/** Assumed. */
-export const DEFAULT_ATA: AtaSettings = { commandTime: 50_000, udmaMode: 5 };
+/** Assumed; as NVMe's for the DMA read. */
+export const DEFAULT_ATA: AtaSettings = { commandTime: 50_000, dmaRead: 550, udmaMode: 5 };
+/** A software model's: what it does takes the hart's time. */
+export const NO_ATA_TIMES: Partial<AtaSettings> = { commandTime: 0, dmaRead: 0 };
 
 /** The controller; as a device it is its command blocks. */
 export class AtaController implements PcieDevice {
@@ -50,16 +53,16 @@ export class AtaController implements PcieDevice {
   private asking = 0;
 
   constructor(ports: AtaPorts, settings: Partial<AtaSettings> = {}) {
-    const { commandTime, udmaMode } = { ...DEFAULT_ATA, ...settings };
+    const times = { ...DEFAULT_ATA, ...settings };
     this.channels = Array.from({ length: CHANNELS }, (_, n) => {
       const disk = ports.disks.at(n);
       const irq: IrqLine = { set: (level) => this.ask(ports.irq, n, level) };
       const serialNumber = disk?.serialNumber ?? `YADO-ATA-${n}`;
-      const config = { serialNumber, model: "Yado ATA disk", readOnly: disk?.readOnly ?? false, commandTime, udmaMode };
+      const config = { serialNumber, model: "Yado ATA disk", readOnly: disk?.readOnly ?? false, ...times };
       return new AtaChannel({ irq, dma: ports.dma, clock: ports.clock, backend: disk?.backend }, config);
     });
     const windows = this.channels.flatMap((channel) => [commandBlock(channel), controlBlock(channel)]);
-    this.bars = { ...windows, [windows.length]: this.busMaster() };
+    this.bars = { ...windows, [BUS_MASTER_BAR]: this.busMaster() };
   }
 
   private ask(irq: IrqLine, channel: number, level: boolean): void {
@@ -87,17 +90,15 @@ export class AtaController implements PcieDevice {
   }
 }
 
-/** Registers of a byte each. */
+/** Registers of a byte each, in ports that the BAR's size bounds. */
 function window(read: (at: number) => number, write: (at: number, value: number) => void): MmioDevice {
   return {
     read(offset, size) {
-      if (offset + size > WINDOW_BYTES) return -1;
       let value = 0;
       for (let i = 0; i < size; i++) value += read(offset + i) * 256 ** i;
       return value;
     },
     write(offset, size, value) {
-      if (offset + size > WINDOW_BYTES) return Access.Fault;
       for (let i = 0; i < size; i++) write(offset + i, (value >>> (8 * i)) & 0xff);
       return Access.Ok;
     },
@@ -105,16 +106,18 @@ function window(read: (at: number) => number, write: (at: number, value: number)
   };
 }
 
-/** Only the data register is wider than a byte. */
+/** Only the data register is wider than a byte: an access of 32 bits is two of 16. */
 function commandBlock(channel: AtaChannel): MmioDevice {
   return {
     read(offset, size) {
-      if (offset + size > WINDOW_BYTES || (offset !== Task.DATA && size !== 1)) return -1;
-      return offset < COMMAND_BLOCK_BYTES ? channel.read(offset, size) : 0;
+      if (offset !== Task.DATA && size !== 1) return -1;
+      const low = channel.read(offset, Math.min(size, 2));
+      return size < 4 ? low : low + channel.read(offset, 2) * 0x1_0000;
     },
     write(offset, size, value) {
-      if (offset + size > WINDOW_BYTES || (offset !== Task.DATA && size !== 1)) return Access.Fault;
-      if (offset < COMMAND_BLOCK_BYTES) channel.write(offset, size, value);
+      if (offset !== Task.DATA && size !== 1) return Access.Fault;
+      channel.write(offset, Math.min(size, 2), value & 0xffff);
+      if (size === 4) channel.write(offset, 2, value >>> 16);
       return Access.Ok;
     },
     reset() {},
@@ -123,7 +126,7 @@ function commandBlock(channel: AtaChannel): MmioDevice {
 
 const controlBlock = (channel: AtaChannel): MmioDevice =>
   window(
-    (at) => (at === CONTROL_OFFSET ? channel.status() : 0),
+    (at) => (at === CONTROL_OFFSET ? channel.alternateStatus() : 0xff),
     (at, value) => {
       if (at === CONTROL_OFFSET) channel.writeControl(value);
     },

@@ -1,5 +1,5 @@
-// AT Attachment with Packet Interface - 6 (ATA/ATAPI-6), "Register delivered data transfers", "Command set"; SFF-8038i,
-// "Programming Interface for Bus Master IDE Controller", registers.
+// AT Attachment with Packet Interface - 6 (ATA/ATAPI-6), "I/O register descriptions", "Command descriptions"; Programming Interface
+// for Bus Master IDE Controller 1.0 (SFF-8038i), "Bus Master IDE Registers".
 
 /** Command block registers, by offset. */
 export const enum Task {
@@ -31,8 +31,12 @@ export const enum AtaError {
   UNC = 0x40,
 }
 export const enum Device {
+  /** Head, or bits 27:24 of the address. */
+  HEAD = 0x0f,
   DEV = 0x10,
   LBA = 0x40,
+  /** Bits that old software wants to see. */
+  OBSOLETE = 0xa0,
 }
 export const enum Control {
   nIEN = 0x02,
@@ -46,20 +50,27 @@ export const enum Command {
   READ_SECTORS_EXT = 0x24,
   READ_DMA_EXT = 0x25,
   READ_NATIVE_MAX_EXT = 0x27,
+  READ_MULTIPLE_EXT = 0x29,
   WRITE_SECTORS = 0x30,
   WRITE_SECTORS_NO_RETRY = 0x31,
   WRITE_SECTORS_EXT = 0x34,
   WRITE_DMA_EXT = 0x35,
+  WRITE_MULTIPLE_EXT = 0x39,
   READ_VERIFY = 0x40,
   READ_VERIFY_EXT = 0x42,
   DIAGNOSTIC = 0x90,
   INITIALIZE_PARAMETERS = 0x91,
+  READ_MULTIPLE = 0xc4,
+  WRITE_MULTIPLE = 0xc5,
+  SET_MULTIPLE_MODE = 0xc6,
   READ_DMA = 0xc8,
   READ_DMA_NO_RETRY = 0xc9,
   WRITE_DMA = 0xca,
   WRITE_DMA_NO_RETRY = 0xcb,
   STANDBY_IMMEDIATE = 0xe0,
   IDLE_IMMEDIATE = 0xe1,
+  STANDBY = 0xe2,
+  IDLE = 0xe3,
   CHECK_POWER_MODE = 0xe5,
   FLUSH_CACHE = 0xe7,
   FLUSH_CACHE_EXT = 0xea,
@@ -68,7 +79,7 @@ export const enum Command {
   READ_NATIVE_MAX = 0xf8,
 }
 
-/** SFF-8038i registers of a channel. */
+/** Bus master registers of a channel. */
 export const enum BusMaster {
   COMMAND = 0,
   STATUS = 2,
@@ -88,3 +99,5 @@ export const enum Bmis {
 }
 
 export const SECTOR_BYTES = 512;
+/** Sectors that READ MULTIPLE and WRITE MULTIPLE move at a time at most. */
+export const MOST_MULTIPLE = 16;

@@ -11,7 +11,7 @@ const F_EMERG_WRITE = 2;
 /** struct virtio_console_config: cols, rows, max_nr_ports, emerg_wr. */
 const CONFIG_BYTES = 12;
 const EMERG_WR = 8;
-/** Most bytes moved at a time: a buffer may name gigabytes. */
+/** Most bytes moved at a time: a buffer may name gigabytes. Each further piece takes a cycle a byte at least, so that time goes on. */
 const PIECE_BYTES = 4096;
 
 const enum Queue {
@@ -94,7 +94,13 @@ export class VirtioConsole implements VirtioDevice {
   private piece(driver: DeviceLink, queue: Virtqueue, chain: Chain, at: number): void {
     if (this.driver !== driver) return;
     const { clock, console } = this.ports;
-    const bytes = new Uint8Array(Math.min(PIECE_BYTES, chain.readableLength - at));
+    const left = chain.readableLength - at;
+    const room = console.room?.() ?? PIECE_BYTES;
+    if (room === 0 && left > 0 && console.whenRoom) {
+      console.whenRoom(() => this.piece(driver, queue, chain, at));
+      return;
+    }
+    const bytes = new Uint8Array(Math.min(PIECE_BYTES, room, left));
     const stall =
       queue.epoch === chain.epoch ? move(driver.dma, slice(chain.readable, at, bytes.length), bytes, "fetch") : -1;
     if (stall < 0) this.counters.faults++;
@@ -105,7 +111,7 @@ export class VirtioConsole implements VirtioDevice {
     const next = at + bytes.length;
     if (stall >= 0 && next < chain.readableLength) {
       const busy = occupancy(clock, this.times, bytes.length) + stall;
-      clock.after(busy, () => this.piece(driver, queue, chain, next));
+      clock.after(Math.max(busy, bytes.length), () => this.piece(driver, queue, chain, next));
       return;
     }
     if (queue.epoch === chain.epoch) driver.give(queue, [{ head: chain.head, written: 0 }]);

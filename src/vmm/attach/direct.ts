@@ -33,14 +33,25 @@ export function assignFunction(vmm: VmmServices, vm: Vm, physical: PhysicalFunct
   };
 }
 
-/**
- * Level-triggered INTx: the physical source stays claimed from its claim until the guest's end of interrupt, so that
- * the wire, still high, doesn't interrupt again and again. The result lets go of a claim that the guest never ended.
- */
+/** INTx of a function, injected at the guest's own. The result lets go of a claim that the guest never ended. */
 export function injectInterrupts(
   vmm: VmmServices,
   vm: Vm,
   physical: PhysicalFunction,
+  set: (level: boolean) => void,
+): () => void {
+  const { slot, pin = 1 } = physical.kind.function;
+  return injectSource(vmm, vm, { physical: physical.irq, virtual: PCIE_FIRST_IRQ + ((pin - 1 + slot) % 4) }, set);
+}
+
+/**
+ * A level-triggered source: the physical one stays claimed from its claim until the guest's end of interrupt, so that
+ * the wire, still high, doesn't interrupt again and again. The result lets go of a claim that the guest never ended.
+ */
+export function injectSource(
+  vmm: VmmServices,
+  vm: Vm,
+  source: { readonly physical: number; readonly virtual: number },
   set: (level: boolean) => void,
 ): () => void {
   let held = false;
@@ -48,16 +59,15 @@ export function injectInterrupts(
     if (!held) return;
     held = false;
     set(false);
-    vmm.complete(physical.irq);
+    vmm.complete(source.physical);
   };
   const line = vm.counted({ set });
-  vmm.onInterrupt(physical.irq, () => {
+  vmm.onInterrupt(source.physical, () => {
     held = true;
     line.set(true);
     return "hold";
   });
-  const { slot, pin = 1 } = physical.kind.function;
-  vm.onEndOfInterrupt(PCIE_FIRST_IRQ + ((pin - 1 + slot) % 4), () => {
+  vm.onEndOfInterrupt(source.virtual, () => {
     if (held) line.set(false);
     end();
   });

@@ -1,16 +1,17 @@
 // Virtual I/O Device (VIRTIO) Version 1.2, "Console Device".
 import { describe, expect, test } from "vitest";
 import { VirtioConsole } from "../../../src/devices/virtio/console.js";
+import { NO_TIMES } from "../../../src/devices/virtio/dma-times.js";
 import { Console } from "../../../src/platform/console.js";
 import { nanoseconds, World } from "../../support/world.js";
 import { behind, TRANSPORTS, type Transport } from "./net-setup.js";
 
 const TIMES = { dmaRead: 1000, dmaWrite: 500, linkBandwidth: 8e9 };
 
-function started(transport: Transport = "mmio") {
+function started(transport: Transport = "mmio", times = TIMES) {
   const world = new World();
   const console = new Console();
-  const device = new VirtioConsole({ clock: world.events, console }, TIMES);
+  const device = new VirtioConsole({ clock: world.events, console }, times);
   const driver = behind(transport, world, device);
   const start = () => {
     driver.negotiate(0);
@@ -97,6 +98,18 @@ test("a long buffer goes out piece by piece, at the link's rate", () => {
   expect([console.written, nanoseconds(world.time)]).toEqual([4096, 1000]);
   world.run(() => driver.usedIndex(1) === 1);
   expect([console.written, nanoseconds(world.time)]).toEqual([10_000, 1000 + 2 * 4096]);
+});
+
+test("time goes on while a model without times of its own prints what names gigabytes", () => {
+  const { world, device, driver } = started("mmio", NO_TIMES);
+  const { base, bytes } = world.memory;
+  driver.add(
+    1,
+    Array.from({ length: 8 }, () => ({ address: base, length: bytes.length })),
+  );
+  driver.notify(1);
+  world.pass(10_000);
+  expect(device.counters.sent).toBe(3 * 4096);
 });
 
 test("buffers that can't be reached are given back, and what was typed for them is lost", () => {

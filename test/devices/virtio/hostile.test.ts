@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { EVENT_IDX, INDIRECT_DESC } from "../../support/virtio-driver.js";
 import { blk, blkOnMedium } from "./setup.js";
 
-const RUNS = { numRuns: 200 };
+const RUNS = { numRuns: 200, seed: 4 };
 const dword = fc.oneof(fc.integer({ min: 0, max: 64 }), fc.integer({ min: 0, max: 0xffff_ffff }));
 
 test("any sequence of register accesses is survived", () => {
