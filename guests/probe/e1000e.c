@@ -6,14 +6,16 @@
 #include "timer.h"
 
 enum { CTRL = 0x0000, STATUS = 0x0008, CTRL_EXT = 0x0018, ICR = 0x00c0, ITR = 0x00c4, IMS = 0x00d0, IMC = 0x00d8,
-       IAM = 0x00e0, RCTL = 0x0100, TCTL = 0x0400, TIPG = 0x0410, RDBAL = 0x2800, RDLEN = 0x2808, RDH = 0x2810,
-       RDT = 0x2818, TDBAL = 0x3800, TDLEN = 0x3808, TDH = 0x3810, TDT = 0x3818, RFCTL = 0x5008, MTA = 0x5200,
+       IAM = 0x00e0, RCTL = 0x0100, TCTL = 0x0400, TIPG = 0x0410, RDBAL = 0x2800, RDT = 0x2818,
+       TDBAL = 0x3800, TDT = 0x3818, RFCTL = 0x5008, MTA = 0x5200,
        RAL = 0x5400, RAH = 0x5404 };
+enum { LENGTH = 0x08, HEAD = 0x10, TAIL = 0x18 };  // from a ring's base register
 enum { CTRL_ASDE = 1 << 5, CTRL_SLU = 1 << 6, CTRL_RST = 1 << 26, STATUS_LU = 2, CTRL_EXT_IAME = 1 << 27 };
 enum { RCTL_EN = 1 << 1, RCTL_BAM = 1 << 15, RCTL_SECRC = 1 << 26, RFCTL_EXSTEN = 1 << 15 };  // buffers of 2048 bytes
 enum { TCTL_EN = 1 << 1, TCTL_PSP = 1 << 3, TCTL_CT = 15 << 4, TCTL_COLD = 63 << 12, TIPG_COPPER = 0x00602008 };
 enum { CAUSES = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 7 };  // TXDW, LSC, RXDMT0, RXO, RXT0
 enum { EOP = 1, IFCS = 2, RS = 8, DD = 1, MTA_WORDS = 128 };
+#define RXE (1u << 31)
 enum { ENTRIES = NET_RECEIVES, REFILL = 16, RESET_MS = 100, LINK_MS = 5000, ITR_UNIT = 256 };
 
 struct transmit_descriptor {
@@ -51,7 +53,7 @@ static void set(u32 offset, u32 value) { mmio_write32(nic.registers + offset, va
 static bool submit(u32 slot, u32 length) {
   u64 bus;
   if (!nic.map->address(net_frame(slot), length, &bus)) return false;
-  transmits[nic.tail] = (struct transmit_descriptor){.address = bus, .length = length, .command = EOP | IFCS | RS};
+  transmits[nic.tail] = (struct transmit_descriptor){.address = net_bus(PLACE_SEND, bus), .length = length, .command = EOP | IFCS | RS};
   nic.slots[nic.tail] = slot;
   nic.tail = (nic.tail + 1) % ENTRIES;
   return true;
@@ -67,7 +69,7 @@ static bool refill(u32 count) {
   for (; count; count--) {
     u64 bus;
     if (!nic.map->address(net_receive_buffer(nic.filled), NET_BUFFER, &bus)) return false;
-    receives[nic.filled].read.address = bus;
+    receives[nic.filled].read.address = net_bus(PLACE_RECEIVE, bus);
     receives[nic.filled].read.zero = 0;
     nic.filled = (nic.filled + 1) % ENTRIES;
   }
@@ -87,8 +89,9 @@ static bool poll(void) {
   }
   for (u32 n = 0; n < ENTRIES && received_any(); n++, any = true) {
     barrier_after_flag();
+    const bool failed = receives[nic.next].words[2] & RXE;
     const u32 length = receives[nic.next].words[3] & 0xffff;
-    net_received(net_receive_buffer(nic.next), MIN(length, (u32)NET_BUFFER));
+    net_received(net_receive_buffer(nic.next), failed ? 0 : MIN(length, (u32)NET_BUFFER));
     receives[nic.next].words[2] = 0;
     nic.next = (nic.next + 1) % ENTRIES;
     if ((nic.next - nic.filled + ENTRIES) % ENTRIES > REFILL) refill(REFILL);
@@ -123,14 +126,16 @@ static bool reset(void) {
   return true;
 }
 
-static bool set_ring(u32 base, u32 length, u32 head, u32 tail, void *ring, u32 bytes) {
+static bool set_ring(u32 base, enum net_place place, void *ring, u32 bytes) {
   u64 bus;
+  memset(ring, 0, bytes);
   if (!nic.map->address(ring, bytes, &bus)) return print("e1000e: the translation service refuses\n"), false;
+  bus = net_bus(place, bus);
   set(base, (u32)bus);
   set(base + 4, (u32)(bus >> 32));
-  set(length, bytes);
-  set(head, 0);
-  set(tail, 0);
+  set(base + LENGTH, bytes);
+  set(base + HEAD, 0);
+  set(base + TAIL, 0);
   return true;
 }
 
@@ -138,6 +143,7 @@ struct net_device *e1000e_start(const struct pci_function *function, const struc
                                 const struct options *options) {
   nic.registers = function->bar0;
   nic.map = map;
+  nic.tail = nic.clean = nic.next = nic.filled = 0;
   if (!reset()) return NULL;
   const u32 low = get(RAL), high = get(RAH);
   nic.device = (struct net_device){
@@ -150,8 +156,8 @@ struct net_device *e1000e_start(const struct pci_function *function, const struc
   if (!options->polling && !plic_enable(function->source, on_interrupt)) return print("e1000e: no interrupt\n"), NULL;
   set(CTRL, get(CTRL) | CTRL_SLU | CTRL_ASDE);
   set(RFCTL, RFCTL_EXSTEN);
-  if (!set_ring(RDBAL, RDLEN, RDH, RDT, receives, sizeof receives) ||
-      !set_ring(TDBAL, TDLEN, TDH, TDT, transmits, sizeof transmits))
+  if (!set_ring(RDBAL, PLACE_RECEIVE_RING, receives, sizeof receives) ||
+      !set_ring(TDBAL, PLACE_SEND_RING, transmits, sizeof transmits))
     return NULL;
   set(TIPG, TIPG_COPPER);
   set(TCTL, TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD);

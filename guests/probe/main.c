@@ -66,13 +66,14 @@ static bool run_io(void) {
 
 /** auto: the 82574L where there is one, else virtio. */
 static struct net_device *find_nic(const char *driver, const char **failure) {
-  struct pci_function function;
+  static struct pci_function function;
   *failure = "no-nic";
   const bool either = same(driver, "auto"), serviced = same(driver, "e1000e-service");
-  if ((either || starts_with(driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
-      function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE) {
+  const bool started = function.bar0;
+  if (started || ((either || starts_with(driver, "e1000e")) && pci_find(&machine, ETHERNET_CLASS, &function) &&
+                  function.vendor == E1000E_VENDOR && function.device == E1000E_DEVICE)) {
     *failure = "no-answer";
-    if (!pci_start(&machine, &function)) return NULL;
+    if (!started && !pci_start(&machine, &function)) return NULL;
     struct net_device *device =
       e1000e_start(&function, serviced ? dma_service(options.service_chunk) : &dma_identity, &options);
     if (device && serviced) device->driver = "e1000e-service";
@@ -82,11 +83,20 @@ static struct net_device *find_nic(const char *driver, const char **failure) {
   return NULL;
 }
 
+static struct net_device *restart_nic(void) {
+  const char *failure;
+  return find_nic(options.driver, &failure);
+}
+
 static bool run_net(void) {
   net_buffers(options.large_pages);
   const char *failure;
   struct net_device *device = find_nic(options.driver, &failure);
-  return device ? workload_net(&options, device) : workload_without(&options, options.driver, failure);
+  if (!device) return workload_without(&options, options.driver, failure);
+  if (!same(options.attack, "none") && !attack_net(&options, device, restart_nic))
+    return workload_without(&options, device->driver, "device-gone");
+  if (same(options.workload, "net")) return workload_without(&options, device->driver, NULL);
+  return workload_net(&options, device);
 }
 
 static bool run_file(void) {

@@ -23,6 +23,8 @@ static struct {
     bool busy;
   } slots[NET_SLOTS];
   struct net_counters counters;
+  enum net_place forged;
+  u64 forged_address;
 } net;
 
 static u32 get16(const u8 *at) { return at[0] << 8 | at[1]; }
@@ -38,6 +40,9 @@ u8 *net_receive_buffer(u32 index) { return (u8 *)BUFFERS_START + index * NET_BUF
 u8 *net_frame(u32 slot) { return net_receive_buffer(NET_RECEIVES + slot) + NET_HEADROOM; }
 bool net_busy(u32 slot) { return net.slots[slot].busy; }
 struct net_counters net_counters(void) { return net.counters; }
+
+void net_forge(enum net_place place, u64 address) { net.forged = place, net.forged_address = address; }
+u64 net_bus(enum net_place place, u64 bus) { return net.forged == place ? net.forged_address : bus; }
 
 void net_sent(u32 slot) {
   if (slot >= NET_SLOTS) return;
@@ -129,6 +134,7 @@ static bool take_ipv4(const u8 *ip, u32 length) {
 
 void net_received(const u8 *frame, u32 length) {
   net.counters.received++;
+  if (length == 0) net.counters.failed++;
   if (length < ETHERNET) {
     net.counters.malformed++;
     return;
@@ -143,6 +149,7 @@ void net_start(struct net_device *device, u8 host, bool polling, datagram_handle
   net.address = NETWORK | host;
   net.polling = polling;
   net.handler = handler;
+  for (u32 slot = 0; slot < NET_SLOTS; slot++) net.slots[slot].busy = false;
 }
 
 bool net_resolve(u64 timeout) {

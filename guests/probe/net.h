@@ -34,18 +34,26 @@ u8 *net_receive_buffer(u32 index);
 u8 *net_frame(u32 slot);
 /** For drivers: the frame of `slot` has left. */
 void net_sent(u32 slot);
-/** For drivers: a frame has come; valid during the call. */
+/** For drivers: a frame has come; valid during the call. Without a byte of it where the device failed to write it. */
 void net_received(const u8 *frame, u32 length);
+
+/** What of a driver's a hostile one names a wrong address for. */
+enum net_place { PLACE_NONE, PLACE_RECEIVE, PLACE_RECEIVE_RING, PLACE_SEND, PLACE_SEND_RING };
+/** From now on `address` is what the device is given for `place`. */
+void net_forge(enum net_place place, u64 address);
+/** For drivers: the address to give the device for `place`: `bus`, unless it is forged. */
+u64 net_bus(enum net_place place, u64 bus);
 
 struct net_counters {
   u64 sent, received;     // frames
+  u64 failed;             // of those received: whose buffer the device couldn't write
   u64 malformed;          // frames that are no Ethernet, or IPv4 and UDP with a wrong length or checksum
 };
 
 /** Takes a datagram from `port` of the peer. */
 typedef void (*datagram_handler)(u16 port, const u8 *data, u32 length);
 
-/** Addresses 10.0.2.`host` and the peer's, 10.0.2.2. */
+/** Addresses 10.0.2.`host` and the peer's, 10.0.2.2. Again after the driver was started again: what was queued is forgotten. */
 void net_start(struct net_device *device, u8 host, bool polling, datagram_handler handler);
 /** Asks for the peer's MAC address; false when it doesn't answer within `timeout` of `time`. */
 bool net_resolve(u64 timeout);

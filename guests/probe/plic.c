@@ -34,7 +34,7 @@ static void set_enabled(u32 source, bool on) {
 bool plic_enable(u32 source, interrupt_handler handler) {
   if (!source || source >= plic.sources) return false;
   for (u32 i = 0; i < MAX_HANDLERS; i++) {
-    if (plic.handlers[source][i]) continue;
+    if (plic.handlers[source][i] && plic.handlers[source][i] != handler) continue;
     plic.handlers[source][i] = handler;
     mmio_write32(plic.base + PRIORITY + source * 4, 1);
     set_enabled(source, true);

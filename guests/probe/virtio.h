@@ -55,6 +55,7 @@ struct virtq_memory {
 
 struct virtq {
   struct virtq_memory *memory;
+  u64 bus;       // where the device is told that `memory` is; 0: where it is
   u64 notify;
   u32 number, size;
   bool event_index;
@@ -63,7 +64,7 @@ struct virtq {
   u16 taken;     // index in the used ring
 };
 
-/** Sets up virtqueue `number`; its number of entries, 0 with a message. */
+/** Sets up virtqueue `number`, empty, with `memory` and `bus`; its number of entries, 0 with a message. */
 u32 virtq_init(struct virtq *queue, const struct virtio_device *device, u32 number);
 /** Writes entry `index` of the descriptor table. */
 void virtq_set(struct virtq *queue, u16 index, struct virtq_desc desc);

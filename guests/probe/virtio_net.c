@@ -20,7 +20,7 @@ static struct {
 static bool submit(u32 slot, u32 length) {
   u8 *header = net_frame(slot) - HEADER;
   memset(header, 0, HEADER);  // no offload
-  virtq_set(&nic.transmit, slot, (struct virtq_desc){(u64)header, HEADER + length, 0, 0});
+  virtq_set(&nic.transmit, slot, (struct virtq_desc){net_bus(PLACE_SEND, (u64)header), HEADER + length, 0, 0});
   virtq_offer(&nic.transmit, slot);
   nic.underway++;
   return true;
@@ -29,7 +29,8 @@ static bool submit(u32 slot, u32 length) {
 static void kick(void) { virtq_notify(&nic.transmit); }
 
 static void refill(u32 buffer) {
-  virtq_set(&nic.receive, buffer, (struct virtq_desc){(u64)net_receive_buffer(buffer), NET_BUFFER, DESC_F_WRITE, 0});
+  const u64 address = net_bus(PLACE_RECEIVE, (u64)net_receive_buffer(buffer));
+  virtq_set(&nic.receive, buffer, (struct virtq_desc){address, NET_BUFFER, DESC_F_WRITE, 0});
   virtq_offer(&nic.receive, buffer);
 }
 
@@ -64,6 +65,9 @@ struct net_device *virtio_net_start(const struct machine *machine, const struct 
                      (options->event_index ? VIRTIO_F_EVENT_IDX : 0);
   struct virtio_device *transport = &nic.transport;
   if (!virtio_find(machine, VIRTIO_NETWORK, transport) || !virtio_negotiate(transport, wanted)) return NULL;
+  nic.receive.bus = net_bus(PLACE_RECEIVE_RING, 0);
+  nic.transmit.bus = net_bus(PLACE_SEND_RING, 0);
+  nic.underway = 0;
   const u32 entries = virtq_init(&nic.receive, transport, RECEIVE);
   if (!entries || virtq_init(&nic.transmit, transport, TRANSMIT) < NET_SLOTS)
     return print("virtio: queues too small for %u frames\n", NET_SLOTS), NULL;

@@ -9,19 +9,21 @@ enum { QUEUE_SEL = 0x30, QUEUE_SIZE_MAX = 0x34, QUEUE_SIZE = 0x38, QUEUE_READY =
 enum { USED_F_NO_NOTIFY = 1, AVAIL_F_NO_INTERRUPT = 1 };
 
 u32 virtq_init(struct virtq *queue, const struct virtio_device *device, u32 number) {
-  const u64 base = device->base;
+  const u64 base = device->base, bus = queue->bus ? queue->bus : (u64)queue->memory;
   mmio_write32(base + QUEUE_SEL, number);
   const u32 most = mmio_read32(base + QUEUE_SIZE_MAX);
   if (most < 4 || mmio_read32(base + QUEUE_READY)) return print("virtio: queue %u isn't usable\n", number), 0;
+  memset(queue->memory, 0, sizeof *queue->memory);
+  queue->next = queue->notified = queue->taken = 0;
   queue->number = number;
   queue->size = RING_ENTRIES;
   while (queue->size > most) queue->size /= 2;  // a power of two
   queue->event_index = device->features & VIRTIO_F_EVENT_IDX;
   queue->notify = base + QUEUE_NOTIFY;
   mmio_write32(base + QUEUE_SIZE, queue->size);
-  mmio_write64(base + QUEUE_DESC, (u64)queue->memory->table);
-  mmio_write64(base + QUEUE_DRIVER, (u64)&queue->memory->available);
-  mmio_write64(base + QUEUE_DEVICE, (u64)&queue->memory->used);
+  mmio_write64(base + QUEUE_DESC, bus);
+  mmio_write64(base + QUEUE_DRIVER, bus + __builtin_offsetof(struct virtq_memory, available));
+  mmio_write64(base + QUEUE_DEVICE, bus + __builtin_offsetof(struct virtq_memory, used));
   barrier_before_doorbell();
   mmio_write32(base + QUEUE_READY, 1);
   return queue->size;

@@ -30,5 +30,7 @@ bool workload_file(const struct options *options, struct block_device *disk, str
 bool workload_net(const struct options *options, struct net_device *device);
 /** Hostile DMA addresses; false when the device is gone afterwards. */
 bool attack_run(const struct options *options, struct block_device *device);
+/** The same for a network interface; `restart` starts its driver again. */
+bool attack_net(const struct options *options, struct net_device *device, struct net_device *(*restart)(void));
 /** idle, console, echo, hypercall, compute; -1 when it is none of them, else whether it went well. */
 int workload_plain(const struct options *options);

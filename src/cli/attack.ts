@@ -1,9 +1,11 @@
 // `yado attack`: a hostile driver under each attach mode.
 import { Command, Option } from "commander";
 import {
+  ATTACK_DEVICES,
   ATTACK_MODES,
   ATTACK_TARGETS,
   type AttachModeName,
+  type AttackDevice,
   type AttackTarget,
   attack,
   attackText,
@@ -29,6 +31,7 @@ import { checkJson, deliver, hostFacts, Status, withSession } from "./session.js
 import { tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
+  device?: AttackDevice[];
   modes?: AttachModeName[];
   target?: AttackTarget[];
   guest?: string;
@@ -36,7 +39,8 @@ interface Options extends SharedOptions {
 
 const EXAMPLES = `
 Examples:
-  yado attack                                         every mode against every target
+  yado attack                                         the disk's driver, every mode against every target
+  yado attack --device nic                            the network interface's driver
   yado attack --modes assigned,assigned-service --target vmm
   yado attack --modes assigned-raw --json attack.json
 
@@ -47,8 +51,13 @@ export function attackCommand(): Command {
   const command = new Command("attack")
     .summary("run a hostile guest under each attach mode")
     .description(
-      "Runs a guest whose driver gives its disk addresses in the VMM's memory, in another guest's, or where no memory is,\n" +
-        "and reports what that damaged or what stopped it.",
+      "Runs a guest whose driver gives its disk or network interface addresses in the VMM's memory, in another guest's, or\n" +
+        "where no memory is, and reports what that damaged, what got out, or what stopped it.",
+    )
+    .addOption(
+      new Option("--device <a,b>", `whose driver is hostile: ${ATTACK_DEVICES.join(",")} (default: disk)`).argParser(
+        wordsOption<AttackDevice>("--device", ATTACK_DEVICES),
+      ),
     )
     .addOption(
       new Option(
@@ -71,6 +80,7 @@ export function attackCommand(): Command {
 
 async function action(options: Options): Promise<void> {
   const started = new Date();
+  const devices = options.device ?? ["disk"];
   const modes = options.modes ?? DEFAULT_ATTACK_MODES;
   const targets = options.target ?? ATTACK_TARGETS;
   const memory = options.memory ?? DEFAULT_MEMORY;
@@ -79,18 +89,21 @@ async function action(options: Options): Promise<void> {
   const kernel = options.guest === undefined ? probe() : readGuest(options.guest, "--guest");
   checkJson(options, [options.guest]);
 
-  const report = await withSession(options, modes.length * targets.length, ({ pool, progress, version }) =>
-    attack(
-      { kernel, modes, targets, memory, machine },
-      {
-        run: pool.run,
-        version,
-        observer: {
-          started: (name) => progress.start(name, 0),
-          finished: (name, verdict) => progress.finish(name, verdict === "none" ? "no attack" : verdict),
+  const report = await withSession(
+    options,
+    devices.length * modes.length * targets.length,
+    ({ pool, progress, version }) =>
+      attack(
+        { kernel, devices, modes, targets, memory, machine },
+        {
+          run: pool.run,
+          version,
+          observer: {
+            started: (name) => progress.start(name, 0),
+            finished: (name, verdict) => progress.finish(name, verdict === "none" ? "no attack" : verdict),
+          },
         },
-      },
-    ),
+      ),
   );
   const host = hostFacts(started, { guest: options.guest });
   deliver(options, attackText(report, tableOptions()), { ...report, host });

@@ -28,11 +28,20 @@ const CAUSES: Readonly<Record<number, string>> = {
 
 const VERDICTS = { damaged: "damage", leaked: "leak", stopped: "stopped", none: "no attack" } as const;
 
+const DEVICES = { disk: "disk", nic: "network interface" } as const;
+
 /** How the forged requests ended for the guest, and whose check ended them. */
-function refused({ operations, faults, protects }: AttackCase): string[] {
+function refused({ target, operations, faults, protects }: AttackCase): string[] {
   const forged = operations.filter((one) => one.address !== null && !one.ok);
   if (forged.length === 0) return [];
-  const who = faults.length > 0 ? "the guest saw" : protects ? "refused by the VMM's check" : "no memory answered";
+  const who =
+    faults.length > 0
+      ? "the guest saw"
+      : protects
+        ? "refused by the VMM's check"
+        : target === "nowhere"
+          ? "no memory answered"
+          : "came to nothing";
   return [`${who}: ${list(forged.map((one) => `${one.op} ${one.status}`))}`];
 }
 
@@ -52,10 +61,8 @@ export function particulars(one: AttackCase): string[] {
     ({ owner, what, bytes: changed, first }) =>
       `${bytes(changed)} changed in the memory of ${owner} (${what}), first at ${hex(first)}`,
   );
-  const leaked =
-    one.leaked === null
-      ? []
-      : [`the attacker's disk now holds bytes from there${one.leaked ? `: ${one.leaked}…` : ""}`];
+  const place = one.device === "disk" ? "the attacker's disk now holds" : "the wire carried";
+  const leaked = one.leaked === null ? [] : [`${place} bytes from there${one.leaked ? `: ${one.leaked}…` : ""}`];
   const astray = one.mode === "assigned-raw" ? ["its ordinary requests go astray too, attack or not"] : [];
   const nothing = one.verdict === "stopped" ? ["nothing outside the guest changed"] : [];
   const ended =
@@ -67,7 +74,7 @@ export function particulars(one: AttackCase): string[] {
           ? ["the attacker ended before it attacked"]
           : one.deviceAlive || one.verdict === "none"
             ? []
-            : ["its disk no longer answers it"];
+            : [`its ${DEVICES[one.device]} no longer answers it`];
   const none =
     one.verdict === "none" && one.operations.length > 0 ? ["the attacker made only one of its two attacks"] : [];
   return [...damage, ...leaked, ...astray, ...faultText(one), ...refused(one), ...none, ...ended, ...nothing];
@@ -98,9 +105,13 @@ export function attackText(report: AttackReport, options: TableOptions): string 
       .flatMap((text) => wrapped(text, room).map((part, i) => (i > 0 ? `  ${part}` : part)))
       .map((text, i) => ({ one, first: i === 0, text })),
   );
+  const devices = [...new Set(report.cases.map(({ device }) => device))];
   const key: ColumnGroup<Line> = {
     heading: "",
     columns: [
+      ...(devices.length > 1
+        ? [{ title: "device", align: "left", cell: ({ one, first }: Line) => (first ? one.device : "") } as const]
+        : []),
       { title: "mode", align: "left", cell: ({ one, first }) => (first ? one.mode : ""), style: () => "bold" },
       { title: "target", align: "left", cell: ({ one, first }) => (first ? one.target : "") },
       {
@@ -117,12 +128,24 @@ export function attackText(report: AttackReport, options: TableOptions): string 
     columns: [{ title: "what happened", align: "left", cell: ({ text }) => text }],
   };
   const body = table(key, [what], lines, { width: Number.POSITIVE_INFINITY, paint }).replace(/^[^\n]*\n/, "");
-  return `Yado ${report.version}: a driver that gives its disk forged addresses\n\n${body}\n${sentences(report)
+  return `Yado ${report.version}: a driver that gives its ${list(devices.map((device) => DEVICES[device]))} forged addresses\n\n${body}\n${sentences(
+    report,
+  )
     .map((sentence) => `• ${sentence}\n`)
     .join("")}`;
 }
 
 function sentences({ cases }: AttackReport): string[] {
+  const devices = [...new Set(cases.map(({ device }) => device))];
+  return devices.flatMap((device) =>
+    sentencesOf(
+      device,
+      cases.filter((one) => one.device === device),
+    ),
+  );
+}
+
+function sentencesOf(device: AttackCase["device"], cases: readonly AttackCase[]): string[] {
   const modes = [...new Set(cases.map((one) => one.mode))];
   const outcomes = modes.map((mode) => ({ mode, all: cases.filter((one) => one.mode === mode) }));
   const safe = outcomes.filter(({ all }) => all.every((one) => one.verdict === "stopped")).map(({ mode }) => mode);
@@ -138,7 +161,7 @@ function sentences({ cases }: AttackReport): string[] {
       const hit = all.filter((one) => one.verdict === "damaged" || one.verdict === "leaked").map((one) => one.target);
       const why = all[0].protects
         ? "which it ought to have stopped"
-        : "nothing checks the addresses that its driver gives the disk";
+        : `nothing checks the addresses that its driver gives the ${DEVICES[device]}`;
       return `${mode} let the attack on ${list(hit)} through: ${why}.`;
     }),
   ];

@@ -1,13 +1,17 @@
-// A hostile driver: it gives its disk addresses that are not its own to name. The same attack under each attach mode.
+// A hostile driver: it gives its disk or its network interface addresses that are not its own to name. The same attack
+// under each attach mode.
 import { generatedBytes } from "../backends/disk-image.js";
 import { printable } from "../metrics/format.js";
 import { UserError } from "../platform/user-error.js";
 import type { AttachModeName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import type { AttackTarget, Damage, FaultRecord, GuestResult, RunConfig, RunResult, StopReason } from "./types.js";
-import { MODE_NAMES, MODES } from "./workload.js";
+import { MODE_NAMES, MODES, NIC_OPTIONS } from "./workload.js";
 
 export const ATTACK_TARGETS: readonly AttackTarget[] = ["vmm", "guest", "nowhere"];
+/** Devices whose driver is hostile. */
+export const ATTACK_DEVICES = ["disk", "nic"] as const;
+export type AttackDevice = (typeof ATTACK_DEVICES)[number];
 /** All modes with a VMM; a native guest has nobody beside it to attack. */
 export const ATTACK_MODES: readonly AttachModeName[] = MODE_NAMES.filter((mode) => mode !== "native");
 /** Without the one that must be named. */
@@ -21,6 +25,8 @@ const PAGE = 4096;
 
 export interface AttackOptions {
   readonly kernel: Uint8Array;
+  /** Default: the disk alone. */
+  readonly devices?: readonly AttackDevice[];
   readonly modes: readonly AttachModeName[];
   readonly targets: readonly AttackTarget[];
   /** Bytes of the attacker's RAM. */
@@ -28,7 +34,11 @@ export interface AttackOptions {
   readonly machine: MachineOptions;
 }
 
-/** One request of the attack: "read" has the disk write to the address, "write" has it read from there. */
+/**
+ * One request of the attack. Of a disk: "read" has it write to the address, "write" has it read from there. Of a network
+ * interface: "receive" and "send" name the address as a buffer's, "receive-ring" and "send-ring" as that of the ring
+ * (paravirtual: of the queue). "check" is an ordinary request that follows each.
+ */
 export interface AttackOperation {
   readonly op: string;
   /** The forged address; null for the ordinary request that follows each forged one. */
@@ -46,6 +56,7 @@ export interface AttackOperation {
 export type Verdict = "damaged" | "leaked" | "stopped" | "none";
 
 export interface AttackCase {
+  readonly device: AttackDevice;
   readonly mode: AttachModeName;
   readonly target: AttackTarget;
   readonly verdict: Verdict;
@@ -58,7 +69,7 @@ export interface AttackCase {
   readonly leaked: string | null;
   /** Records of the IOMMU's fault queue. */
   readonly faults: readonly FaultRecord[];
-  /** Whether the attacker's disk still answered afterwards. */
+  /** Whether the attacker's device still answered afterwards. */
   readonly deviceAlive: boolean;
   /** How the attacker ended. */
   readonly stop: StopReason;
@@ -78,23 +89,34 @@ export interface AttackObserver {
   finished?(name: string, verdict: Verdict): void;
 }
 
-/** Each on a machine of its own: what a forged read puts into memory must not be what a forged write gets out of it. */
+/**
+ * Each on a machine of its own: what a forged read (the device writes) puts into memory must not be what a forged write
+ * (the device reads) gets out of it.
+ */
 const OPERATIONS = ["read", "write"] as const;
 
 interface Aim {
+  readonly device: AttackDevice;
   readonly mode: AttachModeName;
   readonly target: AttackTarget;
   readonly op: (typeof OPERATIONS)[number];
 }
 
 /** The run itself adds the target's address to the command line. */
-function runConfig({ kernel, memory, machine }: AttackOptions, { mode, target, op }: Aim): RunConfig {
+function runConfig({ kernel, memory, machine }: AttackOptions, { device, mode, target, op }: Aim): RunConfig {
   const seed = machine.seed ?? 1;
-  const bootargs = `workload=none driver=${MODES[mode].option} seed=${seed} attack-op=${op}`;
+  const { option } = MODES[mode];
+  const what = device === "disk" ? `none driver=${option}` : `net driver=${NIC_OPTIONS[option]}`;
+  const attacker = { name: "attacker", kernel, mode, ram: memory };
+  const bootargs = `workload=${what} seed=${seed} attack-op=${op}`;
   return {
     ...machine,
-    guests: [{ name: "attacker", kernel, mode, ram: memory, bootargs }],
-    disks: [{ size: DISK_SIZE, image: generatedBytes(DISK_SIZE, seed) }],
+    ...(device === "disk"
+      ? {
+          guests: [{ ...attacker, bootargs }],
+          disks: [{ size: DISK_SIZE, image: generatedBytes(DISK_SIZE, seed) }],
+        }
+      : { guests: [{ ...attacker, bootargs, nic: 0 }], nics: [{}] }),
     attack: { target },
     allowRaw: mode === "assigned-raw",
   };
@@ -133,17 +155,18 @@ function merged(runs: readonly RunResult[]): Damage[] {
   return [...places.values()];
 }
 
-function judged(mode: AttachModeName, target: AttackTarget, runs: readonly RunResult[]): AttackCase {
+function judged({ device, mode, target }: Omit<Aim, "op">, runs: readonly RunResult[]): AttackCase {
   const attackers = runs.map((run) => run.guests[0]);
   const lines = attackers.map((attacker) => attacker.attacks);
   const damage = merged(runs);
-  const leaked = leak(mode, lines.flat());
+  const leaked = device === "disk" ? leak(mode, lines.flat()) : (runs.flatMap((run) => run.leaks).at(0)?.data ?? null);
   const answered = (attacks: readonly AttackLine[]) =>
     attacks.at(-1)?.op === "check" && Number(attacks.at(-1)?.code) === 0;
   const attacked = runs.every(
     ({ guests, faults }) => faults.length > 0 || guests[0].attacks.some((line) => line.op !== "check"),
   );
   return {
+    device,
     mode,
     target,
     verdict: damage.length > 0 ? "damaged" : leaked !== null ? "leaked" : attacked ? "stopped" : "none",
@@ -163,28 +186,30 @@ export async function attack(
   options: AttackOptions,
   services: { readonly run: Runner; readonly version: string; readonly observer?: AttackObserver },
 ): Promise<AttackReport> {
-  const { modes, targets } = options;
+  const { devices = ["disk"], modes, targets } = options;
   if (modes.length === 0 || modes.includes("native")) {
     throw new UserError("no mode with a VMM to attack", "--modes", `Choose from ${ATTACK_MODES.join(", ")}`);
   }
-  const pairs = modes.flatMap((mode) => targets.map((target) => ({ mode, target })));
+  const aims = devices.flatMap((device) =>
+    modes.flatMap((mode) => targets.map((target) => ({ device, mode, target }))),
+  );
   const outcomes = await Promise.all(
-    pairs.map(async ({ mode, target }) => {
-      const name = `${mode} against ${target}`;
+    aims.map(async (aim) => {
+      const name = `${devices.length > 1 ? `${aim.device}: ` : ""}${aim.mode} against ${aim.target}`;
       const runs = await Promise.all(
         OPERATIONS.map((op, i) =>
-          services.run(runConfig(options, { mode, target, op }), {
+          services.run(runConfig(options, { ...aim, op }), {
             started: () => i === 0 && services.observer?.started?.(name),
             progress: () => {},
           }),
         ),
       );
-      const outcome = judged(mode, target, runs);
+      const outcome = judged(aim, runs);
       services.observer?.finished?.(name, outcome.verdict);
       return { outcome, resolved: runs[0].resolved };
     }),
   );
-  const { guests: _guests, disks: _disks, attack: _attack, ...configuration } = outcomes[0].resolved;
+  const { guests: _guests, disks: _disks, nics: _nics, attack: _attack, ...configuration } = outcomes[0].resolved;
   return {
     schema: "yado.attack/1",
     version: services.version,

@@ -22,7 +22,9 @@ import { attackAddress, attackTop } from "./attack-aim.js";
 import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./counters.js";
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
+import { Incidents } from "./incidents.js";
 import { Landing } from "./landing.js";
+import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
 import { sharesOf } from "./shares.js";
 import { SerialLines } from "./serial-lines.js";
@@ -59,6 +61,8 @@ interface Device {
   readonly fn: PcieFunction;
   readonly traffic: Traffic;
   raised: number;
+  /** The controller loses its state. */
+  reset(): void;
 }
 
 interface Disk extends Device {
@@ -80,9 +84,14 @@ class Run {
   private readonly network: Network | undefined;
   private readonly landing: Landing;
   private readonly watch: Watch;
+  private readonly leaks: Leaks;
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
+  private readonly incidents: Incidents;
+  /** What an event does to the native guest, between two calls of `machine.run`. */
+  private due: (() => void) | undefined;
+  private killed = false;
 
   constructor(
     private readonly given: RunConfig,
@@ -103,8 +112,59 @@ class Run {
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
     this.nics = nics.map((_, i) => this.makeNic(i));
-    this.watch = new Watch(core, native ? [] : this.watched());
+    const watched = native ? [] : this.watched();
+    this.watch = new Watch(core, watched);
+    this.leaks = new Leaks(watched);
+    if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
+    this.incidents = new Incidents(config.events, {
+      clock: this.machine.events,
+      kill: (guest) => this.onGuest(guest, "kill"),
+      reset: (guest) => this.onGuest(guest, "reset"),
+      resetDisk: (disk) => this.disks[disk].reset(),
+      resetNic: (nic) => this.nics[nic].reset(),
+      setLink: (nic, up) => this.network?.wires[nic].setUp(up),
+    });
+  }
+
+  private onGuest(guest: number, action: "kill" | "reset"): void {
+    const vmm = this.hosted?.vmm;
+    if (vmm) vmm[action](guest);
+    else {
+      this.due = action === "kill" ? () => this.killNative() : () => this.resetNative();
+      this.machine.pause();
+    }
+  }
+
+  private killNative(): void {
+    this.incidents.killed(0);
+    this.killed = true;
+    this.machine.stop();
+  }
+
+  private resetNative(): void {
+    this.incidents.stopped(0);
+    this.forgetRegion(0);
+    this.machine.reset();
+    if (this.config.iotlb) {
+      const { entries, ways } = this.config.iotlb;
+      this.machine.core.exports.hubConfigure(entries, ways, 0, this.config.seed);
+    }
+    this.startNative();
+    this.incidents.restarted(0);
+  }
+
+  /** What counts is the last life of a guest. */
+  private forgetRegion(guest: number): void {
+    this.regions[guest] = { begin: this.regions[guest].begin, marked: false, end: undefined };
+  }
+
+  /** Between two calls of `machine.run`: what must not happen while somebody is in the middle of something. */
+  private attend(): void {
+    const { due } = this;
+    this.due = undefined;
+    due?.();
+    this.hosted?.vmm.attend();
   }
 
   result(): RunResult {
@@ -119,11 +179,15 @@ class Run {
     );
     let stop: MachineStop;
     let quiet = false;
+    let next = machine.core.cycles + pause;
     do {
-      stop = machine.run(Math.min(maxCycles, machine.core.cycles + pause));
+      stop = machine.run(Math.min(maxCycles, next));
+      this.attend();
+      if (stop.kind === "paused") continue;
       this.observer?.progress(this.dmaBytes(), machine.core.cycles);
       quiet = stop.kind === "deadline" && machine.core.cycles < maxCycles && this.endQuiet(silence);
-    } while (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet);
+      next = machine.core.cycles + pause;
+    } while (stop.kind === "paused" || (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet));
     this.hosted?.vmm.settle();
     const hang: StopReason =
       stop.kind !== "deadline"
@@ -138,7 +202,9 @@ class Run {
       frequency: config.costs.frequency,
       memoryMap: this.placement.map(),
       damage: this.watch.damage(),
+      leaks: this.leaks.report(),
       faults: this.faults(),
+      ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
       ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
       shares: this.hosted ? sharesOf(this.hosted.parts, this.config.guests, this.ends()) : [],
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
@@ -206,7 +272,8 @@ class Run {
     const { size, image } = config.disks[index];
     const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
-    const { fn } = machine.attachPcie({ ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index }, ({ irq, dma, clock }) => {
+    const place = { ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index };
+    const { fn, device } = machine.attachPcie(place, ({ irq, dma, clock }) => {
       const port = this.observed(made.traffic, dma, this.isRaw("disk", index));
       const line = counted(irq, () => made.raised++);
       const serial = `YADO${String(index + 1).padStart(4, "0")}`;
@@ -217,21 +284,21 @@ class Run {
         { serialNumber: serial, uuid, times: nvmeTimes(config.costs) },
       );
     });
-    return Object.assign(made, { fn });
+    return Object.assign(made, { fn, reset: () => device.restart() });
   }
 
   private makeNic(index: number): Device {
     const { machine, config } = this;
     const made = { traffic: new Traffic(machine.core), raised: 0 };
     const slot = NVME_FUNCTION.slot + config.disks.length + index;
-    const { fn } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
+    const { fn, device } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
       const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
       const line = counted(irq, () => made.raised++);
       const link = this.network!.links[index];
       const mac = macAddress(config.nics[index].mac, index);
       return new E1000eController({ irq: line, dma: port, clock, link }, { mac, times: e1000eTimes(config.costs) });
     });
-    return Object.assign(made, { fn });
+    return Object.assign(made, { fn, reset: () => device.reset() });
   }
 
   /** A device's DMA, its requests counted; and where they go, for the one whose addresses nothing translates. */
@@ -242,6 +309,7 @@ class Run {
   private start(): void {
     const { config, machine } = this;
     this.watch.fill();
+    this.incidents.start();
     if (config.native) this.startNative();
     else this.startHosted();
     machine.core.exports.flushTranslations();
@@ -270,7 +338,14 @@ class Run {
       { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
     for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
-    this.hosted.vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    const { vmm } = this.hosted;
+    vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    vmm.onKill = (guest) => this.incidents.killed(guest.index);
+    vmm.onReset = (guest) => this.incidents.stopped(guest.index);
+    vmm.onRestart = (guest) => {
+      this.forgetRegion(guest.index);
+      this.incidents.restarted(guest.index);
+    };
   }
 
   /** The attacker is the first guest; it is told where to aim. */
@@ -319,7 +394,7 @@ class Run {
       mode: commonMode(modes),
       modes,
       console: text,
-      stop: vm ? (vm.stop ?? hang) : nativeStop(stop, machine, hang),
+      stop: vm ? (vm.stop ?? hang) : this.killed ? { kind: "killed" } : nativeStop(stop, machine, hang),
       result,
       attacks: taggedLines(text, "yado-attack"),
       counters,

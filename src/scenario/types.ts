@@ -71,6 +71,34 @@ export interface LanConfig {
   readonly loss?: number;
 }
 
+/** Something that happens to a guest, a disk or a network interface (their indices) at cycle `at` of the machine's clock. */
+export type RunEvent = { readonly at: number } & (
+  | {
+      readonly guest: number;
+      /** kill: it ends there; reset: it begins anew, as after power-on. */
+      readonly action: "kill" | "reset";
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | {
+      readonly nic: number;
+      /** reset: the controller forgets its registers; its cable is pulled, or plugged in again. */
+      readonly action: "reset" | "link-down" | "link-up";
+    }
+);
+
+/** An event as it came to pass, at cycle `cycle`. */
+export type Happened = { readonly cycle: number } & (
+  | {
+      readonly guest: number;
+      /** reboot: the guest asked for its reset itself. */
+      readonly action: "kill" | "reset" | "reboot";
+      /** The cycle at which it ran again. */
+      readonly restarted?: number;
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | { readonly nic: number; readonly action: "reset" | "link-down" | "link-up" }
+);
+
 /** Where an attacking guest aims. */
 export type AttackTarget = "vmm" | "guest" | "nowhere";
 
@@ -80,6 +108,8 @@ export interface RunConfig {
   readonly disks?: readonly DiskConfig[];
   readonly nics?: readonly NicConfig[];
   readonly network?: LanConfig;
+  /** What happens to the run from outside. */
+  readonly events?: readonly RunEvent[];
   /** Default: one line. */
   readonly serials?: readonly SerialConfig[];
   /** Of the serial lines, as firmware or the VMM sets them. Default 115,200. */
@@ -111,8 +141,8 @@ export interface RunConfig {
    */
   readonly quietCycles?: number;
   /**
-   * Compares all memory outside the first guest before and after its region of interest, and adds `attack_*` addresses
-   * to its command line.
+   * Compares all memory outside the first guest before and after its region of interest, looks for it in the frames that
+   * leave by wire, and adds `attack_*` addresses to its command line.
    */
   readonly attack?: { readonly target: AttackTarget };
   /** Whether the result holds the disks' contents after the run. Default false. */
@@ -175,6 +205,8 @@ export interface SerialFigures {
 /** Why a guest stopped. */
 export type StopReason =
   | { readonly kind: "shutdown"; readonly code: number }
+  /** Ended by an event of the run. */
+  | { readonly kind: "killed" }
   | { readonly kind: "crash"; readonly what: string; readonly pc: number; readonly address: number }
   | {
       readonly kind: "hang";
@@ -205,6 +237,12 @@ export interface Damage {
   readonly bytes: number;
   /** Physical address of the first changed byte. */
   readonly first: number;
+}
+
+/** Bytes of memory outside the attacker's that its network interface sent. */
+export interface Leak extends Damage {
+  /** The first of them, in hexadecimal. */
+  readonly data: string;
 }
 
 /** A record of the IOMMU's fault queue. */
@@ -289,13 +327,16 @@ export interface RunResult {
     readonly owner: string;
     readonly what: string;
   }[];
-  /** With `attack`: what changed outside the attacker's memory, and what the IOMMU refused. */
+  /** With `attack`: what changed outside the attacker's memory, what of it left by wire, and what the IOMMU refused. */
   readonly damage: readonly Damage[];
+  readonly leaks: readonly Leak[];
   readonly faults: readonly FaultRecord[];
   /** With network interfaces: what the peer has seen. */
   readonly peer?: PeerCounts;
   /** Of each device that the VMM shares between guests, or for which a guest's share is given. */
   readonly shares: readonly DeviceShares[];
+  /** What happened to it from outside, and guests' own reboots, in order; left out where there was nothing. */
+  readonly events?: readonly Happened[];
   /** With `keepDisks`: each disk's contents after the run. */
   readonly disks?: readonly Uint8Array[];
   /** The configuration with every default filled in, without the kernels' and images' bytes. */

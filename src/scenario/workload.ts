@@ -91,7 +91,7 @@ export function driverOf(modes: DeviceModes): ModeFacts["driver"] | "mixed" {
 }
 
 /** The same driver for a network interface. */
-const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
+export const NIC_OPTIONS = { nvme: "e1000e", "nvme-service": "e1000e-service", virtio: "virtio" } as const;
 /** And for the serial line, which knows no modified driver. */
 const SERIAL_OPTIONS = { nvme: "uart", "nvme-service": "uart", virtio: "virtio-console" } as const;
 /** Datagrams where `total` is 0: the probe's default. */

@@ -21,13 +21,14 @@ import type { Extent } from "./extents.js";
 import type { FlowCounters, Share } from "./fair-queue.js";
 import type { ThrottleSetting } from "./interrupt-throttle.js";
 import type { ShareConfig } from "../scenario/types.js";
+import { LentMemory } from "./lent-memory.js";
 import { type LinkShare, NetService } from "./net-service.js";
 import { NvmeDriver } from "./nvme-driver.js";
 import { type SerialPort, SerialService } from "./serial-service.js";
 import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
 import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
-import { VirtualMachine } from "./vm.js";
+import { VirtualMachine, type VmParts } from "./vm.js";
 import { Vmm } from "./vmm.js";
 
 /** GSCIDs of the VMM's own DMA pools begin here; those of the guests are their VMIDs. */
@@ -91,6 +92,8 @@ function physicalFunction(vmm: Vmm, kind: DeviceKind, fn: PcieFunction, bar: num
 class SharedDisk {
   private service: BlockService | undefined;
   private pool: DmaPool | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly parts = new Map<string, BlockShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -109,7 +112,20 @@ class SharedDisk {
       this.iommu.invalidate(this.gscid);
     }
     const { name, range, extents = [range] } = guest;
-    return this.service.open({ name, extents, direct, share: diskShare(guest) });
+    const part = this.parts.get(name) ?? this.service.open({ name, extents, direct, share: diskShare(guest) });
+    this.parts.set(name, part);
+    return part;
+  }
+
+  /** The guest has gone: `quiet` is called when the controller no longer reaches its memory, nor has anything of it to do. */
+  leave(guest: HostedGuest, direct: GuestMemory | undefined, quiet: () => void): void {
+    this.parts.get(guest.name)?.drop(() => {
+      if (direct) {
+        this.pool!.expel(direct.pieces(direct.start, direct.size)!, this.pageSize);
+        this.iommu.invalidate(this.gscid);
+      }
+      quiet();
+    });
   }
 
   private start(): BlockService {
@@ -127,6 +143,8 @@ class SharedDisk {
 /** A network interface that the VMM drives itself, once the first guest asks for a port of its switch. */
 class SharedNic {
   private service: NetService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, LinkShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -138,7 +156,10 @@ class SharedNic {
 
   open(vm: VirtualMachine, share: Share): LinkShare {
     this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
     const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work), share);
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`port:${name}`, () => port.counters[name]);
     }
@@ -173,6 +194,8 @@ const nicShare = ({ share }: HostedGuest): Share => ({
 /** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
 class SharedSerial {
   private service: SerialService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, SerialPort>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -182,10 +205,13 @@ class SharedSerial {
 
   open(vm: VirtualMachine): SerialPort {
     this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
     const port = this.service.open(
       (work) => this.vmm.onBehalf(vm, work),
       (byte) => vm.console.write(byte),
     );
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`serial:${name}`, () => port.counters[name]);
     }
@@ -209,10 +235,34 @@ function makeGuest(
   serials: readonly PhysicalSerial[],
 ): VirtualMachine {
   const { core } = vmm;
-  const { name, ram, kernel, bootargs, modes, serial = 0 } = config.guests[index];
+  const { name, ram } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config.guests[index], serials);
+}
+
+/** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
+function remakeGuest(
+  before: VirtualMachine,
+  vmm: Vmm,
+  config: HostedConfig,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { name, index, memory, gstage, vmid } = before;
+  for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) vmm.core.store(hpa, new Uint8Array(length));
+  vmm.charge("vmm", memory.size * vmm.costs.copyByte);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config.guests[index], serials);
+}
+
+function loadGuest(
+  parts: Omit<VmParts, "vcpu">,
+  guest: HostedGuest,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { memory, gstage, vmid } = parts;
+  const { core } = parts.vmm;
+  const { name, ram, kernel, bootargs, modes, serial = 0 } = guest;
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
@@ -222,9 +272,8 @@ function makeGuest(
   const virtio = [...attached, modes.serial].filter((mode) => mode === "paravirtual").length;
   const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
   memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, uart }));
-  const vmid = index + 1;
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
-  return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
+  return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
 
 function mapRam(stage: GStage, placement: Placement, index: number, ram: number, pageSize: number): void {
@@ -292,33 +341,44 @@ export function startHosted(
     (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i].interrupts),
   );
   const parts: DevicePart[] = [];
+  /** A guest that was reset opens what it had. */
+  const note = (part: DevicePart) => {
+    if (parts.every(({ turns }) => turns !== part.turns)) parts.push(part);
+  };
   const sharedSerials = devices.serials.map((line, n) => {
     const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
     return new SharedSerial(vmm, line, users > 1);
   });
 
-  config.guests.forEach((guest, index) => {
-    const vm = makeGuest(vmm, placement, config, index, devices.serials);
-    vmm.guests.push(vm);
-    let stage: SecondStage | undefined;
+  const lent = config.guests.map(() => new LentMemory(vmm));
+  const stages: (SecondStage | undefined)[] = [];
+  const attach = (vm: VirtualMachine) => {
+    const guest = config.guests[vm.index];
+    const services = lent[vm.index].services();
     const attachment = (physical: PhysicalFunction): Attachment => ({
-      vmm,
+      vmm: services,
       vm,
       iommu,
       physical,
       get secondStage() {
-        stage ??= secondStage(vmm, vm, placement, config);
-        return stage;
+        stages[vm.index] ??= secondStage(vmm, vm, placement, config);
+        return stages[vm.index]!;
       },
     });
     const detach: (() => void)[] = [];
+    let busy = 0;
+    let quiet = () => {};
     const { modes } = guest;
     if (guest.disk !== undefined && modes.disk) {
       const shared = sharedDisks[guest.disk];
       const openBlock = (options?: { direct?: boolean }) => {
-        const part = shared.open(guest, options?.direct ? vm.memory : undefined);
-        detach.push(() => part.drop());
-        parts.push({ device: "disk", index: guest.disk!, guest: index, share: diskShare(guest), turns: part.turns });
+        const direct = options?.direct ? vm.memory : undefined;
+        const part = shared.open(guest, direct);
+        note({ device: "disk", index: guest.disk!, guest: vm.index, share: diskShare(guest), turns: part.turns });
+        detach.push(() => {
+          busy++;
+          shared.leave(guest, direct, () => --busy === 0 && quiet());
+        });
         return part;
       };
       detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
@@ -326,12 +386,15 @@ export function startHosted(
     if (guest.nic !== undefined && modes.nic) {
       const shared = sharedNics[guest.nic];
       const more = {
-        mac: macAddress(undefined, nics.length + index),
+        mac: macAddress(undefined, nics.length + vm.index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
           const port = shared.open(vm, nicShare(guest));
-          detach.push(() => port.drop());
-          parts.push({ device: "nic", index: guest.nic!, guest: index, share: nicShare(guest), turns: port.turns });
+          note({ device: "nic", index: guest.nic!, guest: vm.index, share: nicShare(guest), turns: port.turns });
+          detach.push(() => {
+            port.drop();
+            port.leave();
+          });
           return port;
         },
       };
@@ -348,11 +411,36 @@ export function startHosted(
       }),
     );
     vm.detach = () => {
-      for (const release of detach) release();
+      for (const release of detach.reverse()) release();
+      lent[vm.index].giveBack();
     };
+    vm.whenQuiet = (action) => {
+      quiet = action;
+      if (busy === 0) action();
+    };
+  };
+  config.guests.forEach((_, index) => {
+    const vm = makeGuest(vmm, placement, config, index, devices.serials);
+    vmm.guests.push(vm);
+    attach(vm);
   });
+  vmm.remake = (old) => {
+    const vm = remakeGuest(old, vmm, config, devices.serials);
+    attach(vm);
+    carryOver(old.details, vm.details);
+    return vm;
+  };
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
   return { vmm, iommu, parts };
+}
+
+/** What was counted before goes on: what counts anew counts further, what only the first attachment named counts on. */
+function carryOver(before: ReadonlyMap<string, () => number>, details: Map<string, () => number>): void {
+  for (const [name, count] of before) {
+    const since = details.get(name);
+    const until = count();
+    details.set(name, since ? () => until + since() : count);
+  }
 }

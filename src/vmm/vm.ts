@@ -9,7 +9,7 @@ import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/m
 import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
 import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
-import { charge, count, emptyAccount } from "./account.js";
+import { charge, count, emptyAccount, type GuestAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
 import { exceptionName, interruptName } from "../platform/trap-names.js";
 import type { VmmCosts } from "./costs.js";
@@ -34,6 +34,8 @@ export interface VmParts {
   readonly gstage: GStage;
   readonly vcpu: Vcpu;
   readonly vmid: number;
+  /** The guest whose place this one takes: what it was counted and what it printed goes on. */
+  readonly before?: VirtualMachine | undefined;
 }
 
 export class VirtualMachine implements Vm, ExitGuest {
@@ -46,17 +48,21 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly gscid: number;
   readonly hgatp: bigint;
   readonly costs: VmmCosts;
-  readonly account = emptyAccount();
-  readonly console = new Console();
+  readonly account: GuestAccount;
+  readonly console: Console;
   readonly mmio = new Bus();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
   readonly pcie: PcieRoot;
   /** Why the guest no longer runs; undefined while it does. */
   stop: StopReason | undefined;
+  /** Whether it has stopped only to begin anew. */
+  restarts = false;
   translates = false;
   /** Takes the devices away again. */
   detach: () => void = () => {};
+  /** After that: calls `quiet` when nothing that the VMM does for the guest is under way any more. */
+  whenQuiet: (quiet: () => void) => void = (quiet) => quiet();
   /** Cycles charged by the handler under way: what the indirect cost is a share of. */
   direct = 0;
   private readonly vmm: Vmm;
@@ -73,6 +79,8 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.memory = parts.memory;
     this.gstage = parts.gstage;
     this.vcpu = parts.vcpu;
+    this.account = parts.before?.account ?? emptyAccount();
+    this.console = parts.before?.console ?? new Console();
     this.vmid = parts.vmid;
     this.gscid = parts.vmid;
     this.hgatp = parts.gstage.atp(parts.vmid);
@@ -84,7 +92,7 @@ export class VirtualMachine implements Vm, ExitGuest {
     });
     const finisher = new Finisher({
       finish: (code) => this.stopWith({ kind: "shutdown", code }),
-      reset: () => this.stopWith({ kind: "shutdown", code: 0 }),
+      reset: () => this.restart(),
     });
     this.pcie = new PcieRoot({
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
@@ -165,6 +173,12 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.vcpu.state = "stopped";
   }
 
+  /** Stops, and begins anew when the devices are quiet. */
+  restart(): void {
+    if (!this.stop) this.restarts = true;
+    this.vcpu.state = "stopped";
+  }
+
   // ---- what the exit handlers use
 
   charge(place: Place, cycles: number): void {
@@ -241,7 +255,9 @@ export class VirtualMachine implements Vm, ExitGuest {
   retire(): void {
     this.detach();
     this.detach = () => {};
+    this.retired = true;
   }
+  private retired = false;
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
@@ -280,7 +296,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   }
 
   private notify(context: number, level: boolean): void {
-    if (context !== PLIC_S_CONTEXT) return;
+    if (context !== PLIC_S_CONTEXT || this.retired) return;
     if (!this.vcpu.setPending(Interrupt.VirtualSupervisorExternal, level)) return;
     this.account.interruptsInjected++;
     this.vmm.onBehalf(this, () => this.vmm.charge("vmm", this.costs.inject));

@@ -97,6 +97,7 @@ export function workloads(base: string, other: string, rates: readonly number[],
 
 export function attackCase(over: Partial<AttackCase>): AttackCase {
   return {
+    device: "disk",
     mode: "assigned",
     target: "vmm",
     verdict: "stopped",

@@ -131,6 +131,7 @@ export function fakeRunner(fake: FakeOptions = {}): Runner {
       frequency: FREQUENCY,
       memoryMap: [],
       damage: [],
+      leaks: [],
       faults: [],
       shares: [],
       disks: config.keepDisks

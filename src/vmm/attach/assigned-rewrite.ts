@@ -30,7 +30,7 @@ export const assignedRewrite: AttachMode = {
     vmm.onInterrupt(physical.irq, () => shadow.interrupt());
     return () => {
       shadow.reset();
-      physical.writeConfig(PCI_COMMAND, 2, 0);
+      physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY);
       iommu.unbind(physical.deviceId);
     };
   },

@@ -28,8 +28,9 @@ export function assignFunction(vmm: VmmServices, vm: Vm, physical: PhysicalFunct
   const release = injectInterrupts(vmm, vm, physical, (level) => virtual.irq.set(level));
   return () => {
     for (const [register, value] of physical.kind.quiet) vmm.mmioWrite(physical.bar + register, 4, value);
-    physical.writeConfig(PCI_COMMAND, 2, 0);
+    physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY);
     release();
+    if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
   };
 }
 
@@ -55,6 +56,7 @@ export function injectSource(
   set: (level: boolean) => void,
 ): () => void {
   let held = false;
+  let gone = false;
   const end = () => {
     if (!held) return;
     held = false;
@@ -63,6 +65,7 @@ export function injectSource(
   };
   const line = vm.counted({ set });
   vmm.onInterrupt(source.physical, () => {
+    if (gone) return undefined;
     held = true;
     line.set(true);
     return "hold";
@@ -71,5 +74,8 @@ export function injectSource(
     if (held) line.set(false);
     end();
   });
-  return end;
+  return () => {
+    gone = true;
+    end();
+  };
 }
