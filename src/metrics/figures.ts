@@ -1,7 +1,7 @@
 // The tables of `compare`, `run` and sweeps: one row per mode or guest. Each column is explained in docs/figures.md.
 import { isSafe } from "../scenario/workload.js";
 import { brief, bytes, grouped, ratio } from "./format.js";
-import type { GuestReport } from "./report.js";
+import { type GuestReport, type NetworkFigures, unitOf } from "./report.js";
 import { type Column, type ColumnGroup, type Style, type TableOptions, table } from "./table.js";
 
 /** One line of the figures; `labels` stand before it: mode, or guest and mode, or a sweep's value. */
@@ -28,20 +28,60 @@ const STATUS_STYLE: Record<GuestReport["status"], Style> = {
   failed: "red",
   crashed: "red",
   hung: "red",
+  killed: "yellow",
 };
 
 /** A figure per operation; a dash without operations. */
 const perIo = (report: GuestReport, figure: number) => (report.operations > 0 ? brief(figure) : "–");
 
+/** What operations are called: "I/O", "message", or both. */
+function unitsOf(rows: readonly FigureRow[]): string {
+  const units = rows.filter(({ report }) => report.operations > 0).map(({ report }) => unitOf(report));
+  return [...new Set(units)].sort().join(" or ") || "I/O";
+}
+/** Whether all operations are messages to or from the peer. */
+const allMessages = (rows: readonly FigureRow[]) => unitsOf(rows) === "message";
+
 function throughput(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const compared = rows.some((row) => row.report.relative);
+  const messages = allMessages(rows);
   return {
     heading: "throughput (machine time)",
     columns: [
-      column("MB/s", (r) => perIo(r, r.throughputMBps)),
+      messages
+        ? column("Mb/s", (r) => perIo(r, r.throughputMBps * 8))
+        : column("MB/s", (r) => perIo(r, r.throughputMBps)),
       ...(compared ? [column("×native", (r) => ratio(r.relative?.throughput), dim)] : []),
-      column("IOPS", (r) => perIo(r, r.iops)),
+      column(messages ? "messages/s" : "IOPS", (r) => perIo(r, r.iops)),
     ],
+  };
+}
+
+/** Where datagrams are exchanged with the peer. */
+function lan(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  const figure = (title: string, of: (network: NetworkFigures) => number) =>
+    column(title, ({ network }) => (network && network.datagrams > 0 ? brief(of(network)) : "–"));
+  const networks = rows.flatMap(({ report: { network } }) => network ?? []);
+  const cut = rows.some(({ report: { network, operations } }) => network && network.datagrams !== operations);
+  return {
+    heading: networks.some(({ roundTrip }) => roundTrip) ? "LAN, round trip in µs" : "LAN",
+    columns:
+      networks.length === 0
+        ? []
+        : [
+            ...(allMessages(rows) ? [] : [figure("Mb/s", (n) => n.megabitsPerSecond)]),
+            figure("packets/s", (n) => n.datagramsPerSecond),
+            ...(cut
+              ? [figure("exits/packet", (n) => n.exitsPerDatagram), figure("busy/packet", (n) => n.busyPerDatagram)]
+              : []),
+            ...(networks.some(({ lost }) => lost > 0) ? [figure("lost", (n) => n.lost)] : []),
+            ...(networks.some(({ roundTrip }) => roundTrip)
+              ? [
+                  figure("mean", ({ roundTrip }) => roundTrip?.mean ?? 0),
+                  figure("longest", ({ roundTrip }) => roundTrip?.most ?? 0),
+                ]
+              : []),
+          ],
   };
 }
 
@@ -50,7 +90,7 @@ function cycles(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const shared = rows.some(({ report }) => report.elsewhere > 0 && report.operations > 0);
   const per = (name: keyof GuestReport["perOperation"]) => (r: GuestReport) => perIo(r, r.perOperation[name]);
   return {
-    heading: "cycles per I/O",
+    heading: `cycles per ${unitsOf(rows)}`,
     columns: [
       column("all", per("cycles")),
       ...(compared ? [column("×native", (r) => ratio(r.relative?.cycles), dim)] : []),
@@ -68,7 +108,7 @@ function cycles(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
 function exits(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const reasons = [...new Set(rows.flatMap((row) => Object.keys(row.report.exits)))].sort();
   return {
-    heading: "exits per I/O",
+    heading: `exits per ${unitsOf(rows)}`,
     columns: [
       column("all", (r) => perIo(r, r.perOperation.exits)),
       ...reasons.map((reason) => column(reason, (r) => perIo(r, (r.exits[reason] ?? 0) / r.operations))),
@@ -163,7 +203,7 @@ export function figures(titles: readonly string[], rows: readonly FigureRow[], o
   };
   return table(
     key,
-    [outcome, throughput(rows), cycles(rows), exits(rows), iotlb, interrupts, copies, totals(rows)],
+    [outcome, throughput(rows), lan(rows), cycles(rows), exits(rows), iotlb, interrupts, copies, totals(rows)],
     rows,
     options,
   );

@@ -2,7 +2,7 @@
 import type { CyclesBy, GuestResult, Landed, SerialFigures, StopReason } from "../scenario/types.js";
 import type { CommonMode } from "../scenario/modes.js";
 import { BITS_PER_CHARACTER } from "../platform/serial.js";
-import { driverOf, isSerial } from "../scenario/workload.js";
+import { driverOf, isSerial, NET_WORKLOADS } from "../scenario/workload.js";
 import type { DeviceModes } from "../vmm/types.js";
 import { printable } from "./format.js";
 
@@ -30,8 +30,31 @@ export interface Relative {
   readonly busy: number;
 }
 
+/** Of a guest with a network workload. Datagrams are those that carried its data: there for netrr, not back. */
+export interface NetworkFigures {
+  readonly datagrams: number;
+  readonly datagramsPerSecond: number;
+  /** 10^6 bits of data per second of machine time. */
+  readonly megabitsPerSecond: number;
+  /** Datagrams that didn't arrive. */
+  readonly lost: number;
+  readonly exitsPerDatagram: number;
+  /** Cycles that the hart spent (guest + exit + VMM). */
+  readonly busyPerDatagram: number;
+  /** netrr: from the first byte of a message sent to the last one back, in microseconds, as the guest measures it. */
+  readonly roundTrip: { readonly mean: number; readonly most: number } | null;
+}
+
 /** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
-export type GuestStatus = "ok" | "wrong-checksum" | "wrong-data" | "io-errors" | "failed" | "crashed" | "hung";
+export type GuestStatus =
+  | "ok"
+  | "wrong-checksum"
+  | "wrong-data"
+  | "io-errors"
+  | "failed"
+  | "crashed"
+  | "hung"
+  | "killed";
 
 /** One guest (`yado run`) or one mode (`yado compare`). Counts cover the guest's region of interest. */
 export interface GuestReport {
@@ -41,6 +64,8 @@ export interface GuestReport {
   readonly modes: DeviceModes;
   readonly driver: "stock" | "modified" | "virtio" | "mixed";
   readonly status: GuestStatus;
+  /** With "wrong-data": what is wrong, where something at the other end shows it; else null. */
+  readonly problem: string | null;
   readonly stop: StopReason;
   readonly workload: string;
   readonly checksum: string | null;
@@ -54,6 +79,7 @@ export interface GuestReport {
   /** 10^6 bytes per second of machine time. */
   readonly throughputMBps: number;
   readonly iops: number;
+  readonly network: NetworkFigures | null;
   readonly instructions: number;
   readonly cycles: number;
   readonly cyclesBy: CyclesBy;
@@ -82,6 +108,11 @@ export interface GuestReport {
   readonly console: string;
 }
 
+/** What an operation of the guest is called. */
+export function unitOf({ workload }: GuestReport): "I/O" | "message" {
+  return (NET_WORKLOADS as readonly string[]).includes(workload) ? "message" : "I/O";
+}
+
 function ordered(counts: Readonly<Record<string, number>>, keep: (reason: string) => boolean): Record<string, number> {
   const kept = Object.keys(counts).filter(keep).sort();
   return Object.fromEntries(kept.map((reason) => [reason, counts[reason]]));
@@ -95,6 +126,7 @@ export function reported({ checksum }: GuestResult): string | undefined {
 function status(result: GuestResult, expected: string | undefined, errors: number): GuestStatus {
   if (result.stop.kind === "crash") return "crashed";
   if (result.stop.kind === "hang") return "hung";
+  if (result.stop.kind === "killed") return "killed";
   if (errors > 0) return "io-errors";
   if (result.stop.code !== 0 || !result.result) return "failed";
   if (expected !== undefined && reported(result) !== expected) return "wrong-checksum";
@@ -150,6 +182,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     modes: result.modes,
     driver: driverOf(result.modes),
     status: status(result, expected, errors),
+    problem: null,
     stop: result.stop,
     workload: printable(result.result?.workload ?? ""),
     checksum: checksum ?? null,
@@ -160,6 +193,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     seconds,
     throughputMBps: result.throughputMBps,
     iops: seconds > 0 ? operations / seconds : 0,
+    network: networkFigures(result, { seconds, exits: exitsTotal, busy: guest + exit + vmm }),
     instructions: counters.instructions,
     cycles: counters.cycles,
     cyclesBy: { guest, exit, vmm, idle },
@@ -180,6 +214,30 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     details: ordered(result.details ?? {}, () => true),
     landed: result.landed,
     console: result.console,
+  };
+}
+
+function networkFigures(
+  { result = {}, throughputMBps }: GuestResult,
+  { seconds, exits, busy }: { readonly seconds: number; readonly exits: number; readonly busy: number },
+): NetworkFigures | null {
+  if (result.datagrams === undefined) return null;
+  const figure = (key: string) => Number(result[key] ?? 0) || 0;
+  // netrr counts those that came back whole
+  const datagrams = figure("datagrams");
+  const over = (count: number, base: number) => (base > 0 ? count / base : 0);
+  const microseconds = (key: string) => figure(key) / 1000;
+  return {
+    datagrams,
+    datagramsPerSecond: over(datagrams, seconds),
+    megabitsPerSecond: throughputMBps * 8,
+    lost: figure("lost"),
+    exitsPerDatagram: over(exits, datagrams),
+    busyPerDatagram: over(busy, datagrams),
+    roundTrip:
+      result.workload === "netrr"
+        ? { mean: microseconds("latency_mean_ns"), most: microseconds("latency_max_ns") }
+        : null,
   };
 }
 

@@ -99,6 +99,11 @@ export class Bus {
     return slot.device.write(offset + 4, 4, hi);
   }
 
+  /** Resets every device that has a place, visible or not. */
+  reset(): void {
+    for (const device of new Set(this.slots.map((slot) => slot.device))) device.reset();
+  }
+
   private add(slot: Slot): Region {
     this.slots.push(slot);
     this.arrange();

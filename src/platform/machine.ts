@@ -3,12 +3,15 @@ import { Interrupt } from "../../assembly/isa/cause.js";
 import { Exit } from "../../assembly/isa/exit.js";
 import { IMSIC_GUESTS_MAX, IMSIC_PAGE } from "../../assembly/isa/imsic.js";
 import {
+  COUNTERS,
+  COUNTERS_END,
   EXIT_ADDRESS,
   EXIT_PENDING,
   EXIT_SIZE,
   EXIT_VALUE,
   EXIT_WRITE,
   HART_CYCLES,
+  HART_INSTRET,
   HART_MTIMECMP,
   HARTS_MAX,
   TIME_DIVIDER,
@@ -27,7 +30,7 @@ import { applyCosts, Costs } from "./costs.js";
 import type { AiaMode } from "./devicetree.js";
 import { EventQueue } from "./events.js";
 import { HubDmaPort, HubMsiPort, IommuRegisters } from "./hub.js";
-import { IoSpace } from "./io-space.js";
+import { barPlacer, IoSpace } from "./io-space.js";
 import {
   ACLINT,
   APLIC_M,
@@ -45,7 +48,7 @@ import {
   UART,
   imsicStride,
 } from "./memory-map.js";
-import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
+import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
 import {
   Access,
   type Clock,
@@ -236,7 +239,7 @@ export class Machine {
 
   // ---- devices
 
-  private readonly ioSpace = new IoSpace();
+  readonly ioSpace = new IoSpace();
   /** How to place the BARs of each function. */
   private readonly bars = new Map<PcieFunction, Map<number, (address: number | undefined) => void>>();
 
@@ -254,15 +257,9 @@ export class Machine {
     for (const capability of device.capabilities ?? []) fn.add(capability);
     const answering = (bar: number): MmioDevice =>
       bar === config.msix?.bar ? fn.msix! : (device.bars?.[bar] ?? device);
-    this.bars.set(fn, new Map(fn.bars.map((bar) => [bar.index, this.placer(bar, answering(bar.index))])));
+    const placers = fn.bars.map((bar) => [bar.index, barPlacer(this, bar, answering(bar.index), "pcie")] as const);
+    this.bars.set(fn, new Map(placers));
     return { fn, device };
-  }
-
-  /** Puts what answers in a BAR into memory or I/O space; the result moves it there. */
-  private placer({ size, space }: PcieBar, device: MmioDevice): (address: number | undefined) => void {
-    const { bus, ioSpace } = this;
-    const region = space === "io" ? ioSpace.movable(size, device) : bus.movable(size, device, "pcie");
-    return (address) => (space === "io" ? ioSpace : bus).move(region, address);
   }
 
   /** Puts a device on the bus at a fixed place, with a PLIC source and, if it does DMA, a device_id. */
@@ -368,6 +365,27 @@ export class Machine {
   type(text: string): void {
     this.console.type(text);
     this.uart.poll();
+  }
+
+  /**
+   * The reset button: harts, hub and devices as after power-on, RAM empty. The clock and all counters go on. Only between
+   * two calls of `run`.
+   */
+  reset(): void {
+    const { core } = this;
+    const kept = this.harts.map(({ state }) => [state.number(HART_CYCLES), state.number(HART_INSTRET)]);
+    const counters = core.u8.slice(COUNTERS, COUNTERS_END);
+    this.uart.drain();
+    core.ram.fill(0);
+    core.exports.reset();
+    core.u8.set(counters, COUNTERS);
+    this.harts.forEach((hart, i) => {
+      hart.status = i === 0 ? "running" : "stopped";
+      hart.state.setNumber(HART_CYCLES, kept[i][0]);
+      hart.state.setNumber(HART_INSTRET, kept[i][1]);
+    });
+    applyCosts(core, this.costs);
+    this.bus.reset();
   }
 
   // ---- running

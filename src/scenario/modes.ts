@@ -56,3 +56,9 @@ export function commonMode(modes: DeviceModes): CommonMode {
   const [first = modes.serial, ...others] = attachedModes(modes);
   return others.every((mode) => mode === first) ? first : "mixed";
 }
+
+/** "assigned", or "assigned + paravirtual" for disk and network interface where they differ. */
+export function spelledModes(modes: DeviceModes): string {
+  const mode = commonMode(modes);
+  return mode === "mixed" ? attachedModes(modes).join(" + ") : mode;
+}

@@ -1,20 +1,19 @@
 // One run: a machine, its disks and its guests from a plain configuration; what was counted, printed and damaged.
 import { Counter } from "../../assembly/isa/counter.js";
 import { RAM_START } from "../../assembly/layout.js";
-import { Medium } from "../backends/medium.js";
 import { Core } from "../core/core.js";
-import { buildNetwork, type Network } from "../backends/network/index.js";
+import { formatIpv4 } from "../backends/network/peer/packet.js";
+import { buildNetwork, type Network, type Peer } from "../backends/network/index.js";
 import { E1000eController } from "../devices/e1000e/controller.js";
-import { NvmeController } from "../devices/nvme/controller.js";
+import { crc32c, spelledCrc32c } from "../metrics/checksum.js";
 import { bootNative } from "../platform/boot.js";
-import { e1000eTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
+import { e1000eTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
 import { macAddress } from "../platform/mac.js";
 import type { Machine, StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import type { DmaPort, IrqLine } from "../platform/ports.js";
 import { E1000E_FUNCTION } from "../vmm/attach/e1000e-function.js";
-import { NVME_FUNCTION } from "../vmm/attach/nvme-function.js";
 import { vmmCosts } from "../vmm/costs.js";
 import { type Hosted, startHosted } from "../vmm/hosted.js";
 import { type PlacedRun, Placement } from "../vmm/memory/placement.js";
@@ -22,6 +21,8 @@ import { attackAddress, attackTop } from "./attack-aim.js";
 import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./counters.js";
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
+import { attachDisk } from "./disk.js";
+import { Incidents } from "./incidents.js";
 import { Landing } from "./landing.js";
 import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
@@ -29,7 +30,7 @@ import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
-import type { FaultRecord, GuestResult, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
+import type { FaultRecord, GuestResult, PeerCounts, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
 import { Watch } from "./watch.js";
 
 /** Cycles between two looks at the guests' progress. */
@@ -41,6 +42,9 @@ const REGION = 1;
 /** IOMMU register ddtp, and its mode Bare: addresses of devices are physical. */
 const DDTP = 16;
 const DDTP_BARE = 1;
+
+/** PCIe slot of the first device. */
+const FIRST_SLOT = 1;
 
 /** First begin and last end of a guest's region of interest. */
 interface Region {
@@ -54,6 +58,8 @@ interface Device {
   readonly fn: PcieFunction;
   readonly traffic: Traffic;
   raised: number;
+  /** The controller loses its state. */
+  reset(): void;
 }
 
 interface Disk extends Device {
@@ -79,6 +85,10 @@ class Run {
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
+  private readonly incidents: Incidents;
+  /** What an event does to the native guest, between two calls of `machine.run`. */
+  private due: (() => void) | undefined;
+  private killed = false;
 
   constructor(
     private readonly given: RunConfig,
@@ -98,12 +108,61 @@ class Run {
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
+    if (this.network) this.network.peer.udp.checksum = crc32c;
     this.nics = nics.map((_, i) => this.makeNic(i));
     const watched = native ? [] : this.watched();
     this.watch = new Watch(core, watched);
     this.leaks = new Leaks(watched);
     if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
+    this.incidents = new Incidents(config.events, {
+      clock: this.machine.events,
+      kill: (guest) => this.onGuest(guest, "kill"),
+      reset: (guest) => this.onGuest(guest, "reset"),
+      resetDisk: (disk) => this.disks[disk].reset(),
+      resetNic: (nic) => this.nics[nic].reset(),
+      setLink: (nic, up) => this.network?.wires[nic].setUp(up),
+    });
+  }
+
+  private onGuest(guest: number, action: "kill" | "reset"): void {
+    const vmm = this.hosted?.vmm;
+    if (vmm) vmm[action](guest);
+    else {
+      this.due = action === "kill" ? () => this.killNative() : () => this.resetNative();
+      this.machine.pause();
+    }
+  }
+
+  private killNative(): void {
+    this.incidents.killed(0);
+    this.killed = true;
+    this.machine.stop();
+  }
+
+  private resetNative(): void {
+    this.incidents.stopped(0);
+    this.forgetRegion(0);
+    this.machine.reset();
+    if (this.config.iotlb) {
+      const { entries, ways } = this.config.iotlb;
+      this.machine.core.exports.hubConfigure(entries, ways, 0, this.config.seed);
+    }
+    this.startNative();
+    this.incidents.restarted(0);
+  }
+
+  /** What counts is the last life of a guest. */
+  private forgetRegion(guest: number): void {
+    this.regions[guest] = { begin: this.regions[guest].begin, marked: false, end: undefined };
+  }
+
+  /** Between two calls of `machine.run`: what must not happen while somebody is in the middle of something. */
+  private attend(): void {
+    const { due } = this;
+    this.due = undefined;
+    due?.();
+    this.hosted?.vmm.attend();
   }
 
   result(): RunResult {
@@ -118,11 +177,15 @@ class Run {
     );
     let stop: MachineStop;
     let quiet = false;
+    let next = machine.core.cycles + pause;
     do {
-      stop = machine.run(Math.min(maxCycles, machine.core.cycles + pause));
+      stop = machine.run(Math.min(maxCycles, next));
+      this.attend();
+      if (stop.kind === "paused") continue;
       this.observer?.progress(this.dmaBytes(), machine.core.cycles);
       quiet = stop.kind === "deadline" && machine.core.cycles < maxCycles && this.endQuiet(silence);
-    } while (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet);
+      next = machine.core.cycles + pause;
+    } while (stop.kind === "paused" || (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet));
     this.hosted?.vmm.settle();
     const hang: StopReason =
       stop.kind !== "deadline"
@@ -139,7 +202,8 @@ class Run {
       damage: this.watch.damage(),
       leaks: this.leaks.report(),
       faults: this.faults(),
-      ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
+      ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
+      ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -202,35 +266,28 @@ class Run {
 
   private makeDisk(index: number): Disk {
     const { machine, config } = this;
-    const { size, image } = config.disks[index];
+    const { size, image, interface: name = "nvme" } = config.disks[index];
     const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
-    const { fn } = machine.attachPcie({ ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index }, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, this.isRaw("disk", index));
-      const line = counted(irq, () => made.raised++);
-      const serial = `YADO${String(index + 1).padStart(4, "0")}`;
-      const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
-      const backend = new Medium(machine.events, disk, mediumParameters(config.costs));
-      return new NvmeController(
-        { irq: line, dma: port, clock, backend },
-        { serialNumber: serial, uuid, times: nvmeTimes(config.costs) },
-      );
+    const observe = ({ irq, dma }: { irq: IrqLine; dma: DmaPort }) => ({
+      irq: counted(irq, () => made.raised++),
+      dma: this.observed(made.traffic, dma, this.isRaw("disk", index)),
     });
-    return Object.assign(made, { fn });
+    return Object.assign(made, attachDisk(machine, { name, index, contents: disk, costs: config.costs, observe }));
   }
 
   private makeNic(index: number): Device {
     const { machine, config } = this;
     const made = { traffic: new Traffic(machine.core), raised: 0 };
-    const slot = NVME_FUNCTION.slot + config.disks.length + index;
-    const { fn } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
+    const slot = FIRST_SLOT + config.disks.length + index;
+    const { fn, device } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
       const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
       const line = counted(irq, () => made.raised++);
       const link = this.network!.links[index];
       const mac = macAddress(config.nics[index].mac, index);
       return new E1000eController({ irq: line, dma: port, clock, link }, { mac, times: e1000eTimes(config.costs) });
     });
-    return Object.assign(made, { fn });
+    return Object.assign(made, { fn, reset: () => device.reset() });
   }
 
   /** A device's DMA, its requests counted; and where they go, for the one whose addresses nothing translates. */
@@ -241,6 +298,7 @@ class Run {
   private start(): void {
     const { config, machine } = this;
     this.watch.fill();
+    this.incidents.start();
     if (config.native) this.startNative();
     else this.startHosted();
     machine.core.exports.flushTranslations();
@@ -255,7 +313,7 @@ class Run {
     this.firmware = bootNative(
       machine,
       { bytes: guest.kernel, name: guest.name },
-      { bootargs: this.bootargs(0), pcie: true },
+      { bootargs: this.bootargs(0), pcie: true, ioWindow: config.disks.some((disk) => disk.interface === "ata") },
     );
   }
 
@@ -269,7 +327,14 @@ class Run {
       { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
     for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
-    this.hosted.vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    const { vmm } = this.hosted;
+    vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    vmm.onKill = (guest) => this.incidents.killed(guest.index);
+    vmm.onReset = (guest) => this.incidents.stopped(guest.index);
+    vmm.onRestart = (guest) => {
+      this.forgetRegion(guest.index);
+      this.incidents.restarted(guest.index);
+    };
   }
 
   /** The attacker is the first guest; it is told where to aim. */
@@ -317,7 +382,7 @@ class Run {
       mode: commonMode(modes),
       modes,
       console: text,
-      stop: vm ? (vm.stop ?? hang) : nativeStop(stop, machine, hang),
+      stop: vm ? (vm.stop ?? hang) : this.killed ? { kind: "killed" } : nativeStop(stop, machine, hang),
       result,
       attacks: taggedLines(text, "yado-attack"),
       counters,
@@ -348,7 +413,7 @@ class Run {
       profile: costs.profile,
       attack: this.given.attack?.target ?? null,
       guests: guests.map(({ kernel: _kernel, ...guest }, i) => ({ ...guest, bootargs: this.bootargs(i) })),
-      disks: disks.map(({ size }) => ({ size })),
+      disks: disks.map(({ size, interface: name = "nvme" }) => ({ size, interface: name })),
       serials: serials.map(({ baud }) => ({ baud })),
       costs: costs.resolved(),
     };
@@ -377,6 +442,15 @@ function counted(line: IrqLine, onRise: () => void): IrqLine {
       line.set(level);
     },
   };
+}
+
+function peerCounts({ udp }: Peer): PeerCounts {
+  const stored = [...udp.stored].map(([address, { checksum, ...counts }]) => ({
+    address: formatIpv4(address),
+    ...counts,
+    checksum: spelledCrc32c(checksum),
+  }));
+  return { ...udp.counters, stored };
 }
 
 function padded(image: Uint8Array, size: number): Uint8Array {

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
-import { parseSize, SIZE_FORM } from "./quantity.js";
-import { MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
+import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
+import { ALL_WORKLOADS, INTERFACES, MODE_NAMES } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -28,8 +28,10 @@ const modeChoice = z
 
 export const workloadSchema = z
   .strictObject({
-    kind: z.enum(WORKLOADS).describe("what the guest does with its disk").optional(),
-    bs: size("bytes per request, a multiple of 512").optional(),
+    kind: z.enum(ALL_WORKLOADS).describe("what the guest does with its disk or network interface").optional(),
+    bs: size(
+      "bytes per request, a multiple of 512; of netstream, netrecv and netrr: bytes of a message, 4 to 64K",
+    ).optional(),
     qd: count("requests in flight").optional(),
     batch: count("completions taken before new requests are sent off together, at most qd").optional(),
     total: size("bytes to move, 0 for all of the guest's part of the disk; for console: characters to send").optional(),
@@ -40,17 +42,6 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
-  })
-  .describe("options of the probe guest");
-
-/** The same for guests that may have a network interface. */
-const guestWorkloadSchema = workloadSchema
-  .extend({
-    kind: z
-      .enum([...WORKLOADS, ...NET_WORKLOADS])
-      .describe("what the guest does with its disk or network interface")
-      .optional(),
-    bs: size("bytes per request, a multiple of 512; bytes in a datagram, 4 to 1472").optional(),
   })
   .describe("options of the probe guest");
 
@@ -83,9 +74,12 @@ export const machineSchema = z
   })
   .describe("the machine");
 
+const interfaceName = z.enum(INTERFACES).describe("the disk's controller: nvme (the default), or ata");
+
 const diskSchema = z
   .strictObject({
     name: z.string().min(1).describe("how guests call it"),
+    interface: interfaceName.optional(),
     file: z.string().min(1).describe("image file, relative to this file; never changed").optional(),
     size: size("bytes of a generated image, or of the disk when it is larger than its file").optional(),
   })
@@ -136,9 +130,38 @@ const guestSchema = z
       .optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     kernel: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
-    workload: guestWorkloadSchema.optional(),
+    workload: workloadSchema.optional(),
   })
   .describe("a guest");
+
+const moment = z
+  .union([z.number(), z.string()], { error: `expected ${MOMENT_FORM}` })
+  .transform((value, context) => {
+    const parsed = parseMoment(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no moment` });
+    return z.NEVER;
+  })
+  .describe(`when: ${MOMENT_FORM}, from power-on`);
+
+/** What can happen to which part of a run. */
+export const EVENT_ACTIONS = {
+  guest: ["kill", "reset"],
+  disk: ["reset"],
+  nic: ["reset", "link-down", "link-up"],
+} as const;
+
+const eventSchema = z
+  .strictObject({
+    at: moment,
+    guest: z.string().describe("name of the guest that it happens to").optional(),
+    disk: z.string().describe("name of the disk that it happens to").optional(),
+    nic: z.string().describe("name of the network interface that it happens to").optional(),
+    action: z
+      .enum(["kill", "reset", "link-down", "link-up"])
+      .describe("kill a guest; reset a guest or a device; pull a network interface's cable, or plug it in again"),
+  })
+  .describe("something that happens to a guest, a disk or a network interface");
 
 /** What a sweep may vary, besides cost parameters by their names. */
 export const SWEEP_PARAMETERS = [
@@ -154,14 +177,14 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
-/** What only a scenario's sweep may vary: the mode of all its guests. A comparison has them all anyway. */
-export const SCENARIO_SWEEPS: readonly string[] = ["mode"];
+/** What only a scenario's sweep may vary: the mode of all its guests, and the controller of all its disks. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode", "interface"];
 
 const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
-      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode`),
+      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode and interface`),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)
@@ -175,7 +198,7 @@ export const scenarioSchema = z
     title: z.string().describe("a line for the report").optional(),
     machine: machineSchema.optional(),
     memory: size("RAM of guests that don't set their own").optional(),
-    workload: guestWorkloadSchema.describe("options for guests that don't set their own").optional(),
+    workload: workloadSchema.describe("options for guests that don't set their own").optional(),
     nics: z.array(nicSchema).min(1).describe("the physical network interfaces; one where a guest needs it").optional(),
     network: networkSchema.optional(),
     serials: z
@@ -186,6 +209,7 @@ export const scenarioSchema = z
       .optional(),
     disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
     guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
+    events: z.array(eventSchema).describe("what happens to the run from outside").optional(),
     sweep: z
       .union([sweepSchema, z.array(sweepSchema).min(1)])
       .describe("runs the scenario once per value; a list: once per combination of values")
@@ -197,10 +221,12 @@ export const scenarioSchema = z
 export const compareSchema = z
   .strictObject({
     disk: z.string().min(1).describe("image file, relative to this file").optional(),
+    interface: interfaceName.optional(),
     guest: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
     modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     workload: workloadSchema.optional(),
+    network: networkSchema.optional(),
     machine: machineSchema.optional(),
     sweep: sweepSchema.optional(),
   })
@@ -209,7 +235,7 @@ export const compareSchema = z
 export type ScenarioFile = z.output<typeof scenarioSchema>;
 export type CompareFile = z.output<typeof compareSchema>;
 export type MachineFile = z.output<typeof machineSchema>;
-export type WorkloadFile = z.output<typeof guestWorkloadSchema>;
+export type WorkloadFile = z.output<typeof workloadSchema>;
 
 /** JSON Schema (draft 2020-12) of either kind of file, as `yado schema` prints it. */
 export function fileSchema(kind: "scenario" | "compare"): object {

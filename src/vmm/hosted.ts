@@ -3,38 +3,31 @@ import { RAM_START } from "../../assembly/layout.js";
 import { deviceTree, deviceTreeAddress } from "../platform/boot.js";
 import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";
-import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
 import { attachModes, nicModes, serialModes } from "./attach/index.js";
-import { NVME_KIND } from "./attach/nvme-function.js";
 import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
+import { diskKinds } from "./disk-kinds.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
 import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
+import { LentMemory } from "./lent-memory.js";
 import { type LinkShare, NetService } from "./net-service.js";
-import { NvmeDriver } from "./nvme-driver.js";
+import { FunctionPlaces } from "./physical-function.js";
 import { type SerialPort, SerialService } from "./serial-service.js";
-import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
+import type { Attachment, DeviceModes, DiskKind, DiskName, GuestMemory, PhysicalFunction } from "./types.js";
 import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
-import { VirtualMachine } from "./vm.js";
+import { VirtualMachine, type VmParts } from "./vm.js";
 import { Vmm } from "./vmm.js";
 
 /** GSCIDs of the VMM's own DMA pools begin here; those of the guests are their VMIDs. */
 const POOL_GSCID = 0x1000;
-/** PCIe base address register 0 and command register. */
-const PCI_BAR0 = 0x10;
-const PCI_COMMAND = 4;
-const MEMORY_DECODE = 2;
-/** From one physical BAR to the next. */
-const BAR_DISTANCE = 0x10_0000;
-
 export interface HostedGuest {
   readonly name: string;
   readonly kernel: Uint8Array;
@@ -51,6 +44,7 @@ export interface HostedGuest {
 
 export interface HostedConfig {
   readonly guests: readonly HostedGuest[];
+  readonly disks?: readonly { readonly interface?: DiskName }[];
   /** Page size of the G-stage in bytes, and that of the IOMMU's second stage if it differs. */
   readonly pageSize: number;
   readonly iommuPageSize: number;
@@ -60,32 +54,17 @@ export interface HostedConfig {
   readonly exitsInWasm?: boolean;
 }
 
-/** A physical function whose BAR the VMM places at `bar`. */
-function physicalFunction(vmm: Vmm, kind: DeviceKind, fn: PcieFunction, bar: number): PhysicalFunction {
-  const config = ECAM.start + fn.bdf * 0x1000;
-  const physical: PhysicalFunction = {
-    kind,
-    deviceId: fn.bdf,
-    bar,
-    barSize: kind.function.bars![0].size,
-    irq: PCIE_FIRST_IRQ + ((fn.pin - 1 + fn.slot) % 4),
-    readConfig: (offset, size) => vmm.mmioRead(config + offset, size),
-    writeConfig: (offset, size, value) => vmm.mmioWrite(config + offset, size, value),
-  };
-  physical.writeConfig(PCI_BAR0, 4, bar);
-  physical.writeConfig(PCI_BAR0 + 4, 4, 0);
-  physical.writeConfig(PCI_COMMAND, 2, MEMORY_DECODE);
-  return physical;
-}
-
 /** A disk that the VMM drives itself, once the first guest asks for a range of it. */
 class SharedDisk {
   private service: BlockService | undefined;
   private pool: DmaPool | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly parts = new Map<string, BlockShare>();
 
   constructor(
     private readonly vmm: Vmm,
     private readonly iommu: IommuDriver,
+    private readonly kind: DiskKind,
     private readonly disk: PhysicalFunction,
     private readonly gscid: number,
     private readonly pageSize: number,
@@ -98,7 +77,21 @@ class SharedDisk {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    return this.service.open({ name: guest.name, extents: [guest.range], direct });
+    const { name, range } = guest;
+    const part = this.parts.get(name) ?? this.service.open({ name, extents: [range], direct });
+    this.parts.set(name, part);
+    return part;
+  }
+
+  /** The guest has gone: `quiet` is called when the controller no longer reaches its memory, nor has anything of it to do. */
+  leave(guest: HostedGuest, direct: GuestMemory | undefined, quiet: () => void): void {
+    this.parts.get(guest.name)?.drop(() => {
+      if (direct) {
+        this.pool!.expel(direct.pieces(direct.start, direct.size)!, this.pageSize);
+        this.iommu.invalidate(this.gscid);
+      }
+      quiet();
+    });
   }
 
   private start(): BlockService {
@@ -106,7 +99,7 @@ class SharedDisk {
     const pool = new DmaPool(vmm);
     this.pool = pool;
     iommu.bind(disk.deviceId, pool.secondStage(this.gscid));
-    const driver = new NvmeDriver(vmm, disk, pool);
+    const driver = this.kind.driver(vmm, disk, pool);
     driver.start(() => vmm.step());
     vmm.onInterrupt(disk.irq, () => void driver.interrupt());
     return new BlockService(vmm, driver, pool);
@@ -116,6 +109,8 @@ class SharedDisk {
 /** A network interface that the VMM drives itself, once the first guest asks for a port of its switch. */
 class SharedNic {
   private service: NetService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, LinkShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -126,7 +121,10 @@ class SharedNic {
 
   open(vm: VirtualMachine): LinkShare {
     this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
     const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`port:${name}`, () => port.counters[name]);
     }
@@ -146,9 +144,13 @@ class SharedNic {
   }
 }
 
+const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[disk]?.interface ?? "nvme";
+
 /** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
 class SharedSerial {
   private service: SerialService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, SerialPort>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -158,10 +160,13 @@ class SharedSerial {
 
   open(vm: VirtualMachine): SerialPort {
     this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
     const port = this.service.open(
       (work) => this.vmm.onBehalf(vm, work),
       (byte) => vm.console.write(byte),
     );
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`serial:${name}`, () => port.counters[name]);
     }
@@ -185,10 +190,34 @@ function makeGuest(
   serials: readonly PhysicalSerial[],
 ): VirtualMachine {
   const { core } = vmm;
-  const { name, ram, kernel, bootargs, modes, serial = 0 } = config.guests[index];
+  const { name, ram } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config, serials);
+}
+
+/** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
+function remakeGuest(
+  before: VirtualMachine,
+  vmm: Vmm,
+  config: HostedConfig,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { name, index, memory, gstage, vmid } = before;
+  for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) vmm.core.store(hpa, new Uint8Array(length));
+  vmm.charge("vmm", memory.size * vmm.costs.copyByte);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config, serials);
+}
+
+function loadGuest(
+  parts: Omit<VmParts, "vcpu">,
+  config: HostedConfig,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { memory, gstage, vmid, index } = parts;
+  const { core } = parts.vmm;
+  const { name, ram, kernel, bootargs, modes, disk, serial = 0 } = config.guests[index];
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
@@ -197,10 +226,10 @@ function makeGuest(
   const pcie = attached.some((mode) => mode !== "paravirtual");
   const virtio = [...attached, modes.serial].filter((mode) => mode === "paravirtual").length;
   const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, uart }));
-  const vmid = index + 1;
+  const ioWindow = disk !== undefined && modes.disk !== "paravirtual" && diskName(config, disk) === "ata";
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, ioWindow, uart }));
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
-  return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
+  return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
 
 function mapRam(stage: GStage, placement: Placement, index: number, ram: number, pageSize: number): void {
@@ -242,54 +271,63 @@ export function startHosted(
   const iommu = new IommuDriver(vmm);
   iommu.start();
   vmm.onTranslationsChanged = (guest) => iommu.invalidate(guest.gscid);
-  let bar = PCIE_WINDOW.start;
-  const place = (kind: DeviceKind, fn: PcieFunction) => {
-    const physical = physicalFunction(vmm, kind, fn, bar);
-    bar += BAR_DISTANCE;
-    return physical;
-  };
-  const disks = devices.disks.map((fn) => place(NVME_KIND, fn));
-  const nics = devices.nics.map((fn) => place(E1000E_KIND, fn));
-  const sharedDisks = disks.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
+  const places = new FunctionPlaces(vmm);
+  const kinds = devices.disks.map((_, i) => diskKinds[diskName(config, i)]);
+  const disks = devices.disks.map((fn, i) => places.place(kinds[i], fn));
+  const nics = devices.nics.map((fn) => places.place(E1000E_KIND, fn));
+  const sharedDisks = disks.map(
+    (disk, i) => new SharedDisk(vmm, iommu, kinds[i], disk, POOL_GSCID + i, config.iommuPageSize),
+  );
   const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
   const sharedSerials = devices.serials.map((line, n) => {
     const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
     return new SharedSerial(vmm, line, users > 1);
   });
 
-  config.guests.forEach((guest, index) => {
-    const vm = makeGuest(vmm, placement, config, index, devices.serials);
-    vmm.guests.push(vm);
-    let stage: SecondStage | undefined;
+  const lent = config.guests.map(() => new LentMemory(vmm));
+  const stages: (SecondStage | undefined)[] = [];
+  const attach = (vm: VirtualMachine) => {
+    const guest = config.guests[vm.index];
+    const services = lent[vm.index].services();
     const attachment = (physical: PhysicalFunction): Attachment => ({
-      vmm,
+      vmm: services,
       vm,
       iommu,
       physical,
       get secondStage() {
-        stage ??= secondStage(vmm, vm, placement, config);
-        return stage;
+        stages[vm.index] ??= secondStage(vmm, vm, placement, config);
+        return stages[vm.index]!;
       },
     });
     const detach: (() => void)[] = [];
+    let busy = 0;
+    let quiet = () => {};
     const { modes } = guest;
     if (guest.disk !== undefined && modes.disk) {
       const shared = sharedDisks[guest.disk];
       const openBlock = (options?: { direct?: boolean }) => {
-        const part = shared.open(guest, options?.direct ? vm.memory : undefined);
-        detach.push(() => part.drop());
+        const direct = options?.direct ? vm.memory : undefined;
+        const part = shared.open(guest, direct);
+        detach.push(() => {
+          busy++;
+          shared.leave(guest, direct, () => --busy === 0 && quiet());
+        });
         return part;
       };
-      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
+      const more = { kind: kinds[guest.disk], openBlock };
+      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), more)));
     }
     if (guest.nic !== undefined && modes.nic) {
       const shared = sharedNics[guest.nic];
       const more = {
-        mac: macAddress(undefined, nics.length + index),
+        mac: macAddress(undefined, nics.length + vm.index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
           const port = shared.open(vm);
-          detach.push(() => port.drop());
+          detach.push(() => {
+            port.drop();
+            port.leave();
+          });
           return port;
         },
       };
@@ -306,11 +344,36 @@ export function startHosted(
       }),
     );
     vm.detach = () => {
-      for (const release of detach) release();
+      for (const release of detach.reverse()) release();
+      lent[vm.index].giveBack();
     };
+    vm.whenQuiet = (action) => {
+      quiet = action;
+      if (busy === 0) action();
+    };
+  };
+  config.guests.forEach((_, index) => {
+    const vm = makeGuest(vmm, placement, config, index, devices.serials);
+    vmm.guests.push(vm);
+    attach(vm);
   });
+  vmm.remake = (old) => {
+    const vm = remakeGuest(old, vmm, config, devices.serials);
+    attach(vm);
+    carryOver(old.details, vm.details);
+    return vm;
+  };
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
   return { vmm, iommu };
+}
+
+/** What was counted before goes on: what counts anew counts further, what only the first attachment named counts on. */
+function carryOver(before: ReadonlyMap<string, () => number>, details: Map<string, () => number>): void {
+  for (const [name, count] of before) {
+    const since = details.get(name);
+    const until = count();
+    details.set(name, since ? () => until + since() : count);
+  }
 }

@@ -5,11 +5,12 @@ import { Plic } from "../devices/plic.js";
 import { Finisher } from "../devices/finisher.js";
 import { Bus } from "../platform/bus.js";
 import { Console } from "../platform/console.js";
-import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
-import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
-import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
+import { barPlacer, IoSpace } from "../platform/io-space.js";
+import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_IO, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
+import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
+import { Access, type DmaPort, type IrqLine, type MmioDevice, type PcieDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
-import { charge, count, emptyAccount } from "./account.js";
+import { charge, count, emptyAccount, type GuestAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
 import { exceptionName, interruptName } from "../platform/trap-names.js";
 import type { VmmCosts } from "./costs.js";
@@ -34,6 +35,8 @@ export interface VmParts {
   readonly gstage: GStage;
   readonly vcpu: Vcpu;
   readonly vmid: number;
+  /** The guest whose place this one takes: what it was counted and what it printed goes on. */
+  readonly before?: VirtualMachine | undefined;
 }
 
 /** Registers that trap: under what their accesses are counted, and what the VMM's part of one costs. */
@@ -52,17 +55,22 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly gscid: number;
   readonly hgatp: bigint;
   readonly costs: VmmCosts;
-  readonly account = emptyAccount();
-  readonly console = new Console();
+  readonly account: GuestAccount;
+  readonly console: Console;
   readonly mmio = new Bus();
+  private readonly ioSpace = new IoSpace();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
   readonly pcie: PcieRoot;
   /** Why the guest no longer runs; undefined while it does. */
   stop: StopReason | undefined;
+  /** Whether it has stopped only to begin anew. */
+  restarts = false;
   translates = false;
   /** Takes the devices away again. */
   detach: () => void = () => {};
+  /** After that: calls `quiet` when nothing that the VMM does for the guest is under way any more. */
+  whenQuiet: (quiet: () => void) => void = (quiet) => quiet();
   /** Cycles charged by the handler under way: what the indirect cost is a share of. */
   direct = 0;
   private readonly vmm: Vmm;
@@ -79,6 +87,8 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.memory = parts.memory;
     this.gstage = parts.gstage;
     this.vcpu = parts.vcpu;
+    this.account = parts.before?.account ?? emptyAccount();
+    this.console = parts.before?.console ?? new Console();
     this.vmid = parts.vmid;
     this.gscid = parts.vmid;
     this.hgatp = parts.gstage.atp(parts.vmid);
@@ -90,15 +100,17 @@ export class VirtualMachine implements Vm, ExitGuest {
     });
     const finisher = new Finisher({
       finish: (code) => this.stopWith({ kind: "shutdown", code }),
-      reset: () => this.stopWith({ kind: "shutdown", code: 0 }),
+      reset: () => this.restart(),
     });
     this.pcie = new PcieRoot({
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.bars.get(fn)?.(bar, address),
       windows: [PCIE_WINDOW],
+      ioPorts: PCIE_IO.size,
     });
     this.map(PLIC.start, PLIC.size, this.plicPort(), "plic");
     this.map(ECAM.start, ECAM.size, this.configPort(), "pcie-config");
+    this.map(PCIE_IO.start, PCIE_IO.size, this.ioSpace, "pcie-io");
     this.map(FINISHER.start, FINISHER.size, finisher, "finisher");
   }
 
@@ -122,11 +134,21 @@ export class VirtualMachine implements Vm, ExitGuest {
     return fn;
   }
 
-  /** A function whose BAR 0 traps to `device`. */
-  addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction {
-    const region = this.mmio.movable(config.bars![0].size, device, "pcie");
+  /** A function whose BARs trap to `device`. */
+  addTrappedFunction(config: PcieFunctionConfig, device: PcieDevice, name: string): PcieFunction {
+    const places = new Map(
+      config.bars!.map((bar) => [bar.index, this.placer(bar, device.bars?.[bar.index] ?? device, name)]),
+    );
+    return this.addFunction(config, (bar, address) => places.get(bar)?.(address));
+  }
+
+  trapPorts(bar: PcieBar, device: MmioDevice, name: string): (port: number | undefined) => void {
+    return this.placer(bar, device, name);
+  }
+
+  private placer(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
     this.trap(device, name);
-    return this.addFunction(config, (_bar, address) => this.mmio.move(region, address));
+    return barPlacer({ bus: this.mmio, ioSpace: this.ioSpace }, bar, device, "pcie");
   }
 
   onConfigWrite(action: () => void): void {
@@ -175,6 +197,12 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   stopWith(reason: StopReason): void {
     this.stop ??= reason;
+    this.vcpu.state = "stopped";
+  }
+
+  /** Stops, and begins anew when the devices are quiet. */
+  restart(): void {
+    if (!this.stop) this.restarts = true;
     this.vcpu.state = "stopped";
   }
 
@@ -254,12 +282,15 @@ export class VirtualMachine implements Vm, ExitGuest {
   retire(): void {
     this.detach();
     this.detach = () => {};
+    this.retired = true;
   }
+  private retired = false;
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
     const device = this.mmio.deviceAt(gpa);
-    const trapped = device && this.trapped.get(device);
+    const ports = device === this.ioSpace ? this.ioSpace.at(gpa - PCIE_IO.start) : undefined;
+    const trapped = device && this.trapped.get(ports ?? device);
     if (!trapped) return false;
     this.count(trapped.reason);
     this.charge("vmm", trapped.cycles);
@@ -293,7 +324,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   }
 
   private notify(context: number, level: boolean): void {
-    if (context !== PLIC_S_CONTEXT) return;
+    if (context !== PLIC_S_CONTEXT || this.retired) return;
     if (!this.vcpu.setPending(Interrupt.VirtualSupervisorExternal, level)) return;
     this.account.interruptsInjected++;
     this.vmm.onBehalf(this, () => this.vmm.charge("vmm", this.costs.inject));
