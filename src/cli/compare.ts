@@ -9,6 +9,7 @@ import {
   compare,
   compareSchema,
   compareText,
+  deviceModes,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   type DiskName,
@@ -75,6 +76,7 @@ Examples:
   yado compare --interface ata --bs 4K                an ATA disk with bus-master DMA, one command at a time
   yado compare --cost mmio-exit=7500                  dearer exits
   yado compare --workload netstream --bs 64K          the LAN: big messages to the peer
+  yado compare --workload console --baud 1000000      the serial line, ten times as fast as usual
   yado compare --workload netrr --bs 64 --qd 1        small ones there and back, one at a time
 
 Exit code: 0; 1 when a guest failed or a safe mode's checksum is wrong; 2 for input that can't be used.`;
@@ -190,6 +192,7 @@ async function action(options: Options): Promise<void> {
   const controller = options.interface ?? file.interface ?? "nvme";
   const usual = isSerial(kind) ? SERIAL_MODE_NAMES : SAFE_MODES;
   const modes = options.modes ?? file.modes ?? usual;
+  if (isSerial(kind)) for (const mode of modes) deviceModes(mode, { disk: false, nic: false }, place("", "modes"));
   const steps: SweepStep[] = sweep ? sweepSteps(sweep.parameter, sweep.values, input.sweepPlace) : [noSweep];
   checkJson(options, [input.disk, input.guest, options.config]);
   if (options.write && input.disk !== undefined) checkOutput(input.disk, "--write");

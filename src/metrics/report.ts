@@ -14,11 +14,9 @@ export interface PerOperation extends CyclesBy {
   readonly exits: number;
 }
 
-/** The serial line, and for a workload that uses nothing else what a character costs. */
+/** The serial line, and what a character on it costs. */
 export interface SerialReport extends SerialFigures {
-  /** The counts divided by the characters that the workload moved; null for another workload. */
-  readonly perCharacter: PerOperation | null;
-  /** Seconds that the hart spends on one, and that the line takes for one. */
+  /** Seconds that the hart is busy for one, 0 for a workload of another device; and that the line takes for one. */
   readonly hartSeconds: number;
   readonly lineSeconds: number;
 }
@@ -43,6 +41,12 @@ export interface NetworkFigures {
   readonly busyPerDatagram: number;
   /** netrr: from the first byte of a message sent to the last one back, in microseconds, as the guest measures it. */
   readonly roundTrip: { readonly mean: number; readonly most: number } | null;
+}
+
+/** How long one request took, as the guest measures it: microseconds. */
+export interface Response {
+  readonly mean: number;
+  readonly most: number;
 }
 
 /** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
@@ -79,6 +83,8 @@ export interface GuestReport {
   /** 10^6 bytes per second of machine time. */
   readonly throughputMBps: number;
   readonly iops: number;
+  /** Of its requests; null where it doesn't time them. */
+  readonly response: Response | null;
   readonly network: NetworkFigures | null;
   readonly instructions: number;
   readonly cycles: number;
@@ -104,12 +110,15 @@ export interface GuestReport {
   readonly details: Readonly<Record<string, number>>;
   /** assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
   /** Everything the guest said on its serial line. */
   readonly console: string;
 }
 
 /** What an operation of the guest is called. */
-export function unitOf({ workload }: GuestReport): "I/O" | "message" {
+export function unitOf({ workload }: GuestReport): "I/O" | "message" | "character" {
+  if (isSerial(workload)) return "character";
   return (NET_WORKLOADS as readonly string[]).includes(workload) ? "message" : "I/O";
 }
 
@@ -147,19 +156,9 @@ function each({ cycles, cyclesBy: { guest, exit, vmm, idle } }: GuestResult["cou
   };
 }
 
-function serialReport(
-  { serial, counters, result, bytes }: GuestResult,
-  frequency: number,
-  exits: number,
-): SerialReport {
-  const characters = isSerial(result?.workload ?? "") ? bytes : 0;
-  const perCharacter = characters > 0 ? each(counters, exits, characters) : null;
-  return {
-    ...serial,
-    perCharacter,
-    hartSeconds: perCharacter ? perCharacter.busy / frequency : 0,
-    lineSeconds: BITS_PER_CHARACTER / serial.baud,
-  };
+function serialReport({ serial, counters, result, bytes }: GuestResult, frequency: number): SerialReport {
+  const { busy } = each(counters, 0, isSerial(result?.workload ?? "") ? bytes : 0);
+  return { ...serial, hartSeconds: busy / frequency, lineSeconds: BITS_PER_CHARACTER / serial.baud };
 }
 
 /**
@@ -193,6 +192,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     seconds,
     throughputMBps: result.throughputMBps,
     iops: seconds > 0 ? operations / seconds : 0,
+    response: responseOf(result),
     network: networkFigures(result, { seconds, exits: exitsTotal, busy: guest + exit + vmm }),
     instructions: counters.instructions,
     cycles: counters.cycles,
@@ -208,13 +208,19 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     interrupts: counters.interrupts,
     bytesCopied: counters.bytesCopied,
     dma: counters.dma,
-    serial: serialReport(result, frequency, exitsTotal),
+    serial: serialReport(result, frequency),
     tlbMisses: counters.tlbMisses,
     l1dMisses: counters.l1dMisses,
     details: ordered(result.details ?? {}, () => true),
     landed: result.landed,
+    taken: result.taken,
     console: result.console,
   };
+}
+
+function responseOf({ result }: GuestResult): Response | null {
+  const [mean, most] = ["latency_mean_ns", "latency_max_ns"].map((key) => Number(result?.[key]) / 1000);
+  return mean > 0 && most > 0 ? { mean, most } : null;
 }
 
 function networkFigures(

@@ -7,7 +7,7 @@ import type { AttachModeName, DiskName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
 import { expectedChecksum, given, judged } from "./far-end.js";
 import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, isSafe, usesDisk, usesNic, type Workload, writes } from "./workload.js";
+import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 
 /** What may be set about the machine: the part of a RunConfig that isn't guests and disks. */
 export type MachineOptions = Omit<
@@ -108,9 +108,20 @@ function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
   const { kernel, workload, memory: ram, image, network = {} } = options;
   const [disk, nic] = [usesDisk(workload.kind), usesNic(workload.kind)];
   const devices = { disk: disk ? 0 : null, ...(nic ? { nic: 0 } : {}) };
+  const typed = typedFor(workload);
   return {
     ...options.machine,
-    guests: [{ name: mode, kernel, bootargs: bootargs(workload, mode, [], options.interface), mode, ram, ...devices }],
+    guests: [
+      {
+        name: mode,
+        kernel,
+        bootargs: bootargs(workload, mode, [], options.interface),
+        mode,
+        ram,
+        ...devices,
+        ...(typed ? { typed } : {}),
+      },
+    ],
     ...(disk ? { disks: [{ interface: options.interface, size: image.length, image }] } : {}),
     ...(nic ? { nics: [{}], network } : {}),
     allowRaw: mode === "assigned-raw",

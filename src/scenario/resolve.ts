@@ -42,6 +42,8 @@ const MAX_REQUEST = 1024 * 1024;
 /** Of messages: guests/probe/net.h. */
 const MOST_DATA = 64 * 1024;
 const LEAST_DATA = 4;
+/** Characters that a workload of the serial line moves where its total is 0. */
+const CHARACTERS = 4096;
 /** Bytes of a message where nothing is said: one full datagram. */
 const USUAL_DATA = 1472;
 /** The probe's buffers for frames. */
@@ -152,7 +154,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
     );
   }
   checkDepth(workload, place);
-  if (isSerial(kind)) return workload;
+  if (isSerial(kind)) return { ...workload, total: total || CHARACTERS };
   if (total % SECTOR !== 0) {
     complain(
       `${total} bytes aren't whole sectors`,
@@ -236,6 +238,8 @@ export interface SweepStep {
   readonly mode?: AttachModeName;
   /** Of all disks. */
   readonly interface?: DiskName;
+  /** How many of the guests there are, from the first on. */
+  readonly guests?: number;
   /** Parameter → value, as written. */
   readonly values: Readonly<Record<string, string>>;
 }
@@ -328,6 +332,8 @@ function step(
         interface: name ?? complain(`no disk controller is called "${label}"`, place, suggest(label, INTERFACES)),
       };
     }
+    case "guests":
+      return { guests: whole() };
     case "iotlb-entries":
       return { machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":

@@ -187,6 +187,7 @@ class Run {
       next = machine.core.cycles + pause;
     } while (stop.kind === "paused" || (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet));
     this.hosted?.vmm.settle();
+    this.serials.drain();
     const hang: StopReason =
       stop.kind !== "deadline"
         ? { kind: "hang" }
@@ -355,6 +356,8 @@ class Run {
     else if (!region.marked) {
       region.begin = this.snapshot(guest);
       region.marked = true;
+      const { typed } = this.given.guests[guest];
+      if (typed) this.serials.type(guest, typed);
     }
   }
 
@@ -392,7 +395,8 @@ class Run {
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
       serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: index === this.rawGuest ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.landed() : [],
+      taken: index === this.rawGuest ? this.landing.taken() : [],
     };
   }
 

@@ -27,7 +27,7 @@ import {
 } from "./resolve.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
 import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, isFile, MODES, usesDisk, usesNic, type Workload, writes } from "./workload.js";
+import { bootargs, isFile, MODES, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -164,7 +164,7 @@ export function resolveScenario(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const guests = resolveGuests(firstGuests(source, step), { disks, nics, serials }, machine, step, kernel);
     const { frequency } = new Costs(machine.costs, machine.profile);
     const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
     const events = resolveEvents(source, names, frequency);
@@ -308,6 +308,10 @@ function resolveGuests(
     return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
   });
   checkSharing(file.guests, modes, names, chosen, disks, at);
+  const lines = file.guests.map((guest, i) =>
+    chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
+  );
+  checkLines(modes, names, lines, serials, at);
   const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
   checkRanges(ranges, names, chosen, disks, at);
 
@@ -326,9 +330,10 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
-    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
+    const serial = lines[i];
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
+    const typed = typedFor(workload);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
     return {
       modes: modes[i],
@@ -344,9 +349,25 @@ function resolveGuests(
         ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
         ...(nic === undefined ? {} : { nic }),
         ...(serial === 0 ? {} : { serial }),
+        ...(typed ? { typed } : {}),
       },
     };
   });
+}
+
+/** The scenario with as many guests as the sweep wants. */
+function firstGuests(
+  { value, at }: Located<ScenarioFile>,
+  { guests: wanted, places }: SweepStep,
+): Located<ScenarioFile> {
+  const { guests } = value;
+  if (wanted === undefined) return { value, at };
+  if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };
+  throw new UserError(
+    `${wanted} guests are more than the ${guests.length} that are described`,
+    places.guests,
+    "Describe more of them",
+  );
 }
 
 type Guests = ScenarioFile["guests"];
@@ -400,6 +421,24 @@ function checkSharing(
         "Give it a disk of its own, or let both use emulated or paravirtual",
       );
     }
+  }
+}
+
+function checkLines(
+  modes: readonly DeviceModes[],
+  names: readonly string[],
+  lines: readonly number[],
+  serials: Devices["serials"],
+  at: At,
+): void {
+  for (const [i, { serial }] of modes.entries()) {
+    const other = lines.findIndex((line, j) => j !== i && line === lines[i]);
+    if (serial !== "assigned" || other < 0) continue;
+    throw new UserError(
+      `mode assigned dedicates serial line "${serials[lines[i]].name}", but ${names[other]} uses it too`,
+      at(["guests", i, "mode"]),
+      "Give it one of its own (serials, and the guest's serial), or let both use emulated or paravirtual",
+    );
   }
 }
 

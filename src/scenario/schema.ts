@@ -42,6 +42,7 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
+    pace: z.int().min(0).max(1_000_000).describe("µs from one request to the next at least: disks, netrr").optional(),
   })
   .describe("options of the probe guest");
 
@@ -177,14 +178,16 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
-/** What only a scenario's sweep may vary: the mode of all its guests, and the controller of all its disks. */
-export const SCENARIO_SWEEPS: readonly string[] = ["mode", "interface"];
+/** What only a scenario's sweep may vary: the mode of all its guests, how many of them there are, and the controller of all disks. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode", "guests", "interface"];
 
 const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
-      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode and interface`),
+      .describe(
+        `one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, interface, or guests: the first so many`,
+      ),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)
