@@ -190,13 +190,13 @@ export const CLAIMS: readonly Claim[] = [
     says: "Paravirtualization, with the device's driver in the VMM and guests that ask for high-level operations, is fast and shareable, but the guest must be modified.",
     parts: both((device) => ({
       uses: [
-        ...workloadUses(device, ["emulated", "paravirtual"]),
+        ...workloadUses(device, ["native", "emulated", "paravirtual"]),
         ...named(device, "shared-paravirtual", ...(device === "LAN" ? ["competing"] : [])),
       ],
       judge: judgeParavirtual(device),
       sensitivity: compared(
         device,
-        ["emulated", "paravirtual"],
+        ["native", "emulated", "paravirtual"],
         [...EXIT, ...INTERRUPT, ...SERVICE[device], ...DRIVER, ...PHYSICAL[device]],
       ),
     })),
