@@ -192,7 +192,7 @@ bool workload_io(const struct options *o, struct block_device *device) {
   hash_begin(&run.hash, write && !o->verify ? HASH_NONE : o->hash);  // of what is read back
   hash_update(&run.hash, "", 0);  // makes its tables, outside the region of interest
 
-  console_settle();
+  console_quiet();
   const u64 interrupts_before = plic_taken(), translations_before = dma_service_calls();
   sbi_yado_region(true, REGION_IO);
   const struct sample begin = sample_now();

@@ -210,7 +210,7 @@ bool workload_net(const struct options *o, struct net_device *device) {
   for (u32 i = 0; i < COUNT(workloads); i++) {
     if (!same(o->workload, workloads[i].name)) continue;
     prepare(workloads[i].port);
-    console_settle();
+    console_quiet();
     const u64 interrupts = plic_taken(), translations = dma_service_calls();
     const struct net_counters before = net_counters();
     sbi_yado_region(true, REGION_IO);

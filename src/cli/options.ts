@@ -143,6 +143,7 @@ export const machineOptions = () => [
     wordOption("--profile", ["kernel", "userspace"] as const),
   ),
   new Option("--cost <name=value>", "one cost parameter, in its own unit; repeatable").argParser(costOption),
+  new Option("--baud <n>", "of the serial lines (default: 115200)").argParser(countOption("--baud")),
   new Option("--no-caches", "a core without modelled caches: faster, less exact"),
 ];
 
@@ -184,6 +185,7 @@ export interface SharedOptions {
   iommuPageSize?: number;
   profile?: "kernel" | "userspace";
   cost?: Record<string, number>;
+  baud?: number;
   caches?: boolean;
   maxCycles?: number;
   quietCycles?: number;
@@ -209,7 +211,7 @@ export function networkFlags({ bandwidth, latency, loss }: SharedOptions): Parti
 
 /** The machine as far as flags set it. */
 export function machineFlags(options: SharedOptions): MachineFile {
-  const { seed, iotlbEntries, iotlbWays, pageSize, iommuPageSize, profile, cost, caches } = options;
+  const { seed, iotlbEntries, iotlbWays, pageSize, iommuPageSize, profile, cost, baud, caches } = options;
   const { maxCycles, quietCycles } = options;
   const iotlb = given({ entries: iotlbEntries, ways: iotlbWays });
   return given({
@@ -219,6 +221,7 @@ export function machineFlags(options: SharedOptions): MachineFile {
     "iommu-page-size": iommuPageSize,
     profile,
     costs: cost,
+    baud,
     core: caches === false ? ("flat" as const) : undefined,
     "max-cycles": maxCycles,
     "quiet-cycles": quietCycles,

@@ -1,6 +1,6 @@
 // The tables of `compare`, `run` and sweeps: one row per mode or guest. Each column is explained in docs/figures.md.
 import { isSafe } from "../scenario/workload.js";
-import { brief, bytes, grouped, ratio } from "./format.js";
+import { brief, bytes, grouped, percent, ratio } from "./format.js";
 import { type GuestReport, type NetworkFigures, unitOf } from "./report.js";
 import { type Column, type ColumnGroup, type Style, type TableOptions, table } from "./table.js";
 
@@ -41,8 +41,30 @@ function unitsOf(rows: readonly FigureRow[]): string {
 }
 /** Whether all operations are messages to or from the peer. */
 const allMessages = (rows: readonly FigureRow[]) => unitsOf(rows) === "message";
+/** Whether all operations are characters on the serial line. */
+const allCharacters = (rows: readonly FigureRow[]) => unitsOf(rows) === "character";
+
+/** Where characters are all that is moved: at the line's other end, and the time of one. */
+function serialLine(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  const compared = rows.some((row) => row.report.relative);
+  const figure = (title: string, of: (serial: GuestReport["serial"]) => string) =>
+    column(title, (r) => (r.operations > 0 ? of(r.serial) : "–"));
+  const echoed = rows.some(({ report }) => report.serial.echo);
+  return {
+    heading: "serial line",
+    columns: [
+      figure("characters/s", (s) => brief(s.charactersPerSecond)),
+      ...(compared ? [column("×native", (r) => ratio(r.relative?.throughput), dim)] : []),
+      figure("of its rate", (s) => percent(s.ofLineRate)),
+      figure("µs each", (s) => brief(s.lineSeconds * 1e6)),
+      figure("hart's µs", (s) => brief(s.hartSeconds * 1e6)),
+      ...(echoed ? [figure("echo µs", (s) => (s.echo ? brief(s.echo.mean * 1e6) : "–"))] : []),
+    ],
+  };
+}
 
 function throughput(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  if (allCharacters(rows)) return serialLine(rows);
   const compared = rows.some((row) => row.report.relative);
   const messages = allMessages(rows);
   return {

@@ -28,6 +28,7 @@ export function findings(report: CompareReport): string[] {
     ...dearest(finished),
     ...slowest(finished),
     ...wire(report),
+    ...serialLine(finished),
     ...translation(report),
     ...checksums(report),
     ...diskAfter(report),
@@ -152,6 +153,34 @@ function wire({ modes, network, workload: { kind, bs } }: CompareReport): string
   return [
     `In messages of ${bytes(bs)} the wire can carry ${brief(limit)} Mb/s of data: ${share(fastest)}${slowestOne === fastest ? "" : `, ${share(slowestOne)}`}.`,
     ...(lost > 0 ? [`${grouped(lost)} datagrams were lost on the wires.`] : []),
+  ];
+}
+
+/** How the hart's time for a character compares with the line's, and at which rate it would be as long. */
+function serialLine(modes: readonly GuestReport[]): string[] {
+  const done = modes.filter((mode) => unitOf(mode) === "character");
+  if (done.length === 0) return [];
+  const { baud, lineSeconds } = done[0].serial;
+  const cost = ({ serial }: GuestReport) => serial.hartSeconds;
+  const micro = (seconds: number) => `${brief(seconds * 1e6)} µs`;
+  const [least, most] = [
+    done.reduce((best, mode) => (cost(mode) < cost(best) ? mode : best)),
+    done.reduce((worst, mode) => (cost(mode) > cost(worst) ? mode : worst)),
+  ];
+  const busy = (mode: GuestReport) => `${micro(cost(mode))} (${percent(cost(mode) / lineSeconds)}) under ${mode.mode}`;
+  const echoes = done.filter(({ serial }) => serial.echo);
+  const echo = ({ serial }: GuestReport) => serial.echo!.mean;
+  return [
+    `The line of ${grouped(baud)} baud takes ${micro(lineSeconds)} for a character; the hart is busy for ${busy(least)}` +
+      `${most === least ? "" : `, and for ${busy(most)}, which would be all of its time at ${grouped(Math.round(10 / cost(most)))} baud`}.`,
+    ...(echoes.length > 0
+      ? [
+          `A character typed has come back after ${list(echoes.map((mode) => `${micro(echo(mode))} under ${mode.mode}`))}.`,
+        ]
+      : []),
+    ...done
+      .filter(({ serial }) => serial.ofLineRate < 1 - NOTICEABLE)
+      .map((mode) => `${mode.mode} fills only ${percent(mode.serial.ofLineRate)} of the line.`),
   ];
 }
 

@@ -14,11 +14,9 @@ export interface PerOperation extends CyclesBy {
   readonly exits: number;
 }
 
-/** The serial line, and for a workload that uses nothing else what a character costs. */
+/** The serial line, and what a character on it costs. */
 export interface SerialReport extends SerialFigures {
-  /** The counts divided by the characters that the workload moved; null for another workload. */
-  readonly perCharacter: PerOperation | null;
-  /** Seconds that the hart spends on one, and that the line takes for one. */
+  /** Seconds that the hart is busy for one, 0 for a workload of another device; and that the line takes for one. */
   readonly hartSeconds: number;
   readonly lineSeconds: number;
 }
@@ -119,7 +117,8 @@ export interface GuestReport {
 }
 
 /** What an operation of the guest is called. */
-export function unitOf({ workload }: GuestReport): "I/O" | "message" {
+export function unitOf({ workload }: GuestReport): "I/O" | "message" | "character" {
+  if (isSerial(workload)) return "character";
   return (NET_WORKLOADS as readonly string[]).includes(workload) ? "message" : "I/O";
 }
 
@@ -157,19 +156,9 @@ function each({ cycles, cyclesBy: { guest, exit, vmm, idle } }: GuestResult["cou
   };
 }
 
-function serialReport(
-  { serial, counters, result, bytes }: GuestResult,
-  frequency: number,
-  exits: number,
-): SerialReport {
-  const characters = isSerial(result?.workload ?? "") ? bytes : 0;
-  const perCharacter = characters > 0 ? each(counters, exits, characters) : null;
-  return {
-    ...serial,
-    perCharacter,
-    hartSeconds: perCharacter ? perCharacter.busy / frequency : 0,
-    lineSeconds: BITS_PER_CHARACTER / serial.baud,
-  };
+function serialReport({ serial, counters, result, bytes }: GuestResult, frequency: number): SerialReport {
+  const { busy } = each(counters, 0, isSerial(result?.workload ?? "") ? bytes : 0);
+  return { ...serial, hartSeconds: busy / frequency, lineSeconds: BITS_PER_CHARACTER / serial.baud };
 }
 
 /**
@@ -219,7 +208,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     interrupts: counters.interrupts,
     bytesCopied: counters.bytesCopied,
     dma: counters.dma,
-    serial: serialReport(result, frequency, exitsTotal),
+    serial: serialReport(result, frequency),
     tlbMisses: counters.tlbMisses,
     l1dMisses: counters.l1dMisses,
     details: ordered(result.details ?? {}, () => true),

@@ -2,14 +2,15 @@
 import type { CompareReport } from "../scenario/compare.js";
 import type { EventReport, RunReport } from "../scenario/scenario.js";
 import { spelledModes } from "../scenario/modes.js";
-import { isNetwork, type Workload } from "../scenario/workload.js";
+import { isNetwork, isSerial, type Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
 import { findings, originOf, strays, sweepFindings, whyStopped } from "./findings.js";
 import { brief, bytes, grouped, list, percent } from "./format.js";
 import { plain, type TableOptions } from "./table.js";
 
-function described({ workload, disk }: CompareReport): string {
+function described({ workload, disk, modes }: CompareReport): string {
   const { kind, bs, qd, batch, total, hash } = workload;
+  if (isSerial(kind)) return `${kind} of ${grouped(total)} characters at ${grouped(modes[0].serial.baud)} baud`;
   const amount = total === 0 && disk ? `all ${bytes(disk.bytes)}` : bytes(total);
   return `${kind} of ${amount}, ${isNetwork(kind) ? "messages" : "requests"} of ${bytes(bs)}, ${qd} in flight${batch > 1 ? ` in batches of ${batch}` : ""}, hash ${hash}`;
 }

@@ -3,11 +3,11 @@ import { checksum } from "../metrics/checksum.js";
 import { referenceDigest } from "../metrics/findings.js";
 import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
 import { UserError } from "../platform/user-error.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
 import { expectedChecksum, given, judged } from "./far-end.js";
 import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, isSafe, usesDisk, usesNic, type Workload, writes } from "./workload.js";
+import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 
 /** What may be set about the machine: the part of a RunConfig that isn't guests and disks. */
 export type MachineOptions = Omit<
@@ -22,6 +22,8 @@ export interface CompareOptions {
   readonly image: Uint8Array;
   /** The wire, for workloads that have one. */
   readonly network?: LanConfig;
+  /** The disk's controller. Default "nvme". */
+  readonly interface?: DiskName;
   readonly modes: readonly AttachModeName[];
   readonly workload: Workload;
   /** Bytes of guest RAM. */
@@ -55,6 +57,8 @@ export interface CompareReport {
   readonly guest: { readonly bytes: number; readonly crc32c: string };
   /** Null for workloads without one. */
   readonly disk: {
+    /** Its controller. */
+    readonly interface: DiskName;
     readonly bytes: number;
     readonly crc32c: string;
     /** For a workload that writes: the contents after each mode. */
@@ -104,10 +108,21 @@ function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
   const { kernel, workload, memory: ram, image, network = {} } = options;
   const [disk, nic] = [usesDisk(workload.kind), usesNic(workload.kind)];
   const devices = { disk: disk ? 0 : null, ...(nic ? { nic: 0 } : {}) };
+  const typed = typedFor(workload);
   return {
     ...options.machine,
-    guests: [{ name: mode, kernel, bootargs: bootargs(workload, mode), mode, ram, ...devices }],
-    ...(disk ? { disks: [{ size: image.length, image }] } : {}),
+    guests: [
+      {
+        name: mode,
+        kernel,
+        bootargs: bootargs(workload, mode, [], options.interface),
+        mode,
+        ram,
+        ...devices,
+        ...(typed ? { typed } : {}),
+      },
+    ],
+    ...(disk ? { disks: [{ interface: options.interface, size: image.length, image }] } : {}),
     ...(nic ? { nics: [{}], network } : {}),
     allowRaw: mode === "assigned-raw",
     keepDisks: writes(workload.kind),
@@ -164,7 +179,15 @@ export async function compare(options: CompareOptions, services: CompareServices
       schema: "yado.compare/1",
       version: services.version,
       guest: { bytes: options.kernel.length, crc32c: await crc(options.kernel) },
-      disk: hasDisk ? { bytes: image.length, crc32c: await crc(image), after, expectedAfter } : null,
+      disk: hasDisk
+        ? {
+            interface: options.interface ?? "nvme",
+            bytes: image.length,
+            crc32c: await crc(image),
+            after,
+            expectedAfter,
+          }
+        : null,
       network: hasNic ? { ...USUAL_LAN, ...options.network, peer: peers(modes, results) } : null,
       workload,
       configuration: { memory: options.memory, ...configuration },

@@ -8,9 +8,10 @@ import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
 import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
 import {
   defaultWorkload,
+  INTERFACES,
   isFile,
   isNetwork,
   isSerial,
@@ -41,6 +42,8 @@ const MAX_REQUEST = 1024 * 1024;
 /** Of messages: guests/probe/net.h. */
 const MOST_DATA = 64 * 1024;
 const LEAST_DATA = 4;
+/** Characters that a workload of the serial line moves where its total is 0. */
+const CHARACTERS = 4096;
 /** Bytes of a message where nothing is said: one full datagram. */
 const USUAL_DATA = 1472;
 /** The probe's buffers for frames. */
@@ -151,7 +154,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
     );
   }
   checkDepth(workload, place);
-  if (isSerial(kind)) return workload;
+  if (isSerial(kind)) return { ...workload, total: total || CHARACTERS };
   if (total % SECTOR !== 0) {
     complain(
       `${total} bytes aren't whole sectors`,
@@ -233,6 +236,8 @@ export interface SweepStep {
   readonly memory?: number;
   /** Of all guests. */
   readonly mode?: AttachModeName;
+  /** Of all disks. */
+  readonly interface?: DiskName;
   /** How many of the guests there are, from the first on. */
   readonly guests?: number;
   /** Parameter → value, as written. */
@@ -320,6 +325,12 @@ function step(
     case "mode": {
       const mode = MODE_NAMES.find((known) => known === label);
       return { mode: mode ?? complain(`no attach mode is called "${label}"`, place, suggest(label, MODE_NAMES)) };
+    }
+    case "interface": {
+      const name = INTERFACES.find((known) => known === label);
+      return {
+        interface: name ?? complain(`no disk controller is called "${label}"`, place, suggest(label, INTERFACES)),
+      };
     }
     case "guests":
       return { guests: whole() };

@@ -4,7 +4,7 @@ import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
-import type { DeviceModes } from "../vmm/types.js";
+import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
@@ -27,7 +27,7 @@ import {
 } from "./resolve.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
 import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, isFile, MODES, usesDisk, usesNic, type Workload, writes } from "./workload.js";
+import { bootargs, isFile, MODES, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -38,6 +38,7 @@ export interface Loader {
 
 interface Disk {
   readonly name: string;
+  readonly interface: DiskName;
   readonly image: Uint8Array;
   /** Bytes; beyond the image they are zeros. */
   readonly size: number;
@@ -90,7 +91,12 @@ export interface RunReport {
     readonly value: string;
     readonly values: Readonly<Record<string, string>>;
   } | null;
-  readonly disks: readonly { readonly name: string; readonly bytes: number; readonly crc32c: string }[];
+  readonly disks: readonly {
+    readonly name: string;
+    readonly interface: DiskName;
+    readonly bytes: number;
+    readonly crc32c: string;
+  }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
   /** What happened from outside, and guests' own reboots; left out where there was nothing. */
@@ -134,7 +140,7 @@ export function resolveScenario(
   over: MachineFile = {},
 ): ResolvedScenario {
   const { value: file, at } = source;
-  const disks = resolveDisks(source, load);
+  const named = resolveDisks(source, load);
   const sweeps = file.sweep === undefined ? [] : Array.isArray(file.sweep) ? file.sweep : [file.sweep];
   const steps = combinations(
     sweeps.map(({ parameter, values }, n) => {
@@ -150,9 +156,10 @@ export function resolveScenario(
     kernels.set(key, bytes);
     return bytes;
   };
-  const nics = resolveNics(source, disks.length);
+  const nics = resolveNics(source, named.length);
   const serials = resolveSerials(source);
   const runs = steps.map((step): ScenarioRun => {
+    const disks = step.interface ? named.map((disk) => ({ ...disk, interface: step.interface! })) : named;
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
@@ -170,10 +177,10 @@ export function resolveScenario(
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
-        disks: disks.map(({ size, image }) => ({ size, image })),
+        disks: disks.map(({ size, image, interface: controller }) => ({ interface: controller, size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
-        ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(events.length > 0 ? { events } : {}),
+        ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
@@ -193,8 +200,8 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
     );
   }
   if (!value.disks && value.guests.every((guest) => !hasDisk(value, guest))) return disks;
-  for (const [i, { name, file, size }] of (
-    value.disks ?? [{ name: "disk", file: undefined, size: undefined }]
+  for (const [i, { name, file, size, interface: controller = "nvme" }] of (
+    value.disks ?? [{ name: "disk", file: undefined, size: undefined, interface: undefined }]
   ).entries()) {
     const place = (key: string): Path => ["disks", i, key];
     if (disks.some((disk) => disk.name === name)) {
@@ -211,7 +218,7 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
         "Leave size out, or make it larger",
       );
     }
-    disks.push({ name, image, size: size ?? image.length });
+    disks.push({ name, interface: controller, image, size: size ?? image.length });
   }
   return disks;
 }
@@ -301,6 +308,10 @@ function resolveGuests(
     return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
   });
   checkSharing(file.guests, modes, names, chosen, disks, at);
+  const lines = file.guests.map((guest, i) =>
+    chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
+  );
+  checkLines(modes, names, lines, serials, at);
   const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
   checkRanges(ranges, names, chosen, disks, at);
 
@@ -319,9 +330,10 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
-    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
+    const serial = lines[i];
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
+    const typed = typedFor(workload);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
     return {
       modes: modes[i],
@@ -331,12 +343,13 @@ function resolveGuests(
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
+        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], disk?.interface),
         mode: guest.mode,
         ram: memories[i],
         ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
         ...(nic === undefined ? {} : { nic }),
         ...(serial === 0 ? {} : { serial }),
+        ...(typed ? { typed } : {}),
       },
     };
   });
@@ -408,6 +421,24 @@ function checkSharing(
         "Give it a disk of its own, or let both use emulated or paravirtual",
       );
     }
+  }
+}
+
+function checkLines(
+  modes: readonly DeviceModes[],
+  names: readonly string[],
+  lines: readonly number[],
+  serials: Devices["serials"],
+  at: At,
+): void {
+  for (const [i, { serial }] of modes.entries()) {
+    const other = lines.findIndex((line, j) => j !== i && line === lines[i]);
+    if (serial !== "assigned" || other < 0) continue;
+    throw new UserError(
+      `mode assigned dedicates serial line "${serials[lines[i]].name}", but ${names[other]} uses it too`,
+      at(["guests", i, "mode"]),
+      "Give it one of its own (serials, and the guest's serial), or let both use emulated or paravirtual",
+    );
   }
 }
 
@@ -485,8 +516,9 @@ export async function runScenario(
     progress: (dmaBytes) => observer.progress?.(Math.min(dmaBytes, total), total),
   });
   const disks = await Promise.all(
-    run.disks.map(async ({ name, size, image }) => ({
+    run.disks.map(async ({ name, size, image, interface: controller }) => ({
       name,
+      interface: controller,
       bytes: size,
       crc32c: (await digest(image)) as string,
     })),
@@ -517,10 +549,6 @@ export async function runScenario(
   };
 }
 
-function partOf({ disk, range }: Guest): DiskPart | undefined {
-  return disk && { image: disk.image, ...range };
-}
-
 function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, frequency: number): EventReport {
   const { cycle, action } = event;
   const base = { cycle, seconds: cycle / frequency };
@@ -530,6 +558,10 @@ function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, freq
   return action === "kill"
     ? { ...base, guest, action }
     : { ...base, guest, action, restarted: event.restarted ?? null };
+}
+
+function partOf({ disk, range }: Guest): DiskPart | undefined {
+  return disk && { image: disk.image, ...range };
 }
 
 function described({ config, modes, workload, disk, range }: Guest) {

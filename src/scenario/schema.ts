@@ -3,7 +3,7 @@ import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
 import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
-import { ALL_WORKLOADS, MODE_NAMES } from "./workload.js";
+import { ALL_WORKLOADS, INTERFACES, MODE_NAMES } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -75,9 +75,12 @@ export const machineSchema = z
   })
   .describe("the machine");
 
+const interfaceName = z.enum(INTERFACES).describe("the disk's controller: nvme (the default), or ata");
+
 const diskSchema = z
   .strictObject({
     name: z.string().min(1).describe("how guests call it"),
+    interface: interfaceName.optional(),
     file: z.string().min(1).describe("image file, relative to this file; never changed").optional(),
     size: size("bytes of a generated image, or of the disk when it is larger than its file").optional(),
   })
@@ -175,15 +178,15 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
-/** What only a scenario's sweep may vary: the mode of all its guests, and how many of them there are. */
-export const SCENARIO_SWEEPS: readonly string[] = ["mode", "guests"];
+/** What only a scenario's sweep may vary: the mode of all its guests, how many of them there are, and the controller of all disks. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode", "guests", "interface"];
 
 const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
       .describe(
-        `one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, or guests: the first so many`,
+        `one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, interface, or guests: the first so many`,
       ),
     values: z
       .array(z.union([z.number(), z.string()]))
@@ -221,6 +224,7 @@ export const scenarioSchema = z
 export const compareSchema = z
   .strictObject({
     disk: z.string().min(1).describe("image file, relative to this file").optional(),
+    interface: interfaceName.optional(),
     guest: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
     modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),

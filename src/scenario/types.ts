@@ -1,5 +1,5 @@
 // A run: what is assembled, and what comes out of it. Plain data on both sides.
-import type { DeviceModes } from "../vmm/types.js";
+import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { CommonMode, ModeChoice } from "./modes.js";
 import type { VmmProfile } from "../platform/costs.js";
 
@@ -21,12 +21,16 @@ export interface GuestConfig {
   readonly nic?: number;
   /** Which serial line (index into `serials`). Default 0. */
   readonly serial?: number;
+  /** Typed at the guest's console when its region of interest begins; it comes in at the line's rate. */
+  readonly typed?: Uint8Array;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
 }
 
 /** One physical disk. */
 export interface DiskConfig {
+  /** Behind what controller. Default "nvme". */
+  readonly interface?: DiskName;
   /** Bytes, a multiple of 512. */
   readonly size: number;
   /** Its contents; shorter than `size` reads as zeros behind. Default: a pattern made from `seed`. Not changed by the run. */
@@ -184,6 +188,8 @@ export interface SerialFigures {
   readonly charactersPerSecond: number;
   /** The same ÷ what the line can carry: a start bit, eight data bits and a stop bit each. */
   readonly ofLineRate: number;
+  /** Seconds from the first bit of a character typed to the last bit of the one that the guest sent in answer to it. */
+  readonly echo: { readonly mean: number; readonly most: number } | null;
 }
 
 /** Why a guest stopped. */

@@ -1,13 +1,13 @@
 // What the guest program is told to do, and how each attach mode is called in reports.
 import type { HashName } from "../metrics/checksum.js";
-import type { AttachModeName, DeviceModes } from "../vmm/types.js";
+import type { AttachModeName, DeviceModes, DiskName } from "../vmm/types.js";
 import { attachedModes, type ModeChoice } from "./modes.js";
 
 /**
  * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
- * `total` characters down the serial line.
+ * `total` characters down the serial line, and "echo" sends back as many that are typed.
  */
-export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console"] as const;
+export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console", "echo"] as const;
 /** Those with a network interface: messages to the peer's sink, from its source, there and back. */
 export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
 /** Those with a disk and a network interface: the disk's bytes to the peer's store, and from its source to the disk. */
@@ -17,7 +17,7 @@ export type WorkloadKind = (typeof ALL_WORKLOADS)[number];
 
 /** Whether it uses nothing but the serial line. */
 export function isSerial(kind: string): boolean {
-  return kind === "console";
+  return kind === "console" || kind === "echo";
 }
 
 /** Whether it uses nothing but a network interface. */
@@ -149,13 +149,28 @@ function savedBytes(bs: number): number {
   return bs % SAVED === 0 ? SAVED : SECTOR;
 }
 
+/** The controllers that a disk may be behind. */
+export const INTERFACES = ["nvme", "ata"] as const satisfies readonly DiskName[];
+/** The same driver for another sort of disk. */
+const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
+
+/** What is typed at a guest that is to send it back. */
+export function typedFor({ kind, total }: Workload): Uint8Array | undefined {
+  return kind === "echo" ? Uint8Array.from({ length: total }, (_, i) => 0x61 + (i % 26)) : undefined;
+}
+
 /** The probe's command line. */
-export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
+export function bootargs(
+  workload: Workload,
+  choice: ModeChoice,
+  extra: readonly string[] = [],
+  disk: DiskName = "nvme",
+): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, wait, pace } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const option = (mode: AttachModeName | undefined) => MODES[mode ?? "native"].option;
   const drivers = {
-    disk: option(modes.disk ?? modes.nic),
+    disk: forDisk(option(modes.disk ?? modes.nic), disk),
     nic: NIC_OPTIONS[option(modes.nic)],
     serial: SERIAL_OPTIONS[option(modes.serial)],
   };

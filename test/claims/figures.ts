@@ -22,7 +22,7 @@ const NO_CHARACTERS: GuestReport["serial"] = {
   received: 0,
   charactersPerSecond: 0,
   ofLineRate: 0,
-  perCharacter: null,
+  echo: null,
   hartSeconds: 0,
   lineSeconds: 10 / 115_200,
 };
