@@ -16,9 +16,10 @@ export const NO_LOOKUPS: GuestReport["iotlb"] = {
   faults: 0,
 };
 
-const NO_CHARACTERS: GuestReport["serial"] = {
+export const NO_CHARACTERS: GuestReport["serial"] = {
   baud: 115_200,
   sent: 0,
+  arrived: 0,
   received: 0,
   charactersPerSecond: 0,
   ofLineRate: 0,
