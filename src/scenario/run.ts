@@ -25,6 +25,7 @@ import { attachNic } from "./nic.js";
 import { Landing } from "./landing.js";
 import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
+import { sharesOf } from "./shares.js";
 import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
@@ -44,9 +45,14 @@ const DDTP_BARE = 1;
 
 /** First begin and last end of a guest's region of interest. */
 interface Region {
-  begin: Snapshot;
+  begin: Moment;
   marked: boolean;
-  end: Snapshot | undefined;
+  end: Moment | undefined;
+}
+
+/** With what the devices that the VMM drives were given for each of their guests' parts. */
+interface Moment extends Snapshot {
+  readonly served: readonly number[];
 }
 
 /** A physical device, and what was counted for it. */
@@ -202,6 +208,7 @@ class Run {
       faults: this.faults(),
       ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
       ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
+      shares: this.hosted ? sharesOf(this.hosted.parts, this.config.guests, this.ends()) : [],
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -265,7 +272,7 @@ class Run {
   private makeDisk(index: number): Disk {
     const { machine, config } = this;
     const { size, image, interface: name = "nvme" } = config.disks[index];
-    const contents = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
+    const contents = new DiskImage(new MemorySource(padded(image ?? generated(size, config.seed + index), size)));
     const made = { image: contents, traffic: new Traffic(machine.core), raised: 0 };
     const observe = this.observing(made, this.isRaw("disk", index));
     const place = { name, index, mmioSlot: this.mmioSlot(index), contents, costs: config.costs, observe };
@@ -375,12 +382,13 @@ class Run {
     }
   }
 
-  private snapshot(guest: number): Snapshot {
+  private snapshot(guest: number): Moment {
     const { machine, hosted } = this;
     const vm = hosted?.vmm.guests[guest];
     const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, machine.uart.interrupts);
     const account = vm?.account ?? nativeAccount(machine, raised);
-    return snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm));
+    const served = hosted?.parts.map(({ turns }) => turns.bytes) ?? [];
+    return { ...snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm)), served };
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
@@ -412,6 +420,11 @@ class Run {
       landed: index === this.rawGuest ? this.landing.landed() : [],
       taken: index === this.rawGuest ? this.landing.taken() : [],
     };
+  }
+
+  /** Begin and end of each guest's region of interest, or of the whole run. */
+  private ends(): { begin: Moment; end: Moment }[] {
+    return this.regions.map(({ begin, end }, i) => ({ begin, end: end ?? this.snapshot(i) }));
   }
 
   private faults(): FaultRecord[] {
@@ -469,6 +482,22 @@ function peerCounts({ udp }: Peer): PeerCounts {
     checksum: spelledCrc32c(checksum),
   }));
   return { ...udp.counters, stored };
+}
+
+/** Contents of generated disks of the last runs: a run only reads them. */
+const images = new Map<string, Uint8Array>();
+const MOST_IMAGES = 4;
+const LARGEST_IMAGE = 0x100_0000;
+
+function generated(size: number, seed: number): Uint8Array {
+  const key = `${size} ${seed}`;
+  const known = images.get(key);
+  if (known) return known;
+  const bytes = generatedBytes(size, seed);
+  if (size > LARGEST_IMAGE) return bytes;
+  if (images.size === MOST_IMAGES) images.delete(images.keys().next().value!);
+  images.set(key, bytes);
+  return bytes;
 }
 
 function padded(image: Uint8Array, size: number): Uint8Array {
