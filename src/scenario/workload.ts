@@ -7,7 +7,7 @@ import { attachedModes, type ModeChoice } from "./modes.js";
  * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
  * `total` characters down the serial line.
  */
-export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console"] as const;
+export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "journal", "console"] as const;
 /** Those with a network interface: datagrams to the peer's sink, from its source, there and back. */
 export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
 export type WorkloadKind = (typeof WORKLOADS)[number] | (typeof NET_WORKLOADS)[number];
@@ -121,7 +121,7 @@ export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly
 
 /** Whether the workload changes the disk. */
 export function writes(kind: WorkloadKind): boolean {
-  return kind === "seqwrite" || kind === "randwrite";
+  return kind === "seqwrite" || kind === "randwrite" || kind === "journal";
 }
 
 /**
@@ -130,7 +130,7 @@ export function writes(kind: WorkloadKind): boolean {
  */
 export function covered({ kind, bs, total }: Workload, available: number): number {
   if (total === 0) return available;
-  return Math.min(kind === "checksum" ? total : Math.ceil(total / bs) * bs, available);
+  return Math.min(kind === "checksum" || kind === "journal" ? total : Math.ceil(total / bs) * bs, available);
 }
 
 /** Whether the guest hashes the bytes of its part of the disk in order, so that the host can compute the same. */
