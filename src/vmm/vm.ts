@@ -38,6 +38,12 @@ export interface VmParts {
   readonly before?: VirtualMachine | undefined;
 }
 
+/** Registers that trap: under what their accesses are counted, and what the VMM's part of one costs. */
+interface Trapped {
+  readonly reason: string;
+  readonly cycles: number;
+}
+
 export class VirtualMachine implements Vm, ExitGuest {
   readonly name: string;
   readonly index: number;
@@ -67,7 +73,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   direct = 0;
   private readonly vmm: Vmm;
   private firmware: SbiContext | undefined;
-  private readonly names = new Map<MmioDevice, string>();
+  private readonly trapped = new Map<MmioDevice, Trapped>();
   private readonly endOfInterrupt = new Map<number, () => void>();
   private readonly bars = new Map<PcieFunction, BarPlacement>();
   private readonly configWrites: (() => void)[] = [];
@@ -107,7 +113,14 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** Puts registers that trap at a guest-physical address. */
   map(start: number, size: number, device: MmioDevice, name: string): void {
     this.mmio.map(start, size, device);
-    this.names.set(device, name);
+    this.trap(device, name);
+  }
+
+  private trap(device: MmioDevice, name: string): void {
+    this.trapped.set(device, {
+      reason: `mmio:${name}`,
+      cycles: name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio,
+    });
   }
 
   /** Adds a function to the virtual PCIe bus; `onMap` hears where the guest puts its BARs. */
@@ -120,7 +133,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** A function whose BAR 0 traps to `device`. */
   addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction {
     const region = this.mmio.movable(config.bars![0].size, device, "pcie");
-    this.names.set(device, name);
+    this.trap(device, name);
     return this.addFunction(config, (_bar, address) => this.mmio.move(region, address));
   }
 
@@ -261,11 +274,11 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
-    const found = this.mmio.find(gpa);
-    if (!found) return false;
-    const name = this.names.get(found.device) ?? "device";
-    this.count(`mmio:${name}`);
-    this.charge("vmm", name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio);
+    const device = this.mmio.deviceAt(gpa);
+    const trapped = device && this.trapped.get(device);
+    if (!trapped) return false;
+    this.count(trapped.reason);
+    this.charge("vmm", trapped.cycles);
     return true;
   }
 
