@@ -51,6 +51,7 @@ const guestWorkloadSchema = workloadSchema
       .describe("what the guest does with its disk or network interface")
       .optional(),
     bs: size("bytes per request, a multiple of 512; bytes in a datagram, 4 to 1472").optional(),
+    retry: z.boolean().describe("ask again for datagrams that are lost (netrecv, netrr)").optional(),
   })
   .describe("options of the probe guest");
 

@@ -37,6 +37,8 @@ export interface Workload {
   readonly seed: number;
   /** Whether what was written is read back and compared, after the measured part. Default false. */
   readonly verify?: boolean;
+  /** Whether datagrams that are lost are asked for again (netrecv, netrr). Default false. */
+  readonly retry?: boolean;
   /** How the driver waits for completions. Default "interrupt". */
   readonly wait?: "interrupt" | "poll";
 }
@@ -99,7 +101,7 @@ export const DATAGRAMS = 1000;
 
 /** The probe's command line. */
 export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly string[] = []): string {
-  const { kind, bs, qd, batch, total, hash, seed, verify, wait } = workload;
+  const { kind, bs, qd, batch, total, hash, seed, verify, retry, wait } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const used = isSerial(kind) ? modes.serial : isNetwork(kind) ? modes.nic : (modes.disk ?? modes.nic);
   const { option } = MODES[used ?? "native"];
@@ -114,6 +116,7 @@ export function bootargs(workload: Workload, choice: ModeChoice, extra: readonly
     `hash=${hash}`,
     ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
+    ...(retry ? ["retry=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
     ...extra,
   ].join(" ");
