@@ -5,7 +5,7 @@ import { SAFE_MODES, type Workload } from "../../src/scenario/workload.js";
 import type { AttachModeName } from "../../src/vmm/types.js";
 import { guest, runAll } from "./setup.js";
 
-const ECHO = { kind: "netrr", bs: 256, qd: 4, total: 512 * 256, retry: true } as const;
+const ECHO = { kind: "netrr", bs: 256, qd: 1, total: 256 * 256, retry: true } as const;
 const FROM_PEER = { kind: "netrecv", bs: 1024, qd: 16, total: 1024 * 1024, retry: true } as const;
 
 function interrupted(mode: AttachModeName, workload: Partial<Workload>, events: readonly RunEvent[]) {
