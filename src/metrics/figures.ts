@@ -28,6 +28,7 @@ const STATUS_STYLE: Record<GuestReport["status"], Style> = {
   failed: "red",
   crashed: "red",
   hung: "red",
+  killed: "yellow",
 };
 
 /** A figure per operation; a dash without operations. */

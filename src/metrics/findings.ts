@@ -203,6 +203,7 @@ export function whyStopped({ stop, status, errors, console }: GuestReport): stri
   if (stop.kind === "crash")
     return `the guest crashed: ${stop.what} at pc ${hex(stop.pc)}, address ${hex(stop.address)}`;
   if (stop.kind === "hang") return `the guest ${whyHung(stop)}`;
+  if (stop.kind === "killed") return "the guest was killed, as its scenario says";
   if (status === "io-errors") return `the guest finished, but ${grouped(errors)} of its requests ended in an error`;
   const said = console.trimEnd().split("\n").at(-1)?.trim();
   const last = said ? `; its last words were "${printable(said)}"` : "";

@@ -31,7 +31,15 @@ export interface Relative {
 }
 
 /** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
-export type GuestStatus = "ok" | "wrong-checksum" | "wrong-data" | "io-errors" | "failed" | "crashed" | "hung";
+export type GuestStatus =
+  | "ok"
+  | "wrong-checksum"
+  | "wrong-data"
+  | "io-errors"
+  | "failed"
+  | "crashed"
+  | "hung"
+  | "killed";
 
 /** One guest (`yado run`) or one mode (`yado compare`). Counts cover the guest's region of interest. */
 export interface GuestReport {
@@ -95,6 +103,7 @@ export function reported({ checksum }: GuestResult): string | undefined {
 function status(result: GuestResult, expected: string | undefined, errors: number): GuestStatus {
   if (result.stop.kind === "crash") return "crashed";
   if (result.stop.kind === "hang") return "hung";
+  if (result.stop.kind === "killed") return "killed";
   if (errors > 0) return "io-errors";
   if (result.stop.code !== 0 || !result.result) return "failed";
   if (expected !== undefined && reported(result) !== expected) return "wrong-checksum";

@@ -1,6 +1,6 @@
 // Whole reports as text: a line about what ran, tables, sentences.
 import type { CompareReport } from "../scenario/compare.js";
-import type { RunReport } from "../scenario/scenario.js";
+import type { EventReport, RunReport } from "../scenario/scenario.js";
 import type { Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
 import { findings, strays, sweepFindings, whyStopped } from "./findings.js";
@@ -96,8 +96,9 @@ function runFindings(report: RunReport): string[] {
   const { cycles, cyclesBy, guests } = report;
   const wrong = guests.filter((guest) => guest.status === "wrong-checksum");
   return [
+    ...(report.events ?? []).map(happened),
     ...guests
-      .filter(({ status }) => status !== "ok" && status !== "wrong-checksum")
+      .filter(({ status }) => status !== "ok" && status !== "killed" && status !== "wrong-checksum")
       .map((guest) => `${guest.name}: ${whyStopped(guest)}.`),
     `From power-on to the last guest's end the hart was busy for ${percent(1 - cyclesBy.idle / cycles)} of ${grouped(cycles)} cycles: ` +
       `${percent(cyclesBy.guest / cycles)} guests, ${percent(cyclesBy.exit / cycles)} exits, ${percent(cyclesBy.vmm / cycles)} VMM.`,
@@ -113,6 +114,25 @@ function runFindings(report: RunReport): string[] {
       : []),
     ...guests.flatMap(strays),
   ];
+}
+
+const ACTIONS: Record<EventReport["action"], string> = {
+  kill: "was killed",
+  reset: "was reset",
+  reboot: "asked for its reset",
+  "link-down": "lost its link",
+  "link-up": "got its link back",
+};
+
+function happened({ cycle, seconds, guest, disk, nic, action, restarted }: EventReport): string {
+  const who = guest ?? (disk === undefined ? `network interface ${nic}` : `disk ${disk}`);
+  const again =
+    restarted === undefined
+      ? ""
+      : restarted === null
+        ? "; the run ended before it ran again"
+        : `, and ran again ${grouped(restarted - cycle)} cycles later`;
+  return `${who} ${ACTIONS[action]} at cycle ${grouped(cycle)} (${brief(seconds * 1e3)} ms)${again}.`;
 }
 
 /** Guests that were told to do the same, apart from how much of it. */

@@ -66,6 +66,11 @@ export class Bus {
     return slot && { region: slot, device: slot.device, offset: address - slot.start! };
   }
 
+  /** The device at `address`; undefined where there is none. */
+  deviceAt(address: number): MmioDevice | undefined {
+    return this.slotAt(address)?.device;
+  }
+
   /** How far away the device at `address` is; undefined where there is none. */
   reachOf(address: number): Reach | undefined {
     return this.slotAt(address)?.reach;
@@ -92,6 +97,11 @@ export class Bus {
     if (size !== 8) return slot.device.write(offset, size, lo);
     if (slot.device.write(offset, 4, lo) === Access.Fault) return Access.Fault;
     return slot.device.write(offset + 4, 4, hi);
+  }
+
+  /** Resets every device that has a place, visible or not. */
+  reset(): void {
+    for (const device of new Set(this.slots.map((slot) => slot.device))) device.reset();
   }
 
   private add(slot: Slot): Region {

@@ -3,12 +3,15 @@ import { Interrupt } from "../../assembly/isa/cause.js";
 import { Exit } from "../../assembly/isa/exit.js";
 import { IMSIC_GUESTS_MAX, IMSIC_PAGE } from "../../assembly/isa/imsic.js";
 import {
+  COUNTERS,
+  COUNTERS_END,
   EXIT_ADDRESS,
   EXIT_PENDING,
   EXIT_SIZE,
   EXIT_VALUE,
   EXIT_WRITE,
   HART_CYCLES,
+  HART_INSTRET,
   HART_MTIMECMP,
   HARTS_MAX,
   TIME_DIVIDER,
@@ -362,6 +365,27 @@ export class Machine {
   type(text: string): void {
     this.console.type(text);
     this.uart.poll();
+  }
+
+  /**
+   * The reset button: harts, hub and devices as after power-on, RAM empty. The clock and all counters go on. Only between
+   * two calls of `run`.
+   */
+  reset(): void {
+    const { core } = this;
+    const kept = this.harts.map(({ state }) => [state.number(HART_CYCLES), state.number(HART_INSTRET)]);
+    const counters = core.u8.slice(COUNTERS, COUNTERS_END);
+    this.uart.drain();
+    core.ram.fill(0);
+    core.exports.reset();
+    core.u8.set(counters, COUNTERS);
+    this.harts.forEach((hart, i) => {
+      hart.status = i === 0 ? "running" : "stopped";
+      hart.state.setNumber(HART_CYCLES, kept[i][0]);
+      hart.state.setNumber(HART_INSTRET, kept[i][1]);
+    });
+    applyCosts(core, this.costs);
+    this.bus.reset();
   }
 
   // ---- running

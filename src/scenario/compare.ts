@@ -186,7 +186,7 @@ async function diskDigests(
 }
 
 function succeeded(report: GuestReport): boolean {
-  return report.status === "ok";
+  return report.status === "ok" || report.status === "killed";
 }
 
 /** Whether a report is what a user may rely on: every safe mode finished, with the right checksum. */

@@ -9,7 +9,7 @@ import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
-import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig } from "./types.js";
+import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig, RunEvent } from "./types.js";
 
 const MIB = 0x10_0000;
 const KIB = 0x400;
@@ -31,6 +31,7 @@ export interface ResolvedConfig {
   readonly disks: readonly DiskConfig[];
   readonly nics: readonly NicConfig[];
   readonly network: LanConfig;
+  readonly events: readonly RunEvent[];
   readonly serials: readonly LineRate[];
   readonly seed: number;
   readonly core: "timed" | "flat";
@@ -91,6 +92,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     disks,
     nics,
     network: config.network ?? {},
+    events: checkEvents(config.events ?? [], { guest: guests.length, disk: disks.length, nic: nics.length }),
     serials: resolveSerials(config),
     seed: config.seed ?? 1,
     core: config.core ?? "timed",
@@ -238,6 +240,25 @@ function checkRange({ range, modes }: HostedGuest, size: number, place: string):
   if (attachModes[modes.disk!].exclusive && (start !== 0 || length !== size)) {
     refuse(`a range for mode ${modes.disk}`, place, "It has the whole disk: leave range out");
   }
+}
+
+function checkEvents(
+  events: readonly RunEvent[],
+  there: Readonly<Record<"guest" | "disk" | "nic", number>>,
+): readonly RunEvent[] {
+  for (const [i, event] of events.entries()) {
+    const [kind, index] =
+      "guest" in event
+        ? (["guest", event.guest] as const)
+        : "disk" in event
+          ? (["disk", event.disk] as const)
+          : (["nic", event.nic] as const);
+    if (!(event.at >= 0)) refuse(`an event at cycle ${event.at}`, `events[${i}].at`, "Give a cycle from 0 on");
+    if (!(index >= 0 && index < there[kind])) {
+      refuse(`no ${kind} ${index}`, `events[${i}].${kind}`, `There are ${there[kind]}, counted from 0`);
+    }
+  }
+  return events;
 }
 
 function checkGuests(config: RunConfig, guests: readonly ResolvedGuest[]): void {

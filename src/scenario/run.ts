@@ -20,6 +20,7 @@ import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./count
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { attachDisk } from "./disk.js";
+import { Incidents } from "./incidents.js";
 import { Landing } from "./landing.js";
 import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
@@ -55,6 +56,8 @@ interface Device {
   readonly fn: PcieFunction;
   readonly traffic: Traffic;
   raised: number;
+  /** The controller loses its state. */
+  reset(): void;
 }
 
 interface Disk extends Device {
@@ -80,6 +83,10 @@ class Run {
   private readonly regions: Region[];
   private hosted: Hosted | undefined;
   private firmware: Firmware | undefined;
+  private readonly incidents: Incidents;
+  /** What an event does to the native guest, between two calls of `machine.run`. */
+  private due: (() => void) | undefined;
+  private killed = false;
 
   constructor(
     private readonly given: RunConfig,
@@ -105,6 +112,54 @@ class Run {
     this.leaks = new Leaks(watched);
     if (given.attack) this.network?.observe((frame, outgoing) => outgoing && this.leaks.inspect(frame));
     this.regions = guests.map((_, i) => ({ begin: this.snapshot(i), marked: false, end: undefined }));
+    this.incidents = new Incidents(config.events, {
+      clock: this.machine.events,
+      kill: (guest) => this.onGuest(guest, "kill"),
+      reset: (guest) => this.onGuest(guest, "reset"),
+      resetDisk: (disk) => this.disks[disk].reset(),
+      resetNic: (nic) => this.nics[nic].reset(),
+      setLink: (nic, up) => this.network?.wires[nic].setUp(up),
+    });
+  }
+
+  private onGuest(guest: number, action: "kill" | "reset"): void {
+    const vmm = this.hosted?.vmm;
+    if (vmm) vmm[action](guest);
+    else {
+      this.due = action === "kill" ? () => this.killNative() : () => this.resetNative();
+      this.machine.pause();
+    }
+  }
+
+  private killNative(): void {
+    this.incidents.killed(0);
+    this.killed = true;
+    this.machine.stop();
+  }
+
+  private resetNative(): void {
+    this.incidents.stopped(0);
+    this.forgetRegion(0);
+    this.machine.reset();
+    if (this.config.iotlb) {
+      const { entries, ways } = this.config.iotlb;
+      this.machine.core.exports.hubConfigure(entries, ways, 0, this.config.seed);
+    }
+    this.startNative();
+    this.incidents.restarted(0);
+  }
+
+  /** What counts is the last life of a guest. */
+  private forgetRegion(guest: number): void {
+    this.regions[guest] = { begin: this.regions[guest].begin, marked: false, end: undefined };
+  }
+
+  /** Between two calls of `machine.run`: what must not happen while somebody is in the middle of something. */
+  private attend(): void {
+    const { due } = this;
+    this.due = undefined;
+    due?.();
+    this.hosted?.vmm.attend();
   }
 
   result(): RunResult {
@@ -119,11 +174,15 @@ class Run {
     );
     let stop: MachineStop;
     let quiet = false;
+    let next = machine.core.cycles + pause;
     do {
-      stop = machine.run(Math.min(maxCycles, machine.core.cycles + pause));
+      stop = machine.run(Math.min(maxCycles, next));
+      this.attend();
+      if (stop.kind === "paused") continue;
       this.observer?.progress(this.dmaBytes(), machine.core.cycles);
       quiet = stop.kind === "deadline" && machine.core.cycles < maxCycles && this.endQuiet(silence);
-    } while (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet);
+      next = machine.core.cycles + pause;
+    } while (stop.kind === "paused" || (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet));
     this.hosted?.vmm.settle();
     const hang: StopReason =
       stop.kind !== "deadline"
@@ -140,6 +199,7 @@ class Run {
       damage: this.watch.damage(),
       leaks: this.leaks.report(),
       faults: this.faults(),
+      ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
       ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
@@ -210,22 +270,22 @@ class Run {
       irq: counted(irq, () => made.raised++),
       dma: this.observed(made.traffic, dma, this.isRaw("disk", index)),
     });
-    const fn = attachDisk(machine, { name, index, contents: disk, costs: config.costs, observe });
-    return Object.assign(made, { fn });
+    const attached = attachDisk(machine, { name, index, contents: disk, costs: config.costs, observe });
+    return Object.assign(made, attached);
   }
 
   private makeNic(index: number): Device {
     const { machine, config } = this;
     const made = { traffic: new Traffic(machine.core), raised: 0 };
     const slot = FIRST_SLOT + config.disks.length + index;
-    const { fn } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
+    const { fn, device } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
       const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
       const line = counted(irq, () => made.raised++);
       const link = this.network!.links[index];
       const mac = macAddress(config.nics[index].mac, index);
       return new E1000eController({ irq: line, dma: port, clock, link }, { mac, times: e1000eTimes(config.costs) });
     });
-    return Object.assign(made, { fn });
+    return Object.assign(made, { fn, reset: () => device.reset() });
   }
 
   /** A device's DMA, its requests counted; and where they go, for the one whose addresses nothing translates. */
@@ -236,6 +296,7 @@ class Run {
   private start(): void {
     const { config, machine } = this;
     this.watch.fill();
+    this.incidents.start();
     if (config.native) this.startNative();
     else this.startHosted();
     machine.core.exports.flushTranslations();
@@ -264,7 +325,14 @@ class Run {
       { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
     for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
-    this.hosted.vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    const { vmm } = this.hosted;
+    vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
+    vmm.onKill = (guest) => this.incidents.killed(guest.index);
+    vmm.onReset = (guest) => this.incidents.stopped(guest.index);
+    vmm.onRestart = (guest) => {
+      this.forgetRegion(guest.index);
+      this.incidents.restarted(guest.index);
+    };
   }
 
   /** The attacker is the first guest; it is told where to aim. */
@@ -312,7 +380,7 @@ class Run {
       mode: commonMode(modes),
       modes,
       console: text,
-      stop: vm ? (vm.stop ?? hang) : nativeStop(stop, machine, hang),
+      stop: vm ? (vm.stop ?? hang) : this.killed ? { kind: "killed" } : nativeStop(stop, machine, hang),
       result,
       attacks: taggedLines(text, "yado-attack"),
       counters,

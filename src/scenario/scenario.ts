@@ -9,6 +9,8 @@ import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { suggest } from "./near.js";
+import { Costs } from "../platform/costs.js";
+import { resolveEvents } from "./scenario-events.js";
 import {
   checkImage,
   checkMemory,
@@ -24,7 +26,7 @@ import {
   sweptPlace,
 } from "./resolve.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
-import type { CyclesBy, GuestConfig, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
+import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, hashesInOrder, isNetwork, isSerial, MODES, type Workload } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
@@ -69,6 +71,7 @@ export interface ScenarioRun {
   readonly config: RunConfig;
   readonly guests: readonly Guest[];
   readonly disks: readonly Disk[];
+  readonly nics: readonly Nic[];
 }
 
 export interface ResolvedScenario {
@@ -96,10 +99,25 @@ export interface RunReport {
   }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
+  /** What happened from outside, and guests' own reboots; left out where there was nothing. */
+  readonly events?: readonly EventReport[];
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly cycles: number;
   readonly cyclesBy: CyclesBy;
   readonly guests: readonly GuestReport[];
+}
+
+/** Something that happened: to whom by name, and at what cycle. */
+export interface EventReport {
+  readonly cycle: number;
+  /** Machine time in seconds. */
+  readonly seconds: number;
+  readonly guest?: string;
+  readonly disk?: string;
+  readonly nic?: string;
+  readonly action: Happened["action"];
+  /** Of a guest's reset: the cycle at which it ran again; null if the run ended before. */
+  readonly restarted?: number | null;
 }
 
 /** PCIe slots with an interrupt of their own. */
@@ -146,16 +164,21 @@ export function resolveScenario(
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
     const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const { frequency } = new Costs(machine.costs, machine.profile);
+    const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
+    const events = resolveEvents(source, names, frequency);
     return {
       label: step.label,
       values: step.values,
       guests,
       disks,
+      nics,
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
         disks: disks.map(({ size, image, interface: controller }) => ({ interface: controller, size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
+        ...(events.length > 0 ? { events } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
@@ -489,11 +512,23 @@ export async function runScenario(
       scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label, values: run.values },
     disks,
     ...(result.peer ? { peer: result.peer } : {}),
+    ...(result.events ? { events: result.events.map((event) => eventReport(event, run, result.frequency)) } : {}),
     configuration: { ...configuration, guests: run.guests.map(described) },
     cycles: result.cycles,
     cyclesBy: result.cyclesBy,
     guests: result.guests.map((guest, i) => guestReport(guest, result.frequency, expected[i])),
   };
+}
+
+function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, frequency: number): EventReport {
+  const { cycle, action } = event;
+  const base = { cycle, seconds: cycle / frequency };
+  if ("disk" in event) return { ...base, disk: disks[event.disk].name, action };
+  if ("nic" in event) return { ...base, nic: nics[event.nic].name, action };
+  const { name: guest } = guests[event.guest].config;
+  return action === "kill"
+    ? { ...base, guest, action }
+    : { ...base, guest, action, restarted: event.restarted ?? null };
 }
 
 function described({ config, modes, workload, disk, range }: Guest) {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
-import { parseSize, SIZE_FORM } from "./quantity.js";
+import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
 import { INTERFACES, MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
 
 const size = (what: string) =>
@@ -143,6 +143,35 @@ const guestSchema = z
   })
   .describe("a guest");
 
+const moment = z
+  .union([z.number(), z.string()], { error: `expected ${MOMENT_FORM}` })
+  .transform((value, context) => {
+    const parsed = parseMoment(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no moment` });
+    return z.NEVER;
+  })
+  .describe(`when: ${MOMENT_FORM}, from power-on`);
+
+/** What can happen to which part of a run. */
+export const EVENT_ACTIONS = {
+  guest: ["kill", "reset"],
+  disk: ["reset"],
+  nic: ["reset", "link-down", "link-up"],
+} as const;
+
+const eventSchema = z
+  .strictObject({
+    at: moment,
+    guest: z.string().describe("name of the guest that it happens to").optional(),
+    disk: z.string().describe("name of the disk that it happens to").optional(),
+    nic: z.string().describe("name of the network interface that it happens to").optional(),
+    action: z
+      .enum(["kill", "reset", "link-down", "link-up"])
+      .describe("kill a guest; reset a guest or a device; pull a network interface's cable, or plug it in again"),
+  })
+  .describe("something that happens to a guest, a disk or a network interface");
+
 /** What a sweep may vary, besides cost parameters by their names. */
 export const SWEEP_PARAMETERS = [
   "iotlb-entries",
@@ -189,6 +218,7 @@ export const scenarioSchema = z
       .optional(),
     disks: z.array(diskSchema).min(1).describe("the physical disks; one generated disk by default").optional(),
     guests: z.array(guestSchema).min(1).describe("the guests, at least one"),
+    events: z.array(eventSchema).describe("what happens to the run from outside").optional(),
     sweep: z
       .union([sweepSchema, z.array(sweepSchema).min(1)])
       .describe("runs the scenario once per value; a list: once per combination of values")

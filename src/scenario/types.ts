@@ -57,6 +57,34 @@ export interface LanConfig {
   readonly loss?: number;
 }
 
+/** Something that happens to a guest, a disk or a network interface (their indices) at cycle `at` of the machine's clock. */
+export type RunEvent = { readonly at: number } & (
+  | {
+      readonly guest: number;
+      /** kill: it ends there; reset: it begins anew, as after power-on. */
+      readonly action: "kill" | "reset";
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | {
+      readonly nic: number;
+      /** reset: the controller forgets its registers; its cable is pulled, or plugged in again. */
+      readonly action: "reset" | "link-down" | "link-up";
+    }
+);
+
+/** An event as it came to pass, at cycle `cycle`. */
+export type Happened = { readonly cycle: number } & (
+  | {
+      readonly guest: number;
+      /** reboot: the guest asked for its reset itself. */
+      readonly action: "kill" | "reset" | "reboot";
+      /** The cycle at which it ran again. */
+      readonly restarted?: number;
+    }
+  | { readonly disk: number; readonly action: "reset" }
+  | { readonly nic: number; readonly action: "reset" | "link-down" | "link-up" }
+);
+
 /** Where an attacking guest aims. */
 export type AttackTarget = "vmm" | "guest" | "nowhere";
 
@@ -66,6 +94,8 @@ export interface RunConfig {
   readonly disks?: readonly DiskConfig[];
   readonly nics?: readonly NicConfig[];
   readonly network?: LanConfig;
+  /** What happens to the run from outside. */
+  readonly events?: readonly RunEvent[];
   /** Default: one line. */
   readonly serials?: readonly SerialConfig[];
   /** Of the serial lines, as firmware or the VMM sets them. Default 115,200. */
@@ -161,6 +191,8 @@ export interface SerialFigures {
 /** Why a guest stopped. */
 export type StopReason =
   | { readonly kind: "shutdown"; readonly code: number }
+  /** Ended by an event of the run. */
+  | { readonly kind: "killed" }
   | { readonly kind: "crash"; readonly what: string; readonly pc: number; readonly address: number }
   | {
       readonly kind: "hang";
@@ -260,6 +292,8 @@ export interface RunResult {
   readonly faults: readonly FaultRecord[];
   /** With network interfaces: what the peer has seen. */
   readonly peer?: PeerCounts;
+  /** What happened to it from outside, and guests' own reboots, in order; left out where there was nothing. */
+  readonly events?: readonly Happened[];
   /** With `keepDisks`: each disk's contents after the run. */
   readonly disks?: readonly Uint8Array[];
   /** The configuration with every default filled in, without the kernels' and images' bytes. */

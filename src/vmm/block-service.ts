@@ -52,6 +52,8 @@ interface Client extends ClientConfig {
   /** Requests that haven't ended. */
   readonly jobs: Set<Job>;
   readonly counters: ClientCounters;
+  /** To be called when the disk has nothing of it any more. */
+  quiet: (() => void) | undefined;
 }
 
 /** A guest's part of the disk, as its front end has it. */
@@ -64,8 +66,9 @@ export interface BlockShare extends BlockBackend {
   /**
    * Forgets all requests of the guest, as its reset or its end asks for: none of them is answered any more, what waits never
    * reaches the disk, and what is under way there ends without a copy to the guest's memory. New requests may follow.
+   * @param quiet called when nothing is under way any more, at once if nothing is
    */
-  drop(): void;
+  drop(quiet?: () => void): void;
 }
 
 /** What was done for one guest. Bytes are those of the disk; `waits` counts requests that found no buffer or no slot. */
@@ -143,28 +146,35 @@ export class BlockService {
     const counters = { requests: 0, parts: 0, bytesRead: 0, bytesWritten: 0, flushes: 0, errors: 0, waits: 0 };
     const map = new ExtentMap(config.extents);
     const flow = this.queue.open(config.share);
-    const client: Client = { ...config, map, flow, jobs: new Set(), counters };
+    const client: Client = { ...config, map, flow, jobs: new Set(), counters, quiet: undefined };
     return {
       size: map.size,
       counters,
       turns: flow.counters,
       get underway() {
-        let sum = 0;
-        for (const job of client.jobs) sum += job.underway;
-        return sum;
+        return commandsOf(client);
       },
       submit: (request, done) => this.submit(client, request, done),
-      drop: () => this.drop(client),
+      drop: (quiet) => this.drop(client, quiet),
     };
   }
 
-  private drop(client: Client): void {
+  private drop(client: Client, quiet: (() => void) | undefined): void {
     this.queue.drop(client.flow);
     for (const job of client.jobs) {
       job.all = true;
       job.dropped = true;
       if (job.underway === 0) client.jobs.delete(job);
     }
+    client.quiet = quiet;
+    this.tellQuiet(client);
+  }
+
+  private tellQuiet(client: Client): void {
+    const { quiet } = client;
+    if (!quiet || commandsOf(client) > 0) return;
+    client.quiet = undefined;
+    quiet();
   }
 
   private submit(client: Client, request: BlockRequest, done: (status: BlockStatus) => void): void {
@@ -254,6 +264,7 @@ export class BlockService {
       this.underway--;
       finish(outcome);
       this.partDone(job, outcome, command.length);
+      this.tellQuiet(job.client);
     });
   }
 
@@ -393,6 +404,13 @@ export class BlockService {
     if (later) this.vmm.clock.after(0, tell);
     else tell();
   }
+}
+
+/** Commands that the disk has of a guest. */
+function commandsOf({ jobs }: Client): number {
+  let sum = 0;
+  for (const job of jobs) sum += job.underway;
+  return sum;
 }
 
 /** `bytes` bytes of a segment from `within` on; the address may carry into the upper half. */

@@ -53,4 +53,9 @@ export class DmaPool {
   admit(pieces: readonly Piece[], pageSize: number): void {
     for (const { hpa, length } of pieces) this.stage?.map(hpa, hpa, length, pageSize, DEVICE_RIGHTS);
   }
+
+  /** The device may no longer reach it. Invalidate the IOTLB afterwards. */
+  expel(pieces: readonly Piece[], pageSize: number): void {
+    for (const { hpa, length } of pieces) this.stage?.unmap(hpa, length, pageSize);
+  }
 }

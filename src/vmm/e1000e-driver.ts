@@ -28,6 +28,10 @@ const REFILL = 16;
 const RX_DD = 1;
 /** Events that are awaited before a start-up is given up. */
 const MOST_STEPS = 1_000_000;
+/** Seconds that a start-up waits for the link; without it, it goes on. */
+const LINK = 0.01;
+/** How often the driver looks whether the controller is still enabled, in seconds; only while frames come or go. */
+const LOOK = 0.01;
 const RECEIVES = Cause.RXT0 | Cause.RXO | Cause.RXDMT0 | Cause.LSC;
 
 /** What the network service needs of an interface. */
@@ -60,7 +64,7 @@ export interface E1000eDriverOptions {
 }
 
 export class E1000eDriver implements PhysicalNic {
-  readonly counters = { sent: 0, received: 0, interrupts: 0, doorbells: 0, tooLong: 0 };
+  readonly counters = { sent: 0, received: 0, interrupts: 0, doorbells: 0, tooLong: 0, resets: 0 };
   events: NicEvents = { received: () => {}, room: () => {}, linkChanged: () => {} };
   up = false;
   /** Bits per second, as the PHY has agreed on with the other end. */
@@ -86,6 +90,10 @@ export class E1000eDriver implements PhysicalNic {
   /** A write of a register lets time pass: what happens meanwhile must not be undone by it. */
   private kicking = false;
   private masking = false;
+  /** Depth of what writes registers and lets time pass: the controller isn't reset in its middle. */
+  private inside = 0;
+  private active = false;
+  private looking = false;
 
   constructor(
     private readonly vmm: VmmServices,
@@ -121,17 +129,9 @@ export class E1000eDriver implements PhysicalNic {
     this.write(Reg.IMC, 0xffff_ffff);
     this.write(Reg.CTRL, Ctrl.RST);
     this.await(step, () => (this.read(Reg.CTRL) & Ctrl.RST) === 0);
-    this.write(Reg.IMC, 0xffff_ffff);
-    this.read(Reg.ICR);
-    if ((this.read(Reg.RAL + 4) & RAH_AV) === 0) throw this.broken("no address in its NVM");
-    this.write(Reg.CTRL, this.read(Reg.CTRL) | Ctrl.SLU);
-    this.write(Reg.RFCTL, Rfctl.EXSTEN);
-    this.ring(Reg.RDBAL, this.receives);
-    this.ring(Reg.TDBAL, this.transmits);
-    this.write(Reg.TCTL, this.read(Reg.TCTL) | Tctl.EN | Tctl.PSP);
-    this.write(Reg.RCTL, Rctl.EN | Rctl.UPE | Rctl.MPE | Rctl.BAM | Rctl.SECRC);
-    this.refill(ENTRIES - 1);
-    this.await(step, () => (this.read(Reg.STATUS) & Status.LU) !== 0);
+    this.setUp();
+    const deadline = this.vmm.clock.now() + LINK * this.vmm.clock.frequency;
+    while ((this.read(Reg.STATUS) & Status.LU) === 0 && this.vmm.clock.now() < deadline && step());
     this.linkChanged();
     this.throttle.start();
     this.read(Reg.ICR);
@@ -155,16 +155,19 @@ export class E1000eDriver implements PhysicalNic {
     this.bytesUnderway += frame.length;
     this.tail = (this.tail + 1) % ENTRIES;
     this.counters.sent++;
+    this.lookSoon();
   }
 
   kick(): void {
     if (this.kicking) return;
     this.kicking = true;
+    this.inside++;
     while (this.rung !== this.tail) {
       this.rung = this.tail;
       this.counters.doorbells++;
       this.write(Reg.TDT, this.rung);
     }
+    this.inside--;
     this.kicking = false;
   }
 
@@ -173,16 +176,20 @@ export class E1000eDriver implements PhysicalNic {
     this.roomWanted = wanted;
     if (this.masking) return;
     this.masking = true;
+    this.inside++;
     while (told !== this.roomWanted) {
       told = this.roomWanted;
       this.write(told ? Reg.IMS : Reg.IMC, Cause.TXDW);
     }
+    this.inside--;
     this.masking = false;
   }
 
   /** The VMM calls it when the controller's source is presented by the physical PLIC. */
   interrupt(): void {
     this.counters.interrupts++;
+    this.inside++;
+    this.lookSoon();
     const causes = this.read(Reg.ICR);
     if (causes & Cause.LSC) this.linkChanged();
     this.reap();
@@ -190,6 +197,58 @@ export class E1000eDriver implements PhysicalNic {
     this.throttle.interrupted(this.speed, this.sent, this.received);
     for (const passed of [this.sent, this.received]) passed.frames = passed.bytes = 0;
     if (left) this.events.room();
+    this.inside--;
+  }
+
+  // ---- a controller that has lost its state
+
+  private lookSoon(): void {
+    this.active = true;
+    if (this.looking) return;
+    this.looking = true;
+    this.vmm.clock.after(LOOK * this.vmm.clock.frequency, () => {
+      this.looking = false;
+      if (this.inside > 0) this.lookSoon();
+      else if (this.active) this.look();
+    });
+  }
+
+  /** The receiver is always on: a controller that has it off was reset, and doesn't say so. */
+  private look(): void {
+    this.active = this.tail !== this.clean;
+    if ((this.read(Reg.RCTL) & Rctl.EN) === 0) this.recover();
+    if (this.active) this.lookSoon();
+  }
+
+  /** Frames that were in its rings are lost, as on a wire. */
+  private recover(): void {
+    this.counters.resets++;
+    this.inside++;
+    this.tail = this.rung = this.clean = this.bytesUnderway = 0;
+    do {
+      this.next = this.filled = 0;
+      this.setUp();
+      // what was written first is gone if it was reset once more
+    } while ((this.read(Reg.RFCTL) & Rfctl.EXSTEN) === 0);
+    this.linkChanged();
+    this.throttle.start();
+    this.write(Reg.IMS, RECEIVES | (this.roomWanted ? Cause.TXDW : 0));
+    this.events.room();
+    this.inside--;
+  }
+
+  /** From a reset to rings that are at work. Throws when the controller isn't one. */
+  private setUp(): void {
+    this.write(Reg.IMC, 0xffff_ffff);
+    this.read(Reg.ICR);
+    if ((this.read(Reg.RAL + 4) & RAH_AV) === 0) throw this.broken("no address in its NVM");
+    this.write(Reg.RFCTL, Rfctl.EXSTEN);
+    this.write(Reg.CTRL, this.read(Reg.CTRL) | Ctrl.SLU);
+    this.ring(Reg.RDBAL, this.receives);
+    this.ring(Reg.TDBAL, this.transmits);
+    this.write(Reg.TCTL, this.read(Reg.TCTL) | Tctl.EN | Tctl.PSP);
+    this.write(Reg.RCTL, Rctl.EN | Rctl.UPE | Rctl.MPE | Rctl.BAM | Rctl.SECRC);
+    this.refill(ENTRIES - 1);
   }
 
   private linkChanged(): void {

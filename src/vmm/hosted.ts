@@ -16,13 +16,14 @@ import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
+import { LentMemory } from "./lent-memory.js";
 import { type LinkShare, NetService } from "./net-service.js";
 import { FunctionPlaces } from "./physical-function.js";
 import { type SerialPort, SerialService } from "./serial-service.js";
 import type { Attachment, DeviceModes, DiskKind, DiskName, GuestMemory, PhysicalFunction } from "./types.js";
 import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
-import { VirtualMachine } from "./vm.js";
+import { VirtualMachine, type VmParts } from "./vm.js";
 import { Vmm } from "./vmm.js";
 
 /** GSCIDs of the VMM's own DMA pools begin here; those of the guests are their VMIDs. */
@@ -57,6 +58,8 @@ export interface HostedConfig {
 class SharedDisk {
   private service: BlockService | undefined;
   private pool: DmaPool | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly parts = new Map<string, BlockShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -74,7 +77,21 @@ class SharedDisk {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    return this.service.open({ name: guest.name, extents: [guest.range], direct });
+    const { name, range } = guest;
+    const part = this.parts.get(name) ?? this.service.open({ name, extents: [range], direct });
+    this.parts.set(name, part);
+    return part;
+  }
+
+  /** The guest has gone: `quiet` is called when the controller no longer reaches its memory, nor has anything of it to do. */
+  leave(guest: HostedGuest, direct: GuestMemory | undefined, quiet: () => void): void {
+    this.parts.get(guest.name)?.drop(() => {
+      if (direct) {
+        this.pool!.expel(direct.pieces(direct.start, direct.size)!, this.pageSize);
+        this.iommu.invalidate(this.gscid);
+      }
+      quiet();
+    });
   }
 
   private start(): BlockService {
@@ -92,6 +109,8 @@ class SharedDisk {
 /** A network interface that the VMM drives itself, once the first guest asks for a port of its switch. */
 class SharedNic {
   private service: NetService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, LinkShare>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -102,7 +121,10 @@ class SharedNic {
 
   open(vm: VirtualMachine): LinkShare {
     this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
     const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`port:${name}`, () => port.counters[name]);
     }
@@ -127,6 +149,8 @@ const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[di
 /** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
 class SharedSerial {
   private service: SerialService | undefined;
+  /** By guest: they stay when it is reset. */
+  private readonly ports = new Map<string, SerialPort>();
 
   constructor(
     private readonly vmm: Vmm,
@@ -136,10 +160,13 @@ class SharedSerial {
 
   open(vm: VirtualMachine): SerialPort {
     this.service ??= this.start();
+    const known = this.ports.get(vm.name);
+    if (known) return known;
     const port = this.service.open(
       (work) => this.vmm.onBehalf(vm, work),
       (byte) => vm.console.write(byte),
     );
+    this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`serial:${name}`, () => port.counters[name]);
     }
@@ -163,10 +190,34 @@ function makeGuest(
   serials: readonly PhysicalSerial[],
 ): VirtualMachine {
   const { core } = vmm;
-  const { name, ram, kernel, bootargs, modes, disk, serial = 0 } = config.guests[index];
+  const { name, ram } = config.guests[index];
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config, serials);
+}
+
+/** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
+function remakeGuest(
+  before: VirtualMachine,
+  vmm: Vmm,
+  config: HostedConfig,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { name, index, memory, gstage, vmid } = before;
+  for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) vmm.core.store(hpa, new Uint8Array(length));
+  vmm.charge("vmm", memory.size * vmm.costs.copyByte);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config, serials);
+}
+
+function loadGuest(
+  parts: Omit<VmParts, "vcpu">,
+  config: HostedConfig,
+  serials: readonly PhysicalSerial[],
+): VirtualMachine {
+  const { memory, gstage, vmid } = parts;
+  const { core } = parts.vmm;
+  const { name, ram, kernel, bootargs, modes, disk, serial = 0 } = config.guests[parts.index];
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
@@ -177,9 +228,8 @@ function makeGuest(
   const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
   const ioWindow = disk !== undefined && modes.disk !== "paravirtual" && diskName(config, disk) === "ata";
   memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, ioWindow, uart }));
-  const vmid = index + 1;
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
-  return new VirtualMachine({ vmm, name, index, memory, gstage, vcpu: new Vcpu(core, start), vmid });
+  return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
 
 function mapRam(stage: GStage, placement: Placement, index: number, ram: number, pageSize: number): void {
@@ -234,27 +284,34 @@ export function startHosted(
     return new SharedSerial(vmm, line, users > 1);
   });
 
-  config.guests.forEach((guest, index) => {
-    const vm = makeGuest(vmm, placement, config, index, devices.serials);
-    vmm.guests.push(vm);
-    let stage: SecondStage | undefined;
+  const lent = config.guests.map(() => new LentMemory(vmm));
+  const stages: (SecondStage | undefined)[] = [];
+  const attach = (vm: VirtualMachine) => {
+    const guest = config.guests[vm.index];
+    const services = lent[vm.index].services();
     const attachment = (physical: PhysicalFunction): Attachment => ({
-      vmm,
+      vmm: services,
       vm,
       iommu,
       physical,
       get secondStage() {
-        stage ??= secondStage(vmm, vm, placement, config);
-        return stage;
+        stages[vm.index] ??= secondStage(vmm, vm, placement, config);
+        return stages[vm.index]!;
       },
     });
     const detach: (() => void)[] = [];
+    let busy = 0;
+    let quiet = () => {};
     const { modes } = guest;
     if (guest.disk !== undefined && modes.disk) {
       const shared = sharedDisks[guest.disk];
       const openBlock = (options?: { direct?: boolean }) => {
-        const part = shared.open(guest, options?.direct ? vm.memory : undefined);
-        detach.push(() => part.drop());
+        const direct = options?.direct ? vm.memory : undefined;
+        const part = shared.open(guest, direct);
+        detach.push(() => {
+          busy++;
+          shared.leave(guest, direct, () => --busy === 0 && quiet());
+        });
         return part;
       };
       const more = { kind: kinds[guest.disk], openBlock };
@@ -263,11 +320,14 @@ export function startHosted(
     if (guest.nic !== undefined && modes.nic) {
       const shared = sharedNics[guest.nic];
       const more = {
-        mac: macAddress(undefined, nics.length + index),
+        mac: macAddress(undefined, nics.length + vm.index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
           const port = shared.open(vm);
-          detach.push(() => port.drop());
+          detach.push(() => {
+            port.drop();
+            port.leave();
+          });
           return port;
         },
       };
@@ -284,11 +344,36 @@ export function startHosted(
       }),
     );
     vm.detach = () => {
-      for (const release of detach) release();
+      for (const release of detach.reverse()) release();
+      lent[vm.index].giveBack();
     };
+    vm.whenQuiet = (action) => {
+      quiet = action;
+      if (busy === 0) action();
+    };
+  };
+  config.guests.forEach((_, index) => {
+    const vm = makeGuest(vmm, placement, config, index, devices.serials);
+    vmm.guests.push(vm);
+    attach(vm);
   });
+  vmm.remake = (old) => {
+    const vm = remakeGuest(old, vmm, config, devices.serials);
+    attach(vm);
+    carryOver(old.details, vm.details);
+    return vm;
+  };
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
   return { vmm, iommu };
+}
+
+/** What was counted before goes on: what counts anew counts further, what only the first attachment named counts on. */
+function carryOver(before: ReadonlyMap<string, () => number>, details: Map<string, () => number>): void {
+  for (const [name, count] of before) {
+    const since = details.get(name);
+    const until = count();
+    details.set(name, since ? () => until + since() : count);
+  }
 }

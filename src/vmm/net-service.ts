@@ -38,6 +38,8 @@ export interface LinkShare extends Link {
   readonly turns: FlowCounters;
   /** Forgets the frame that waits, as the guest's reset or end asks for; nobody is told. Others may follow. */
   drop(): void;
+  /** Nobody is at the port any more, until the next `attach`. */
+  leave(): void;
 }
 
 class Port implements LinkShare {
@@ -82,6 +84,10 @@ class Port implements LinkShare {
   drop(): void {
     this.service.drop(this);
   }
+  leave(): void {
+    this.receiver = undefined;
+    this.service.forget(this);
+  }
 }
 
 export class NetService implements NicEvents {
@@ -118,6 +124,11 @@ export class NetService implements NicEvents {
   drop(port: Port): void {
     this.queue.drop(port.flow);
     port.sent = undefined;
+  }
+
+  /** Where a guest was that has gone. */
+  forget(port: Port): void {
+    for (const [address, at] of this.seen) if (at === port.index) this.seen.delete(address);
   }
 
   // ---- from a guest
@@ -203,10 +214,11 @@ export class NetService implements NicEvents {
   }
 
   private deliver(port: Port, frame: Uint8Array): void {
+    if (!port.receiver) return;
     port.counters.receivedFrames++;
     port.counters.receivedBytes += frame.length;
     port.book(() => this.vmm.charge("vmm", this.vmm.costs.frameReceive));
-    port.receiver?.receive(frame);
+    port.receiver.receive(frame);
   }
 
   /** A group's address leads everywhere, as one does that nobody has sent from. */

@@ -34,11 +34,19 @@ const NAMESPACE = 1;
 const MOST_BYTES = PRPS_PER_PAGE * NVME_PAGE;
 /** Events that are awaited before a start-up is given up. */
 const MOST_STEPS = 1_000_000;
+/** How old a command may get, in seconds, before the driver looks whether the controller is still well; and how often it looks
+ * while the controller comes up again. */
+const LOOK = 0.01;
+const POLL = 0.0001;
+/** Why a controller didn't come up: it lost its state meanwhile. */
+const LOST = "it was reset meanwhile";
+/** Resets in vain before a controller is given up. */
+const MOST_RESETS = 8;
 
 export interface NvmeDriverOptions {
   /** Entries of the I/O queues, a power of two up to 256; one fewer can be in flight. Default 64. */
   readonly entries?: number;
-  /** Cycles after which the controller is declared dead. Default 30 s, as Linux waits. */
+  /** Cycles after which a command is lost and the controller reset. Default 30 s, as Linux waits. */
   readonly timeout?: number;
 }
 
@@ -55,16 +63,31 @@ interface Queue {
 
 interface Slot {
   done: ((outcome: DiskOutcome) => void) | undefined;
-  deadline: number;
+  command: DiskCommand | undefined;
+  /** Cycle at which it was given to the controller, and its place among all commands. */
+  since: number;
+  order: number;
 }
 
-/** Drives one controller, namespace 1. */
+/** Drives one controller, namespace 1. One that fails or falls silent is reset, and gets what it hasn't completed again. */
 export class NvmeDriver implements DiskDriver {
   size = 0;
   blockSize = 512;
   maxTransfer = MOST_BYTES;
   /** Commands and their ends, interrupts, doorbell writes; completions that named no command of ours. */
-  readonly counters = { submitted: 0, completed: 0, errors: 0, interrupts: 0, doorbells: 0, strays: 0, timeouts: 0 };
+  readonly counters = {
+    submitted: 0,
+    completed: 0,
+    errors: 0,
+    interrupts: 0,
+    doorbells: 0,
+    strays: 0,
+    /** Controllers given up. */
+    timeouts: 0,
+    /** Resets because the controller failed, and commands that it got once more. */
+    resets: 0,
+    repeated: 0,
+  };
   private readonly admin: Queue;
   private readonly io: Queue;
   private readonly slots: Slot[] = [];
@@ -75,6 +98,11 @@ export class NvmeDriver implements DiskDriver {
   private stride = 4;
   private dead = false;
   private watchdog: EventHandle | undefined;
+  private recovering = false;
+  private resetsInVain = 0;
+  private order = 0;
+  /** Depth of what writes registers and lets time pass: the controller isn't reset in its middle. */
+  private busy = 0;
 
   constructor(
     private readonly vmm: VmmServices,
@@ -89,12 +117,13 @@ export class NvmeDriver implements DiskDriver {
     this.scratch = pool.allocate(NVME_PAGE, NVME_PAGE);
     this.lists = pool.allocate((entries - 1) * NVME_PAGE, NVME_PAGE);
     for (let i = entries - 2; i >= 0; i--) {
-      this.slots[i] = { done: undefined, deadline: 0 };
+      this.slots[i] = { done: undefined, command: undefined, since: 0, order: 0 };
       this.freeSlots.push(i);
     }
   }
 
   get free(): number {
+    if (this.recovering) return 0;
     return this.dead ? 1 : this.freeSlots.length;
   }
 
@@ -103,6 +132,22 @@ export class NvmeDriver implements DiskDriver {
    * Throws when the controller isn't one, or doesn't answer.
    */
   start(step: () => boolean): void {
+    for (let tries = 0; tries <= MOST_RESETS; tries++) {
+      const work = this.bringUp();
+      for (let i = 0; i < MOST_STEPS; i++) {
+        const { done, value } = work.next();
+        if (done && value !== undefined) throw this.broken(value);
+        if (done) return;
+        if (!step()) break;
+      }
+      if ((this.read(NvmeReg.CC) & CC_EN) !== 0) break;
+      this.counters.resets++; // it was reset meanwhile
+    }
+    throw this.broken("no answer");
+  }
+
+  /** Resets the controller and brings it up; yields while it waits. The result says why that can't be. */
+  private *bringUp(): Generator<void, string | undefined> {
     const { fn } = this;
     fn.writeConfig(PCI_BAR0, 4, (fn.bar % 0x1_0000_0000) >>> 0);
     fn.writeConfig(PCI_BAR0 + 4, 4, Math.floor(fn.bar / 0x1_0000_0000));
@@ -110,28 +155,46 @@ export class NvmeDriver implements DiskDriver {
 
     const lo = this.read(NvmeReg.CAP);
     const hi = this.read(NvmeReg.CAP + 4);
-    if ((hi & CAP_HI_CSS_NVM) === 0 || (hi & CAP_HI_MPSMIN) !== 0)
-      throw this.broken("CAP has no NVM command set with 4 KiB pages");
-    if ((lo & 0xffff) + 1 < this.io.entries) throw this.broken(`only ${(lo & 0xffff) + 1} queue entries`);
+    if ((hi & CAP_HI_CSS_NVM) === 0 || (hi & CAP_HI_MPSMIN) !== 0) return "CAP has no NVM command set with 4 KiB pages";
+    if ((lo & 0xffff) + 1 < this.io.entries) return `only ${(lo & 0xffff) + 1} queue entries`;
     this.stride = 4 << (hi & CAP_HI_DSTRD);
 
     this.write(NvmeReg.CC, 0);
-    this.await(step, () => (this.read(NvmeReg.CSTS) & CSTS_RDY) === 0);
+    while ((this.read(NvmeReg.CSTS) & CSTS_RDY) !== 0) yield;
+    this.clear(this.admin);
+    this.clear(this.io);
     this.write(NvmeReg.INTMS, 0xffff_ffff);
     this.write(NvmeReg.AQA, ((ADMIN_ENTRIES - 1) << 16) | (ADMIN_ENTRIES - 1));
     this.write64(NvmeReg.ASQ, this.admin.submission);
     this.write64(NvmeReg.ACQ, this.admin.completion);
     this.write(NvmeReg.CC, CC_ENTRY_SIZES | CC_EN);
-    this.await(step, () => (this.read(NvmeReg.CSTS) & (CSTS_RDY | CSTS_CFS)) !== 0);
-    if ((this.read(NvmeReg.CSTS) & CSTS_CFS) !== 0) throw this.broken("CSTS.CFS");
-
-    this.identify(step);
+    for (;;) {
+      const status = this.read(NvmeReg.CSTS);
+      if ((status & CSTS_CFS) !== 0) return "CSTS.CFS";
+      if ((status & CSTS_RDY) !== 0) break;
+      if (this.recovering && (this.read(NvmeReg.CC) & CC_EN) === 0) return LOST;
+      yield;
+    }
     const size = (this.io.entries - 1) << 16;
-    this.command(step, Admin.SetFeatures, { cdw10: FEATURE_NUMBER_OF_QUEUES, cdw11: 0 });
-    // PC, and IEN for the completion queue; the submission queue's upper half names its completion queue.
-    this.command(step, Admin.CreateCq, { prp1: this.io.completion, cdw10: size | 1, cdw11: 3 });
-    this.command(step, Admin.CreateSq, { prp1: this.io.submission, cdw10: size | 1, cdw11: (1 << 16) | 1 });
+    return (
+      (yield* this.identify()) ??
+      (yield* this.command(Admin.SetFeatures, { cdw10: FEATURE_NUMBER_OF_QUEUES, cdw11: 0 })) ??
+      // PC, and IEN for the completion queue; the submission queue's upper half names its completion queue.
+      (yield* this.command(Admin.CreateCq, { prp1: this.io.completion, cdw10: size | 1, cdw11: 3 })) ??
+      (yield* this.command(Admin.CreateSq, { prp1: this.io.submission, cdw10: size | 1, cdw11: (1 << 16) | 1 })) ??
+      this.unmask()
+    );
+  }
+
+  private unmask(): undefined {
     this.write(NvmeReg.INTMC, 0xffff_ffff);
+  }
+
+  private clear(queue: Queue): void {
+    const { core } = this.vmm;
+    for (let at = 0; at < queue.entries * CQE_BYTES; at += 4) writeU32(core, queue.completion + at, 0);
+    queue.tail = queue.rung = queue.head = 0;
+    queue.phase = 1;
   }
 
   submit(command: DiskCommand, done: (outcome: DiskOutcome) => void): boolean {
@@ -139,14 +202,23 @@ export class NvmeDriver implements DiskDriver {
       done("medium-error");
       return true;
     }
+    if (this.recovering) return false;
     const id = this.freeSlots.pop();
     if (id === undefined) return false;
-    const { core, clock, costs } = this.vmm;
     const slot = this.slots[id];
     slot.done = done;
-    slot.deadline = clock.now() + this.timeout;
+    slot.command = command;
+    slot.order = this.order++;
+    this.give(id, slot, command);
     this.armWatchdog();
+    this.counters.submitted++;
+    this.vmm.charge("vmm", this.vmm.costs.blockSubmit);
+    return true;
+  }
 
+  private give(id: number, slot: Slot, command: DiskCommand): void {
+    const { core, clock } = this.vmm;
+    slot.since = clock.now();
     const sqe = this.nextEntry(this.io);
     writeU32(core, sqe, opcodeOf[command.operation] | (id << 16));
     writeU32(core, sqe + 4, NAMESPACE);
@@ -158,18 +230,20 @@ export class NvmeDriver implements DiskDriver {
       writeU32(core, sqe + 48, command.length / this.blockSize - 1);
     }
     this.advance(this.io);
-    this.counters.submitted++;
-    this.vmm.charge("vmm", costs.blockSubmit);
-    return true;
   }
 
   kick(): void {
-    if (this.io.rung !== this.io.tail && !this.dead) this.ring(this.io);
+    if (this.io.rung === this.io.tail || this.dead || this.recovering) return;
+    this.busy++;
+    this.ring(this.io);
+    this.busy--;
   }
 
   /** Takes completions. The VMM calls it when the controller's source is presented by the physical PLIC. */
   interrupt(): void {
     this.counters.interrupts++;
+    if (this.recovering) return;
+    this.busy++;
     this.reap(this.io, (id, status) => {
       const slot = this.slots[id];
       if (!slot?.done) {
@@ -177,8 +251,10 @@ export class NvmeDriver implements DiskDriver {
         return;
       }
       this.vmm.charge("vmm", this.vmm.costs.blockComplete);
+      this.resetsInVain = 0;
       this.finish(id, slot, status);
     });
+    this.busy--;
     if (this.freeSlots.length === this.slots.length) {
       this.watchdog?.cancel();
       this.watchdog = undefined;
@@ -188,6 +264,7 @@ export class NvmeDriver implements DiskDriver {
   private finish(id: number, slot: Slot, status: number): void {
     const done = slot.done;
     slot.done = undefined;
+    slot.command = undefined;
     this.freeSlots.push(id);
     this.counters.completed++;
     if (status !== Status.Success) this.counters.errors++;
@@ -198,39 +275,89 @@ export class NvmeDriver implements DiskDriver {
 
   private armWatchdog(): void {
     if (this.watchdog) return;
-    this.watchdog = this.vmm.clock.after(this.timeout, () => {
+    const often = Math.min(this.timeout, LOOK * this.vmm.clock.frequency);
+    this.watchdog = this.vmm.clock.after(often, () => {
       this.watchdog = undefined;
-      const now = this.vmm.clock.now();
-      const busy = this.slots.filter((slot) => slot.done);
-      if (busy.some((slot) => slot.deadline <= now)) this.die();
-      else if (busy.length > 0) this.armWatchdog();
+      this.look(often);
     });
+  }
+
+  /** Asks a controller that keeps a command for long how it is. */
+  private look(often: number): void {
+    const now = this.vmm.clock.now();
+    const underway = this.slots.filter((slot) => slot.done);
+    if (underway.length === 0 || this.recovering) return;
+    const oldest = Math.min(...underway.map((slot) => slot.since));
+    const well = now - oldest < often || (now - oldest < this.timeout && this.isWell());
+    if (well || this.busy > 0) this.armWatchdog();
+    else this.recover();
+  }
+
+  /** Ready, not failed, and there at all. */
+  private isWell(): boolean {
+    const status = this.read(NvmeReg.CSTS);
+    return status !== 0xffff_ffff && (status & (CSTS_RDY | CSTS_CFS)) === CSTS_RDY;
+  }
+
+  /** "Controller Level Reset": nothing that was under way reaches memory afterwards, so that it can be asked for again. */
+  private recover(): void {
+    this.recovering = true;
+    this.counters.resets++;
+    if (this.resetsInVain++ === MOST_RESETS) {
+      this.die();
+      return;
+    }
+    const { clock } = this.vmm;
+    const work = this.bringUp();
+    const deadline = clock.now() + this.timeout;
+    const goOn = () => {
+      const { done, value } = work.next();
+      if (done && value === undefined) this.repeat();
+      else if (done || clock.now() >= deadline) this.recover();
+      else clock.after(POLL * clock.frequency, goOn);
+    };
+    goOn();
+  }
+
+  /** In the order in which they were given, so that a write isn't overtaken by one before it. */
+  private repeat(): void {
+    this.recovering = false;
+    const underway = this.slots.map((slot, id) => ({ slot, id })).filter(({ slot }) => slot.command);
+    for (const { slot, id } of underway.sort((a, b) => a.slot.order - b.slot.order)) {
+      this.give(id, slot, slot.command!);
+      this.counters.repeated++;
+    }
+    this.kick();
+    this.armWatchdog();
   }
 
   /** Disables the controller, so that no late DMA hits a buffer that has a new owner, and fails what is under way. */
   private die(): void {
     this.dead = true;
+    this.recovering = false;
     this.counters.timeouts++;
     this.write(NvmeReg.CC, 0);
     for (let id = 0; id < this.slots.length; id++)
       if (this.slots[id].done) this.finish(id, this.slots[id], Status.DataTransferError);
   }
 
-  private identify(step: () => boolean): void {
+  private *identify(): Generator<void, string | undefined> {
     const { core } = this.vmm;
-    this.command(step, Admin.Identify, { prp1: this.scratch, cdw10: 1 });
+    const failed = yield* this.command(Admin.Identify, { prp1: this.scratch, cdw10: 1 });
+    if (failed !== undefined) return failed;
     const mdts = core.slice(this.scratch + 77, 1)[0];
     if (mdts !== 0) this.maxTransfer = Math.min(MOST_BYTES, 2 ** mdts * NVME_PAGE);
-    this.command(step, Admin.Identify, { nsid: NAMESPACE, prp1: this.scratch, cdw10: 0 });
+    const failedToo = yield* this.command(Admin.Identify, { nsid: NAMESPACE, prp1: this.scratch, cdw10: 0 });
+    if (failedToo !== undefined) return failedToo;
     const blocks = readU32(core, this.scratch) + readU32(core, this.scratch + 4) * 0x1_0000_0000;
     const format = core.slice(this.scratch + 26, 1)[0] & 0xf;
     this.blockSize = 2 ** core.slice(this.scratch + 128 + format * 4 + 2, 1)[0];
     this.size = blocks * this.blockSize;
-    if (!(this.blockSize >= 512 && this.blockSize <= NVME_PAGE)) throw this.broken(`blocks of ${this.blockSize} bytes`);
+    return this.blockSize >= 512 && this.blockSize <= NVME_PAGE ? undefined : `blocks of ${this.blockSize} bytes`;
   }
 
   /** An admin command, waited for. */
-  private command(step: () => boolean, opcode: Admin, fields: AdminFields): void {
+  private *command(opcode: Admin, fields: AdminFields): Generator<void, string | undefined> {
     const { core } = this.vmm;
     const sqe = this.nextEntry(this.admin);
     writeU32(core, sqe, opcode);
@@ -242,14 +369,15 @@ export class NvmeDriver implements DiskDriver {
     this.advance(this.admin);
     this.ring(this.admin);
     let outcome = -1;
-    this.await(step, () => {
+    for (;;) {
       this.reap(this.admin, (_, status) => {
         outcome = status;
       });
-      return outcome >= 0;
-    });
-    if (outcome !== Status.Success)
-      throw this.broken(`admin command 0x${opcode.toString(16)} ended with 0x${outcome.toString(16)}`);
+      if (outcome === Status.Success) return undefined;
+      if (outcome >= 0) return `admin command 0x${opcode.toString(16)} ended with 0x${outcome.toString(16)}`;
+      if (this.recovering && !this.isWell()) return LOST;
+      yield;
+    }
   }
 
   private writePrps(at: number, list: number, command: DiskCommand): void {
@@ -302,14 +430,6 @@ export class NvmeDriver implements DiskDriver {
     if (taken === 0) return;
     this.counters.doorbells++;
     this.write(DOORBELLS + (2 * queue.id + 1) * this.stride, queue.head);
-  }
-
-  private await(step: () => boolean, ready: () => boolean): void {
-    for (let i = 0; i < MOST_STEPS; i++) {
-      if (ready()) return;
-      if (!step()) break;
-    }
-    throw this.broken("no answer");
   }
 
   private broken(why: string): Error {

@@ -15,7 +15,7 @@ export function guestSbi(guest: VirtualMachine, onRegion: (id: number, begin: bo
     harts: singleHart(() => void vcpu.setPending(Interrupt.VirtualSupervisorSoftware, true)),
     setTimer: (ticks) => vcpu.setCsr(Csr.vstimecmp, BigInt.asUintN(64, ticks)),
     shutdown: (failed) => guest.stopWith({ kind: "shutdown", code: failed ? 1 : 0 }),
-    reboot: () => guest.stopWith({ kind: "shutdown", code: 0 }),
+    reboot: () => guest.restart(),
     load: (address, length) => {
       if (!memory.contains(address, length)) return undefined;
       const bytes = new Uint8Array(Math.min(length, MOST_BYTES));

@@ -10,7 +10,7 @@ import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_IO, PCIE_WINDOW, PLIC } from "../p
 import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
 import { Access, type DmaPort, type IrqLine, type MmioDevice, type PcieDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
-import { charge, count, emptyAccount } from "./account.js";
+import { charge, count, emptyAccount, type GuestAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
 import { exceptionName, interruptName } from "../platform/trap-names.js";
 import type { VmmCosts } from "./costs.js";
@@ -35,6 +35,14 @@ export interface VmParts {
   readonly gstage: GStage;
   readonly vcpu: Vcpu;
   readonly vmid: number;
+  /** The guest whose place this one takes: what it was counted and what it printed goes on. */
+  readonly before?: VirtualMachine | undefined;
+}
+
+/** Registers that trap: under what their accesses are counted, and what the VMM's part of one costs. */
+interface Trapped {
+  readonly reason: string;
+  readonly cycles: number;
 }
 
 export class VirtualMachine implements Vm, ExitGuest {
@@ -47,8 +55,8 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly gscid: number;
   readonly hgatp: bigint;
   readonly costs: VmmCosts;
-  readonly account = emptyAccount();
-  readonly console = new Console();
+  readonly account: GuestAccount;
+  readonly console: Console;
   readonly mmio = new Bus();
   private readonly ioSpace = new IoSpace();
   readonly details = new Map<string, () => number>();
@@ -56,14 +64,18 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly pcie: PcieRoot;
   /** Why the guest no longer runs; undefined while it does. */
   stop: StopReason | undefined;
+  /** Whether it has stopped only to begin anew. */
+  restarts = false;
   translates = false;
   /** Takes the devices away again. */
   detach: () => void = () => {};
+  /** After that: calls `quiet` when nothing that the VMM does for the guest is under way any more. */
+  whenQuiet: (quiet: () => void) => void = (quiet) => quiet();
   /** Cycles charged by the handler under way: what the indirect cost is a share of. */
   direct = 0;
   private readonly vmm: Vmm;
   private firmware: SbiContext | undefined;
-  private readonly names = new Map<MmioDevice, string>();
+  private readonly trapped = new Map<MmioDevice, Trapped>();
   private readonly endOfInterrupt = new Map<number, () => void>();
   private readonly bars = new Map<PcieFunction, BarPlacement>();
   private readonly configWrites: (() => void)[] = [];
@@ -75,6 +87,8 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.memory = parts.memory;
     this.gstage = parts.gstage;
     this.vcpu = parts.vcpu;
+    this.account = parts.before?.account ?? emptyAccount();
+    this.console = parts.before?.console ?? new Console();
     this.vmid = parts.vmid;
     this.gscid = parts.vmid;
     this.hgatp = parts.gstage.atp(parts.vmid);
@@ -86,7 +100,7 @@ export class VirtualMachine implements Vm, ExitGuest {
     });
     const finisher = new Finisher({
       finish: (code) => this.stopWith({ kind: "shutdown", code }),
-      reset: () => this.stopWith({ kind: "shutdown", code: 0 }),
+      reset: () => this.restart(),
     });
     this.pcie = new PcieRoot({
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
@@ -103,7 +117,14 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** Puts registers that trap at a guest-physical address. */
   map(start: number, size: number, device: MmioDevice, name: string): void {
     this.mmio.map(start, size, device);
-    this.names.set(device, name);
+    this.trap(device, name);
+  }
+
+  private trap(device: MmioDevice, name: string): void {
+    this.trapped.set(device, {
+      reason: `mmio:${name}`,
+      cycles: name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio,
+    });
   }
 
   /** Adds a function to the virtual PCIe bus; `onMap` hears where the guest puts its BARs. */
@@ -116,17 +137,17 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** A function whose BARs trap to `device`. */
   addTrappedFunction(config: PcieFunctionConfig, device: PcieDevice, name: string): PcieFunction {
     const places = new Map(
-      config.bars!.map((bar) => [bar.index, this.trap(bar, device.bars?.[bar.index] ?? device, name)]),
+      config.bars!.map((bar) => [bar.index, this.trapBar(bar, device.bars?.[bar.index] ?? device, name)]),
     );
     return this.addFunction(config, (bar, address) => places.get(bar)?.(address));
   }
 
   trapPorts(bar: PcieBar, device: MmioDevice, name: string): (port: number | undefined) => void {
-    return this.trap(bar, device, name);
+    return this.trapBar(bar, device, name);
   }
 
-  private trap(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
-    this.names.set(device, name);
+  private trapBar(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
+    this.trap(device, name);
     return barPlacer({ bus: this.mmio, ioSpace: this.ioSpace }, bar, device, "pcie");
   }
 
@@ -176,6 +197,12 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   stopWith(reason: StopReason): void {
     this.stop ??= reason;
+    this.vcpu.state = "stopped";
+  }
+
+  /** Stops, and begins anew when the devices are quiet. */
+  restart(): void {
+    if (!this.stop) this.restarts = true;
     this.vcpu.state = "stopped";
   }
 
@@ -255,16 +282,18 @@ export class VirtualMachine implements Vm, ExitGuest {
   retire(): void {
     this.detach();
     this.detach = () => {};
+    this.retired = true;
   }
+  private retired = false;
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
-    const found = this.mmio.find(gpa);
-    if (!found) return false;
-    const ports = found.device === this.ioSpace ? this.ioSpace.at(found.offset) : undefined;
-    const name = this.names.get(ports ?? found.device) ?? "device";
-    this.count(`mmio:${name}`);
-    this.charge("vmm", name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio);
+    const there = this.mmio.deviceAt(gpa);
+    const device = there === this.ioSpace ? (this.ioSpace.at(gpa - PCIE_IO.start) ?? there) : there;
+    const trapped = device && this.trapped.get(device);
+    if (!trapped) return false;
+    this.count(trapped.reason);
+    this.charge("vmm", trapped.cycles);
     return true;
   }
 
@@ -295,7 +324,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   }
 
   private notify(context: number, level: boolean): void {
-    if (context !== PLIC_S_CONTEXT) return;
+    if (context !== PLIC_S_CONTEXT || this.retired) return;
     if (!this.vcpu.setPending(Interrupt.VirtualSupervisorExternal, level)) return;
     this.account.interruptsInjected++;
     this.vmm.onBehalf(this, () => this.vmm.charge("vmm", this.costs.inject));

@@ -75,6 +75,9 @@ export class Vmm implements Supervisor, VmmServices {
   private enteredInstret = 0;
   private enteredMmio = 0;
   private preempt = false;
+  /** What waits until nobody is in the middle of something, and guests that begin anew as soon as their devices are quiet. */
+  private readonly due: (() => void)[] = [];
+  private restarting = 0;
 
   constructor(
     readonly machine: Machine,
@@ -172,6 +175,18 @@ export class Vmm implements Supervisor, VmmServices {
   /** Set by who binds devices to the guests' tables. */
   onTranslationsChanged: (guest: VirtualMachine) => void = () => {};
 
+  /** Makes the guest that takes a stopped one's place: the same memory, loaded anew, its devices attached anew. */
+  remake: (old: VirtualMachine) => VirtualMachine = (old) => old;
+
+  /** A guest is about to be killed. */
+  onKill: (guest: VirtualMachine) => void = () => {};
+
+  /** A guest has stopped in order to begin anew. */
+  onReset: (guest: VirtualMachine) => void = () => {};
+
+  /** It has begun anew. */
+  onRestart: (guest: VirtualMachine) => void = () => {};
+
   /** A guest begins or ends its region of interest. */
   onRegion: (guest: VirtualMachine, id: number, begin: boolean) => void = () => {};
 
@@ -200,7 +215,7 @@ export class Vmm implements Supervisor, VmmServices {
     guest.charge("exit", direct);
     onExit[reason](guest, this.exit);
     this.charge("exit", guest.direct * this.costs.indirect);
-    if (guest.vcpu.state === "stopped") guest.retire();
+    if (guest.vcpu.state === "stopped") this.retire(guest);
     this.machine.events.runDue(this.core.cycles);
     this.schedule();
   }
@@ -218,10 +233,72 @@ export class Vmm implements Supervisor, VmmServices {
 
   /** Ends a guest from outside, between two calls of `machine.run`; the others go on. */
   end(guest: VirtualMachine, reason: StopReason): void {
+    this.whenSettled(() => this.stop(guest, reason));
+    this.attend();
+  }
+
+  /** Ends a guest as soon as nobody is in the middle of something; the others go on. */
+  kill(index: number): void {
+    this.whenSettled(() => {
+      const guest = this.guests[index];
+      if (guest.stop) return;
+      this.onKill(guest);
+      this.stop(guest, { kind: "killed" });
+    });
+  }
+
+  /** Stops a guest as soon as nobody is in the middle of something, and starts it anew once its devices are quiet. */
+  reset(index: number): void {
+    this.whenSettled(() => {
+      const guest = this.guests[index];
+      if (guest.stop || guest.restarts) return;
+      guest.restart();
+      this.retire(guest);
+    });
+  }
+
+  /** Calls `action` once neither the VMM nor a device is in the middle of something; `machine.run` returns for it. */
+  private whenSettled(action: () => void): void {
+    this.due.push(action);
+    this.machine.pause();
+  }
+
+  /** Between two calls of `machine.run`: does what waited for that. */
+  attend(): void {
+    if (this.due.length === 0) return;
     this.settle();
+    this.schedule();
+  }
+
+  private stop(guest: VirtualMachine, reason: StopReason): void {
+    if (guest.stop) return;
     guest.stopWith(reason);
+    if (!guest.restarts) this.retire(guest);
+  }
+
+  /** A stopped guest lets go of its devices. */
+  private retire(guest: VirtualMachine): void {
     this.onBehalf(guest, () => guest.retire());
-    if (guest === this.current) this.schedule();
+    if (!guest.restarts) return;
+    this.onReset(guest);
+    this.restarting++;
+    guest.whenQuiet(() => this.whenSettled(() => this.replace(guest)));
+  }
+
+  private replace(old: VirtualMachine): void {
+    this.restarting--;
+    if (old.stop) return;
+    if (this.current === old) {
+      this.takeOff(old);
+      this.current = undefined;
+    }
+    this.onBehalf(old, () => {
+      this.guests[old.index] = this.remake(old);
+    });
+    const guest = this.guests[old.index];
+    this.core.exports.fenceI();
+    this.translationsChanged(guest);
+    this.onRestart(guest);
   }
 
   /** Cycles and instructions since the guest was entered are its own, but for the exits that Wasm finished. */
@@ -259,13 +336,14 @@ export class Vmm implements Supervisor, VmmServices {
   /** Decides who runs next, and idles while nobody can. */
   private schedule(): void {
     while (this.core.cycles < this.options.limit) {
+      for (let action = this.due.shift(); action; action = this.due.shift()) action();
       const next = this.next();
       if (next) {
         if (next !== this.current) this.switchTo(next);
         this.enter(next);
         return;
       }
-      if (this.guests.every((guest) => guest.vcpu.state === "stopped")) {
+      if (this.restarting === 0 && this.guests.every((guest) => guest.vcpu.state === "stopped")) {
         this.machine.stop({ kind: "finished", code: 0 });
         return;
       }
@@ -305,13 +383,17 @@ export class Vmm implements Supervisor, VmmServices {
 
   private switchTo(next: VirtualMachine): void {
     if (this.current) {
-      // the answer to a register access that stopped the guest is nobody's any more
-      if (this.current.vcpu.state === "stopped") this.exit.again();
-      this.current.vcpu.save();
+      this.takeOff(this.current);
       this.onBehalf(next, () => this.charge("exit", this.costs.worldSwitch));
     }
     next.vcpu.load();
     this.current = next;
+  }
+
+  private takeOff(guest: VirtualMachine): void {
+    // the answer to a register access that stopped the guest is nobody's any more
+    if (guest.vcpu.state === "stopped") this.exit.again();
+    guest.vcpu.save();
   }
 
   /** Lets time pass to the machine's next event, before any guest runs; false when there is none. */

@@ -25,10 +25,15 @@ export class WatchedMemory extends FakeMemory {
   readonly readFrom: Range[] = [];
   readonly wroteTo: Range[] = [];
   left = Infinity;
+  /** Sees what was read. */
+  seen: ((address: number, bytes: DataView) => void) | undefined;
 
   override read(lo: number, hi: number, length: number, at = 0): DmaResult {
-    this.readFrom.push({ address: lo + hi * 0x1_0000_0000, length });
-    return this.counted(super.read(lo, hi, length, at));
+    const address = lo + hi * 0x1_0000_0000;
+    this.readFrom.push({ address, length });
+    const result = super.read(lo, hi, length, at);
+    if (result.ok) this.seen?.(address, new DataView(this.staging.buffer, at, length));
+    return this.counted(result);
   }
   override write(lo: number, hi: number, length: number, at = 0): DmaResult {
     this.wroteTo.push({ address: lo + hi * 0x1_0000_0000, length });

@@ -1,6 +1,7 @@
 // Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Functionality": descriptors are fetched in batches, their
 // buffers gathered to packets, packets cut into segments, and frames wait in the packet buffer for the wire.
 import { highAfter, lowAfter } from "../../platform/ports.js";
+import { FrameBuffers } from "../frame-buffers.js";
 import {
   type Context,
   contextOf,
@@ -43,6 +44,12 @@ interface Packet {
   tagged: boolean;
   vlan: number;
   bad: boolean;
+}
+
+/** A frame in the packet buffer: the first bytes of a buffer. */
+interface Frame {
+  buffer: Uint8Array;
+  length: number;
 }
 
 class Queue {
@@ -88,8 +95,9 @@ export class Transmit {
   private readonly delay: DelayedCause;
   /** The queue whose turn it is. */
   private turn = 0;
-  private fifo: Uint8Array[] = [];
+  private fifo: Frame[] = [];
   private fifoBytes = 0;
+  private readonly buffers = new FrameBuffers();
   /** A frame is leaving: also over a reset, since the wire takes one at a time. */
   private sending = false;
   private draining = false;
@@ -319,9 +327,12 @@ export class Transmit {
       engine.counters.droppedFrames++;
       return;
     }
-    const frame = new Uint8Array(Math.max(packet.length + tag, pad));
-    const body = frame.subarray(tag, packet.length + tag);
+    const end = packet.length + tag;
+    const length = Math.max(end, pad);
+    const frame = this.buffers.take(length);
+    const body = frame.subarray(tag, end);
     body.set(packet.bytes.subarray(0, packet.length));
+    frame.fill(0, end, length);
     if (packet.segmented) updateSegment(body, context, packet.segment, last);
     if (packet.options & TxOption.IXSM) insertChecksum(body, context.ipcss, context.ipcso, context.ipcse);
     if (packet.options & TxOption.TXSM) insertChecksum(body, context.tucss, context.tucso, context.tucse);
@@ -330,8 +341,8 @@ export class Transmit {
       const type = registers.get(Reg.VET);
       frame.set([type >>> 8, type & 0xff, packet.vlan >>> 8, packet.vlan & 0xff], ADDRESSES);
     }
-    this.fifo.push(frame);
-    this.fifoBytes += frame.length;
+    this.fifo.push({ buffer: frame, length });
+    this.fifoBytes += length;
     this.drain();
   }
 
@@ -343,16 +354,20 @@ export class Transmit {
     this.draining = false;
   }
 
-  private send(frame: Uint8Array): void {
+  private send({ buffer, length }: Frame): void {
     const { engine } = this;
-    this.fifoBytes -= frame.length;
+    const frame = buffer.subarray(0, length);
+    this.fifoBytes -= length;
     this.sending = true;
     engine.counters.sentFrames++;
     engine.statistics.frame(frame, false);
-    engine.statistics.total(frame.length, false);
-    engine.ports.link.send(frame, () => {
-      this.sending = false;
-      this.pump();
-    });
+    engine.statistics.total(length, false);
+    engine.ports.link.send(frame, this.sent);
+    this.buffers.release(buffer);
   }
+
+  private readonly sent = (): void => {
+    this.sending = false;
+    this.pump();
+  };
 }

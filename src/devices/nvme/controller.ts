@@ -209,6 +209,11 @@ export class NvmeController implements MmioDevice {
     const shutDown = (this.s.csts & reg.CSTS_SHST) === reg.SHST_COMPLETE;
     if ((this.s.cc & reg.CC_EN) !== 0 && !shutDown) smart.unsafeShutdowns++;
     smart.powerCycles++;
+    this.restart();
+  }
+
+  /** "Controller Level Reset" that isn't the host's wish, as when firmware fails: what is in the write cache stays. */
+  restart(): void {
     this.engine.forget();
     this.s = resetRegisters();
   }

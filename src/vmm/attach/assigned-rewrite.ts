@@ -29,7 +29,7 @@ export const assignedRewrite: AttachMode<DiskAttachment> = {
     const release = listen();
     return () => {
       release();
-      physical.writeConfig(PCI_COMMAND, 2, 0);
+      physical.writeConfig(PCI_COMMAND, 2, decode);
       iommu.unbind(physical.deviceId);
     };
   },

@@ -3,8 +3,8 @@
 import { PCIE_FIRST_IRQ } from "../../platform/memory-map.js";
 import { Command } from "../../platform/pcie.js";
 import { decodeOf } from "../physical-function.js";
-import type { BarPlacement, PhysicalFunction, Vm, VmmServices } from "../types.js";
-import { assignPorts } from "./assigned-ports.js";
+import type { PhysicalFunction, Vm, VmmServices } from "../types.js";
+import { type AssignedRegisters, assignPorts } from "./assigned-ports.js";
 
 /** COMMAND of a physical function, and the bits of it that are the guest's. */
 const PCI_COMMAND = 4;
@@ -28,8 +28,9 @@ export function assignFunction(vmm: VmmServices, vm: Vm, physical: PhysicalFunct
   const release = injectInterrupts(vmm, vm, physical, (level) => virtual.irq.set(level));
   return () => {
     quiet(vmm, physical);
-    physical.writeConfig(PCI_COMMAND, 2, 0);
+    physical.writeConfig(PCI_COMMAND, 2, decode);
     release();
+    registers.release();
   };
 }
 
@@ -41,15 +42,14 @@ export function quiet(vmm: VmmServices, { kind, bar: first, ports }: PhysicalFun
 }
 
 /** A BAR of memory is mapped wherever the guest puts it. */
-function assignMemory(vm: Vm, physical: PhysicalFunction): { place: BarPlacement } {
+function assignMemory(vm: Vm, physical: PhysicalFunction): AssignedRegisters {
   let placed: number | undefined;
-  return {
-    place: (_bar, address) => {
-      if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
-      placed = address;
-      if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
-    },
+  const place = (address: number | undefined) => {
+    if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
+    placed = address;
+    if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
   };
+  return { place: (_bar, address) => place(address), release: () => place(undefined) };
 }
 
 /** INTx of a function, injected at the guest's own. The result lets go of a claim that the guest never ended. */
@@ -74,6 +74,7 @@ export function injectSource(
   set: (level: boolean) => void,
 ): () => void {
   let held = false;
+  let gone = false;
   const end = () => {
     if (!held) return;
     held = false;
@@ -82,6 +83,7 @@ export function injectSource(
   };
   const line = vm.counted({ set });
   vmm.onInterrupt(source.physical, () => {
+    if (gone) return undefined;
     held = true;
     line.set(true);
     return "hold";
@@ -90,5 +92,8 @@ export function injectSource(
     if (held) line.set(false);
     end();
   });
-  return end;
+  return () => {
+    gone = true;
+    end();
+  };
 }

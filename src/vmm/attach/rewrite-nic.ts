@@ -21,7 +21,7 @@ export const rewriteNic: AttachMode<NicAttachment> = {
     vmm.onInterrupt(physical.irq, () => void shadow.interrupt());
     return () => {
       shadow.reset();
-      physical.writeConfig(PCI_COMMAND, 2, 0);
+      physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY);
       iommu.unbind(physical.deviceId);
     };
   },

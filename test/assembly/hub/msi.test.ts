@@ -23,7 +23,7 @@ const ppn = (pa: number) => BigInt(pa / PAGE) << 10n;
 /** Writes an MSI PTE. */
 const entry = (index: number, first: bigint) => m.write64(table + 16 * index, first);
 /** Guests of hart 0 that have an interrupt, as in hgeip. */
-const hgeip = () => m.core.hart(0).signals[1];
+const hgeip = () => m.core.hart(0).hgeip;
 const msi = () => ({ table, mask: MASK, pattern: PATTERN });
 
 beforeEach(() => {
