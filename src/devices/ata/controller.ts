@@ -89,9 +89,9 @@ export class AtaController implements PcieDevice {
     for (const channel of this.channels) channel.reset();
   }
 
-  /** As by RESET-, which nobody asked for: what was acknowledged stays on the disks. */
+  /** A hardware reset that software didn't ask for: what was acknowledged stays on the disks. */
   restart(): void {
-    this.reset();
+    for (const channel of this.channels) channel.restart();
   }
 }
 
