@@ -26,12 +26,7 @@ interface Made {
 
 const serialNumber = (index: number) => `YADO${String(index + 1).padStart(4, "0")}`;
 
-/** A controller that may lose its state while its disk keeps what it has. */
-interface Controller extends PcieDevice {
-  restart(): void;
-}
-
-const controllers: Readonly<Record<DiskName, (made: Made) => Controller>> = {
+const controllers: Readonly<Record<DiskName, (made: Made) => PcieDevice & { restart(): void }>> = {
   nvme: ({ ports, contents, costs, index }) => {
     const backend = new Medium(ports.clock, contents, mediumParameters(costs));
     const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
@@ -55,11 +50,11 @@ export interface DiskPlace {
   readonly observe: (ports: Ports) => Pick<Ports, "irq" | "dma">;
 }
 
-/** The disk's controller, in the slot of its number, and what resets it. */
+/** The disk's controller, in the slot of its number, and what resets it as a whole. */
 export function attachDisk(
   machine: Machine,
   { name, index, contents, costs, observe }: DiskPlace,
-): { fn: PcieFunction; reset: () => void } {
+): { readonly fn: PcieFunction; readonly reset: () => void } {
   const { function: config } = diskKinds[name];
   const { fn, device } = machine.attachPcie({ ...config, slot: config.slot + index }, ({ irq, dma, clock }) => {
     const ports = { clock, ...observe({ irq, dma, clock }) };

@@ -2,8 +2,10 @@
 import { Counter } from "../../assembly/isa/counter.js";
 import { RAM_START } from "../../assembly/layout.js";
 import { Core } from "../core/core.js";
-import { buildNetwork, type Network } from "../backends/network/index.js";
+import { formatIpv4 } from "../backends/network/peer/packet.js";
+import { buildNetwork, type Network, type Peer } from "../backends/network/index.js";
 import { E1000eController } from "../devices/e1000e/controller.js";
+import { crc32c, spelledCrc32c } from "../metrics/checksum.js";
 import { bootNative } from "../platform/boot.js";
 import { e1000eTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
@@ -28,7 +30,7 @@ import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
-import type { FaultRecord, GuestResult, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
+import type { FaultRecord, GuestResult, PeerCounts, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
 import { Watch } from "./watch.js";
 
 /** Cycles between two looks at the guests' progress. */
@@ -106,6 +108,7 @@ class Run {
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
+    if (this.network) this.network.peer.udp.checksum = crc32c;
     this.nics = nics.map((_, i) => this.makeNic(i));
     const watched = native ? [] : this.watched();
     this.watch = new Watch(core, watched);
@@ -184,6 +187,7 @@ class Run {
       next = machine.core.cycles + pause;
     } while (stop.kind === "paused" || (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet));
     this.hosted?.vmm.settle();
+    this.serials.drain();
     const hang: StopReason =
       stop.kind !== "deadline"
         ? { kind: "hang" }
@@ -200,7 +204,7 @@ class Run {
       leaks: this.leaks.report(),
       faults: this.faults(),
       ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
-      ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
+      ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -270,8 +274,7 @@ class Run {
       irq: counted(irq, () => made.raised++),
       dma: this.observed(made.traffic, dma, this.isRaw("disk", index)),
     });
-    const attached = attachDisk(machine, { name, index, contents: disk, costs: config.costs, observe });
-    return Object.assign(made, attached);
+    return Object.assign(made, attachDisk(machine, { name, index, contents: disk, costs: config.costs, observe }));
   }
 
   private makeNic(index: number): Device {
@@ -353,6 +356,8 @@ class Run {
     else if (!region.marked) {
       region.begin = this.snapshot(guest);
       region.marked = true;
+      const { typed } = this.given.guests[guest];
+      if (typed) this.serials.type(guest, typed);
     }
   }
 
@@ -390,7 +395,8 @@ class Run {
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
       serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: index === this.rawGuest ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.landed() : [],
+      taken: index === this.rawGuest ? this.landing.taken() : [],
     };
   }
 
@@ -440,6 +446,15 @@ function counted(line: IrqLine, onRise: () => void): IrqLine {
       line.set(level);
     },
   };
+}
+
+function peerCounts({ udp }: Peer): PeerCounts {
+  const stored = [...udp.stored].map(([address, { checksum, ...counts }]) => ({
+    address: formatIpv4(address),
+    ...counts,
+    checksum: spelledCrc32c(checksum),
+  }));
+  return { ...udp.counters, stored };
 }
 
 function padded(image: Uint8Array, size: number): Uint8Array {

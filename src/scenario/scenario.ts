@@ -1,6 +1,5 @@
 // Several guests on one machine, as a scenario file describes them.
 import { generatedBytes } from "../backends/disk-image.js";
-import { characters } from "../backends/network/peer/udp-services.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { lineRate } from "../platform/serial.js";
@@ -8,6 +7,7 @@ import { UserError } from "../platform/user-error.js";
 import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
+import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
 import { suggest } from "./near.js";
 import { Costs } from "../platform/costs.js";
 import { resolveEvents } from "./scenario-events.js";
@@ -27,7 +27,7 @@ import {
 } from "./resolve.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
 import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, hashesInOrder, isNetwork, isSerial, MODES, type Workload } from "./workload.js";
+import { bootargs, isFile, MODES, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -124,6 +124,7 @@ export interface EventReport {
 const MOST_DEVICES = 4;
 /** The first guest is 10.0.2.15, where users of QEMU's user networking expect it. */
 const FIRST_HOST = 15;
+const NETWORK = "10.0.2";
 /** In place of a disk's index. */
 const NONE = -1;
 const OWNERS = ["vmm", "free", "nothing", "neighbour"];
@@ -163,7 +164,7 @@ export function resolveScenario(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const guests = resolveGuests(firstGuests(source, step), { disks, nics, serials }, machine, step, kernel);
     const { frequency } = new Costs(machine.costs, machine.profile);
     const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
     const events = resolveEvents(source, names, frequency);
@@ -179,6 +180,7 @@ export function resolveScenario(
         disks: disks.map(({ size, image, interface: controller }) => ({ interface: controller, size, image })),
         ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
         ...(events.length > 0 ? { events } : {}),
+        ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
@@ -225,11 +227,11 @@ const kindOf = (file: ScenarioFile, guest: Guests[number]) => guest.workload?.ki
 
 function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
   const kind = kindOf(file, guest);
-  return guest.disk !== undefined || (guest.nic === undefined && !isNetwork(kind) && !isSerial(kind));
+  return guest.disk !== undefined || isFile(kind) || (guest.nic === undefined && usesDisk(kind));
 }
 
 function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
-  return guest.nic !== undefined || isNetwork(kindOf(file, guest));
+  return guest.nic !== undefined || usesNic(kindOf(file, guest));
 }
 
 function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[] {
@@ -306,6 +308,10 @@ function resolveGuests(
     return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
   });
   checkSharing(file.guests, modes, names, chosen, disks, at);
+  const lines = file.guests.map((guest, i) =>
+    chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
+  );
+  checkLines(modes, names, lines, serials, at);
   const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
   checkRanges(ranges, names, chosen, disks, at);
 
@@ -324,9 +330,10 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
-    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
+    const serial = lines[i];
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
+    const typed = typedFor(workload);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
     return {
       modes: modes[i],
@@ -342,9 +349,25 @@ function resolveGuests(
         ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
         ...(nic === undefined ? {} : { nic }),
         ...(serial === 0 ? {} : { serial }),
+        ...(typed ? { typed } : {}),
       },
     };
   });
+}
+
+/** The scenario with as many guests as the sweep wants. */
+function firstGuests(
+  { value, at }: Located<ScenarioFile>,
+  { guests: wanted, places }: SweepStep,
+): Located<ScenarioFile> {
+  const { guests } = value;
+  if (wanted === undefined) return { value, at };
+  if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };
+  throw new UserError(
+    `${wanted} guests are more than the ${guests.length} that are described`,
+    places.guests,
+    "Describe more of them",
+  );
 }
 
 type Guests = ScenarioFile["guests"];
@@ -401,6 +424,24 @@ function checkSharing(
   }
 }
 
+function checkLines(
+  modes: readonly DeviceModes[],
+  names: readonly string[],
+  lines: readonly number[],
+  serials: Devices["serials"],
+  at: At,
+): void {
+  for (const [i, { serial }] of modes.entries()) {
+    const other = lines.findIndex((line, j) => j !== i && line === lines[i]);
+    if (serial !== "assigned" || other < 0) continue;
+    throw new UserError(
+      `mode assigned dedicates serial line "${serials[lines[i]].name}", but ${names[other]} uses it too`,
+      at(["guests", i, "mode"]),
+      "Give it one of its own (serials, and the guest's serial), or let both use emulated or paravirtual",
+    );
+  }
+}
+
 /** The part of its disk that a guest sees: as written, or an equal share, in whole pages of 4 KiB where there is room. */
 function rangeOf(guests: Guests, chosen: readonly number[], disks: readonly Disk[], i: number): Range {
   const { range } = guests[i];
@@ -449,27 +490,6 @@ function checkRanges(
   }
 }
 
-/** What the peer's source gives: characters, each datagram beginning with its number. */
-function given({ bs, total }: Workload): Uint8Array {
-  const data = new Uint8Array(Math.ceil(total / bs) * bs);
-  const view = new DataView(data.buffer);
-  for (let at = 0; at < data.length; at += bs) {
-    data.set(characters(bs), at);
-    view.setUint32(at, at / bs);
-  }
-  return data;
-}
-
-/** The host's own checksum of what a guest is to hash. */
-async function expectation({ workload, disk, range }: Guest): Promise<string | undefined> {
-  if (workload.kind === "netrecv" && workload.hash !== "none") return checksum(workload.hash, given(workload));
-  if (!disk || !hashesInOrder(workload)) return undefined;
-  const length = covered(workload, range.length);
-  const data = new Uint8Array(length);
-  data.set(disk.image.subarray(range.start, range.start + length));
-  return checksum(workload.hash, data);
-}
-
 const digests = new WeakMap<Uint8Array, Promise<string | undefined>>();
 
 /** Of a disk's image, which many runs may share. */
@@ -490,7 +510,7 @@ export async function runScenario(
   observer: { started?(total: number): void; progress?(bytes: number, total: number): void } = {},
 ): Promise<RunReport> {
   const total = run.guests.reduce((sum, { workload, range }) => sum + (workload.total || range.length), 0);
-  const expected = await Promise.all(run.guests.map(expectation));
+  const expected = await Promise.all(run.guests.map((guest) => expectedChecksum(guest.workload, partOf(guest))));
   const result: RunResult = await services.run(run.config, {
     started: () => observer.started?.(total),
     progress: (dmaBytes) => observer.progress?.(Math.min(dmaBytes, total), total),
@@ -516,7 +536,16 @@ export async function runScenario(
     configuration: { ...configuration, guests: run.guests.map(described) },
     cycles: result.cycles,
     cyclesBy: result.cyclesBy,
-    guests: result.guests.map((guest, i) => guestReport(guest, result.frequency, expected[i])),
+    guests: result.guests.map((guest, i) => {
+      const { workload, config } = run.guests[i];
+      return judged(guestReport(guest, result.frequency, expected[i]), workload, {
+        address: `${NETWORK}.${FIRST_HOST + i}`,
+        peer: result.peer,
+        lossy: (run.config.network?.loss ?? 0) > 0,
+        before: partOf(run.guests[i]),
+        after: typeof config.disk === "number" ? result.disks?.[config.disk] : undefined,
+      });
+    }),
   };
 }
 
@@ -529,6 +558,10 @@ function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, freq
   return action === "kill"
     ? { ...base, guest, action }
     : { ...base, guest, action, restarted: event.restarted ?? null };
+}
+
+function partOf({ disk, range }: Guest): DiskPart | undefined {
+  return disk && { image: disk.image, ...range };
 }
 
 function described({ config, modes, workload, disk, range }: Guest) {

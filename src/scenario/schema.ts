@@ -3,7 +3,7 @@ import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
 import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
-import { INTERFACES, MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
+import { ALL_WORKLOADS, INTERFACES, MODE_NAMES } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -28,8 +28,10 @@ const modeChoice = z
 
 export const workloadSchema = z
   .strictObject({
-    kind: z.enum(WORKLOADS).describe("what the guest does with its disk").optional(),
-    bs: size("bytes per request, a multiple of 512").optional(),
+    kind: z.enum(ALL_WORKLOADS).describe("what the guest does with its disk or network interface").optional(),
+    bs: size(
+      "bytes per request, a multiple of 512; of netstream, netrecv and netrr: bytes of a message, 4 to 64K",
+    ).optional(),
     qd: count("requests in flight").optional(),
     batch: count("completions taken before new requests are sent off together, at most qd").optional(),
     total: size("bytes to move, 0 for all of the guest's part of the disk; for console: characters to send").optional(),
@@ -40,17 +42,7 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
-  })
-  .describe("options of the probe guest");
-
-/** The same for guests that may have a network interface. */
-const guestWorkloadSchema = workloadSchema
-  .extend({
-    kind: z
-      .enum([...WORKLOADS, ...NET_WORKLOADS])
-      .describe("what the guest does with its disk or network interface")
-      .optional(),
-    bs: size("bytes per request, a multiple of 512; bytes in a datagram, 4 to 1472").optional(),
+    pace: z.int().min(0).max(1_000_000).describe("µs from one request to the next at least: disks, netrr").optional(),
   })
   .describe("options of the probe guest");
 
@@ -139,7 +131,7 @@ const guestSchema = z
       .optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     kernel: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
-    workload: guestWorkloadSchema.optional(),
+    workload: workloadSchema.optional(),
   })
   .describe("a guest");
 
@@ -186,14 +178,16 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
-/** What only a scenario's sweep may vary: the mode of all its guests, and the controller of all its disks. */
-export const SCENARIO_SWEEPS: readonly string[] = ["mode", "interface"];
+/** What only a scenario's sweep may vary: the mode of all its guests, how many of them there are, and the controller of all disks. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode", "guests", "interface"];
 
 const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
-      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode and interface`),
+      .describe(
+        `one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, interface, or guests: the first so many`,
+      ),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)
@@ -207,7 +201,7 @@ export const scenarioSchema = z
     title: z.string().describe("a line for the report").optional(),
     machine: machineSchema.optional(),
     memory: size("RAM of guests that don't set their own").optional(),
-    workload: guestWorkloadSchema.describe("options for guests that don't set their own").optional(),
+    workload: workloadSchema.describe("options for guests that don't set their own").optional(),
     nics: z.array(nicSchema).min(1).describe("the physical network interfaces; one where a guest needs it").optional(),
     network: networkSchema.optional(),
     serials: z
@@ -235,6 +229,7 @@ export const compareSchema = z
     modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     workload: workloadSchema.optional(),
+    network: networkSchema.optional(),
     machine: machineSchema.optional(),
     sweep: sweepSchema.optional(),
   })
@@ -243,7 +238,7 @@ export const compareSchema = z
 export type ScenarioFile = z.output<typeof scenarioSchema>;
 export type CompareFile = z.output<typeof compareSchema>;
 export type MachineFile = z.output<typeof machineSchema>;
-export type WorkloadFile = z.output<typeof guestWorkloadSchema>;
+export type WorkloadFile = z.output<typeof workloadSchema>;
 
 /** JSON Schema (draft 2020-12) of either kind of file, as `yado schema` prints it. */
 export function fileSchema(kind: "scenario" | "compare"): object {

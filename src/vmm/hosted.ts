@@ -215,9 +215,9 @@ function loadGuest(
   config: HostedConfig,
   serials: readonly PhysicalSerial[],
 ): VirtualMachine {
-  const { memory, gstage, vmid } = parts;
+  const { memory, gstage, vmid, index } = parts;
   const { core } = parts.vmm;
-  const { name, ram, kernel, bootargs, modes, disk, serial = 0 } = config.guests[parts.index];
+  const { name, ram, kernel, bootargs, modes, disk, serial = 0 } = config.guests[index];
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),

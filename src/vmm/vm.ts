@@ -137,16 +137,16 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** A function whose BARs trap to `device`. */
   addTrappedFunction(config: PcieFunctionConfig, device: PcieDevice, name: string): PcieFunction {
     const places = new Map(
-      config.bars!.map((bar) => [bar.index, this.trapBar(bar, device.bars?.[bar.index] ?? device, name)]),
+      config.bars!.map((bar) => [bar.index, this.placer(bar, device.bars?.[bar.index] ?? device, name)]),
     );
     return this.addFunction(config, (bar, address) => places.get(bar)?.(address));
   }
 
   trapPorts(bar: PcieBar, device: MmioDevice, name: string): (port: number | undefined) => void {
-    return this.trapBar(bar, device, name);
+    return this.placer(bar, device, name);
   }
 
-  private trapBar(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
+  private placer(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
     this.trap(device, name);
     return barPlacer({ bus: this.mmio, ioSpace: this.ioSpace }, bar, device, "pcie");
   }
@@ -288,9 +288,9 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
-    const there = this.mmio.deviceAt(gpa);
-    const device = there === this.ioSpace ? (this.ioSpace.at(gpa - PCIE_IO.start) ?? there) : there;
-    const trapped = device && this.trapped.get(device);
+    const device = this.mmio.deviceAt(gpa);
+    const ports = device === this.ioSpace ? this.ioSpace.at(gpa - PCIE_IO.start) : undefined;
+    const trapped = device && this.trapped.get(ports ?? device);
     if (!trapped) return false;
     this.count(trapped.reason);
     this.charge("vmm", trapped.cycles);

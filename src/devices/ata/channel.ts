@@ -333,7 +333,7 @@ export class AtaChannel {
     this.transfer = undefined;
   }
 
-  /** "Power-on and hardware reset": the disk is busy for a while, and what is written to it meanwhile is lost. */
+  /** "Power-on and hardware reset protocol": the disk is busy for a while, and what is written to it meanwhile is lost. */
   restart(): void {
     this.reset();
     this.status = Status.BSY;

@@ -112,7 +112,7 @@ const step = fc.oneof(
   },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+type Command = { [field in keyof (typeof command extends fc.Arbitrary<infer T> ? T : never)]: number };
 
 /** A driver that remembers what it named, and nothing else. */
 class Driver {
