@@ -12,14 +12,17 @@ import {
   checkMemory,
   DEFAULT_ATTACK_MODES,
   DEFAULT_MEMORY,
+  type DiskName,
   defaultWorkload,
   resolveMachine,
   withstood,
+  VMM_INTERFACES,
 } from "../index.js";
 import { probe, readGuest } from "./files.js";
 import {
   countOption,
   flagOf,
+  interfaceOption,
   limitOptions,
   machineFlags,
   machineOptions,
@@ -32,6 +35,7 @@ import { tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   device?: AttackDevice[];
+  interface?: DiskName;
   modes?: AttachModeName[];
   target?: AttackTarget[];
   guest?: string;
@@ -59,6 +63,7 @@ export function attackCommand(): Command {
         wordsOption<AttackDevice>("--device", ATTACK_DEVICES),
       ),
     )
+    .addOption(interfaceOption(VMM_INTERFACES))
     .addOption(
       new Option(
         "--modes <a,b,…>",
@@ -94,7 +99,7 @@ async function action(options: Options): Promise<void> {
     devices.length * modes.length * targets.length,
     ({ pool, progress, version }) =>
       attack(
-        { kernel, devices, modes, targets, memory, machine },
+        { kernel, devices, interface: options.interface, modes, targets, memory, machine },
         {
           run: pool.run,
           version,

@@ -39,6 +39,7 @@ import {
 import { checkOutput, probe, readDisk, readGuest, readText, writeWhole } from "./files.js";
 import {
   flagOf,
+  interfaceOption,
   limitOptions,
   machineFlags,
   machineOptions,
@@ -49,8 +50,8 @@ import {
   type SharedOptions,
   sizeOption,
   sweepOption,
-  wordOption,
   workloadFlags,
+  wordOption,
   workloadOptions,
 } from "./options.js";
 import { checkJson, deliver, hostFacts, Status, type Session, withSession } from "./session.js";
@@ -91,12 +92,7 @@ export function compareCommand(): Command {
       "Runs the same guest program on the same disk or Intel 82574L once per attach mode, and compares what each costs.",
     )
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
-    .addOption(
-      new Option(
-        "--interface <name>",
-        "the disk's controller: nvme, ata; natively virtio-mmio (default: nvme)",
-      ).argParser(wordOption("--interface", INTERFACES)),
-    )
+    .addOption(interfaceOption(INTERFACES))
     .addOption(
       new Option("--nic <name>", "the network interface: e1000e; natively virtio-mmio (default: e1000e)").argParser(
         wordOption("--nic", NIC_INTERFACES),

@@ -4,6 +4,7 @@ import { Option } from "commander";
 import {
   ALL_WORKLOADS,
   type AttachModeName,
+  type DiskInterface,
   HASHES,
   type LanConfig,
   type MachineFile,
@@ -47,6 +48,11 @@ export function wordOption<T extends string>(flag: string, words: readonly T[]) 
     return word;
   };
 }
+
+export const interfaceOption = (names: readonly DiskInterface[]): Option =>
+  new Option("--interface <name>", `the disk's controller: ${names.join(", ")} (default: nvme)`).argParser(
+    wordOption("--interface", names),
+  );
 
 /** "a=1,b=x,,y" → a: "1", b: "x,y": a comma within a value is doubled. */
 export function fields(text: string, flag: string, known: readonly string[], bare: string): Map<string, string> {
