@@ -220,13 +220,13 @@ export const CLAIMS: readonly Claim[] = [
       },
       ...both((device) => ({
         uses: [
-          ...workloadUses(device, ["emulated", "paravirtual"]),
+          ...workloadUses(device, ["native", "emulated", "paravirtual"]),
           ...named(device, "shared-paravirtual", ...(device === "LAN" ? ["competing"] : [])),
         ],
         judge: judgeParavirtual(device),
         sensitivity: compared(
           device,
-          ["emulated", "paravirtual"],
+          ["native", "emulated", "paravirtual"],
           [...EXIT, ...INTERRUPT, ...SERVICE[device], ...DRIVER, ...PHYSICAL[device]],
         ),
       })),

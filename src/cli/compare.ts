@@ -10,11 +10,12 @@ import {
   compareSchema,
   compareText,
   deviceModes,
-  isSerial,
-  SERIAL_MODE_NAMES,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
+  type DiskName,
   generatedBytes,
+  INTERFACES,
+  isSerial,
   isSet,
   type Located,
   mergeMachine,
@@ -23,6 +24,7 @@ import {
   resolveMachine,
   resolveWorkload,
   SAFE_MODES,
+  SERIAL_MODE_NAMES,
   type SweepStep,
   sound,
   sweepSteps,
@@ -45,6 +47,7 @@ import {
   type SharedOptions,
   sizeOption,
   sweepOption,
+  wordOption,
   workloadFlags,
   workloadOptions,
 } from "./options.js";
@@ -53,6 +56,7 @@ import { complain, tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   disk?: string;
+  interface?: DiskName;
   size?: number;
   guest?: string;
   modes?: AttachModeName[];
@@ -69,6 +73,7 @@ Examples:
   yado compare --hash none                            the modes' own costs, without the guest's hashing
   yado compare --modes assigned --page-size 4K --sweep iotlb-entries=16,64,256,1024
   yado compare --modes native,assigned-raw            what goes wrong without translation
+  yado compare --interface ata --bs 4K                an ATA disk with bus-master DMA, one command at a time
   yado compare --cost mmio-exit=7500                  dearer exits
   yado compare --workload netstream --bs 64K          the LAN: big messages to the peer
   yado compare --workload console --baud 1000000      the serial line, ten times as fast as usual
@@ -80,9 +85,14 @@ export function compareCommand(): Command {
   const command = new Command("compare")
     .summary("run one guest program with one disk or network interface under each attach mode")
     .description(
-      "Runs the same guest program on the same NVMe disk or Intel 82574L once per attach mode, and compares what each costs.",
+      "Runs the same guest program on the same disk or Intel 82574L once per attach mode, and compares what each costs.",
     )
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
+    .addOption(
+      new Option("--interface <name>", "the disk's controller: nvme or ata (default: nvme)").argParser(
+        wordOption("--interface", INTERFACES),
+      ),
+    )
     .addOption(new Option("--size <size>", "size of the generated disk (default: 8M)").argParser(sizeOption("--size")))
     .addOption(
       new Option("--modes <a,b,…>", `attach modes (default: ${SAFE_MODES.join(",")}; also assigned-raw)`).argParser(
@@ -179,6 +189,7 @@ async function action(options: Options): Promise<void> {
       ? generated(options.size)
       : readDisk(input.disk, place("", "disk"));
   const kernel = input.guest === undefined ? probe() : readGuest(input.guest, place("", "guest"));
+  const controller = options.interface ?? file.interface ?? "nvme";
   const usual = isSerial(kind) ? SERIAL_MODE_NAMES : SAFE_MODES;
   const modes = options.modes ?? file.modes ?? usual;
   if (isSerial(kind)) for (const mode of modes) deviceModes(mode, { disk: false, nic: false }, place("", "modes"));
@@ -197,7 +208,7 @@ async function action(options: Options): Promise<void> {
       sweptPlace(step, (key) => place("machine", key)),
     );
     checkMemory(memory, workload, step.places.memory ?? place("", "memory"), machine);
-    return { step, options: { kernel, image, network, modes, workload, memory, machine } };
+    return { step, options: { kernel, image, interface: controller, network, modes, workload, memory, machine } };
   });
 
   const outcomes = await withSession(options, plans.length * modes.length, (session) =>

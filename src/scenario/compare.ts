@@ -3,9 +3,9 @@ import { checksum } from "../metrics/checksum.js";
 import { referenceDigest } from "../metrics/findings.js";
 import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
 import { UserError } from "../platform/user-error.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
-import { expectedChecksum, given, judged } from "./far-end.js";
+import { expectedChecksum, given, judged, wholeDisk } from "./far-end.js";
 import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 
@@ -22,6 +22,8 @@ export interface CompareOptions {
   readonly image: Uint8Array;
   /** The wire, for workloads that have one. */
   readonly network?: LanConfig;
+  /** The disk's controller. Default "nvme". */
+  readonly interface?: DiskName;
   readonly modes: readonly AttachModeName[];
   readonly workload: Workload;
   /** Bytes of guest RAM. */
@@ -55,6 +57,8 @@ export interface CompareReport {
   readonly guest: { readonly bytes: number; readonly crc32c: string };
   /** Null for workloads without one. */
   readonly disk: {
+    /** Its controller. */
+    readonly interface: DiskName;
     readonly bytes: number;
     readonly crc32c: string;
     /** For a workload that writes: the contents after each mode. */
@@ -108,9 +112,17 @@ function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
   return {
     ...options.machine,
     guests: [
-      { name: mode, kernel, bootargs: bootargs(workload, mode), mode, ram, ...devices, ...(typed ? { typed } : {}) },
+      {
+        name: mode,
+        kernel,
+        bootargs: bootargs(workload, mode, [], options.interface),
+        mode,
+        ram,
+        ...devices,
+        ...(typed ? { typed } : {}),
+      },
     ],
-    ...(disk ? { disks: [{ size: image.length, image }] } : {}),
+    ...(disk ? { disks: [{ interface: options.interface, size: image.length, image }] } : {}),
     ...(nic ? { nics: [{}], network } : {}),
     allowRaw: mode === "assigned-raw",
     keepDisks: writes(workload.kind),
@@ -125,7 +137,7 @@ export async function compare(options: CompareOptions, services: CompareServices
     throw new UserError("no attach mode is named", "--modes", "Name at least one, as in --modes native");
   const [hasDisk, hasNic] = [usesDisk(workload.kind), usesNic(workload.kind)];
   const total = hasDisk ? covered(workload, image.length) : workload.total;
-  const disk = hasDisk ? { image, start: 0, length: image.length } : undefined;
+  const disk = hasDisk ? wholeDisk(image) : undefined;
   const lossy = (options.network?.loss ?? 0) > 0;
   const expected = await expectedChecksum(workload, disk);
 
@@ -167,7 +179,15 @@ export async function compare(options: CompareOptions, services: CompareServices
       schema: "yado.compare/1",
       version: services.version,
       guest: { bytes: options.kernel.length, crc32c: await crc(options.kernel) },
-      disk: hasDisk ? { bytes: image.length, crc32c: await crc(image), after, expectedAfter } : null,
+      disk: hasDisk
+        ? {
+            interface: options.interface ?? "nvme",
+            bytes: image.length,
+            crc32c: await crc(image),
+            after,
+            expectedAfter,
+          }
+        : null,
       network: hasNic ? { ...USUAL_LAN, ...options.network, peer: peers(modes, results) } : null,
       workload,
       configuration: { memory: options.memory, ...configuration },

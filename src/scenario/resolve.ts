@@ -8,9 +8,10 @@ import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
 import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
 import {
   defaultWorkload,
+  INTERFACES,
   isFile,
   isNetwork,
   isSerial,
@@ -235,6 +236,8 @@ export interface SweepStep {
   readonly memory?: number;
   /** Of all guests. */
   readonly mode?: AttachModeName;
+  /** Of all disks. */
+  readonly interface?: DiskName;
   /** How many of the guests there are, from the first on. */
   readonly guests?: number;
   /** Parameter → value, as written. */
@@ -322,6 +325,12 @@ function step(
     case "mode": {
       const mode = MODE_NAMES.find((known) => known === label);
       return { mode: mode ?? complain(`no attach mode is called "${label}"`, place, suggest(label, MODE_NAMES)) };
+    }
+    case "interface": {
+      const name = INTERFACES.find((known) => known === label);
+      return {
+        interface: name ?? complain(`no disk controller is called "${label}"`, place, suggest(label, INTERFACES)),
+      };
     }
     case "guests":
       return { guests: whole() };

@@ -134,6 +134,7 @@ export function fakeRunner(fake: FakeOptions = {}): Runner {
       damage: [],
       leaks: [],
       faults: [],
+      shares: [],
       disks: config.keepDisks
         ? disks?.map((disk) => fake.disk?.[guests[0].mode] ?? disk.image ?? new Uint8Array(disk.size))
         : undefined,

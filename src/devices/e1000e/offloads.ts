@@ -1,5 +1,5 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Checksum Offloading", "TCP Segmentation", "Packet
-// Split Receive", header updates, and where headers end. Every offset may be a hostile driver's.
+// Intel 82574 GbE Controller Family Datasheet 3.4, "TCP Segmentation", "Packet Split Receive Descriptor": header updates,
+// checksums, and where headers end. Every offset may be a hostile driver's.
 import { completeChecksum, fold, PROTOCOL_TCP, PROTOCOL_UDP, type Packet } from "../offload.js";
 import type { Context } from "./descriptors.js";
 

@@ -1,4 +1,4 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Receive Functionality": frames that pass the filters wait in the packet
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Reception": frames that pass the filters wait in the packet
 // buffer, find descriptors, go to memory, and then the descriptors go back to the host.
 import { highAfter, lowAfter } from "../../platform/ports.js";
 import { FrameBuffers } from "../frame-buffers.js";
@@ -283,6 +283,7 @@ export class Receive {
     const reports = lengths.map((each, i) =>
       this.report(waiting, each, i === lengths.length - 1 ? status : RxStatus.DD, header),
     );
+    if (format === "legacy") firstHasChecksum(reports);
     engine.later(cycles + engine.cycles(engine.config.times.dmaWrite), () => {
       const translation = places.reduce((sum, place, i) => sum + this.writeBack(place, format, reports[i]), 0);
       ring.head = head;
@@ -352,6 +353,13 @@ export class Receive {
       headerLength: header,
     };
   }
+}
+
+/** "Packet Checksum" of legacy descriptors: the first of a packet has it. */
+function firstHasChecksum(reports: readonly RxReport[]): void {
+  const { checksum } = reports[reports.length - 1];
+  for (const report of reports) report.checksum = 0;
+  reports[0].checksum = checksum;
 }
 
 /** How a packet lies in descriptors: bytes in each buffer of each, and of the header that is split off. */

@@ -1,4 +1,4 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Statistics Registers": counters that stop at their maximum and are
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Statistic Register Descriptions": counters that stop at their maximum and are
 // cleared by being read; those of octets are 64 bits wide, and reading the high half clears both.
 import { Reg } from "./registers.js";
 

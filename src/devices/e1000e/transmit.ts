@@ -1,4 +1,4 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Functionality": descriptors are fetched in batches, their
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Transmission": descriptors are fetched in batches, their
 // buffers gathered to packets, packets cut into segments, and frames wait in the packet buffer for the wire.
 import { highAfter, lowAfter } from "../../platform/ports.js";
 import { FrameBuffers } from "../frame-buffers.js";
@@ -41,6 +41,8 @@ interface Packet {
   segmented: boolean;
   segment: number;
   options: number;
+  /** CSS of the first descriptor, if that is a legacy one. */
+  checksumStart: number;
   tagged: boolean;
   vlan: number;
   bad: boolean;
@@ -69,6 +71,7 @@ class Queue {
     segmented: false,
     segment: 0,
     options: 0,
+    checksumStart: 0,
     tagged: false,
     vlan: 0,
     bad: false,
@@ -202,8 +205,8 @@ export class Transmit {
     return cycles;
   }
 
-  /** "TCP/IP Data Descriptor": options and segmentation are those of the packet's first descriptor. */
-  private begin(queue: Queue, { kind, command, options, vlan }: TxDescriptor): void {
+  /** Options, segmentation and where a checksum begins are those of the packet's first descriptor; with segmentation its tag, too. */
+  private begin(queue: Queue, { kind, command, options, checksumStart, vlan }: TxDescriptor): void {
     const { context, packet } = queue;
     const segmented = kind === "data" && (command & TxCommand.TSE) !== 0;
     const { headerLength, mss } = context;
@@ -215,6 +218,7 @@ export class Transmit {
     packet.segment = 0;
     packet.segmented = segmented;
     packet.options = kind === "data" ? options : 0;
+    packet.checksumStart = checksumStart;
     packet.tagged = (command & TxCommand.VLE) !== 0;
     packet.vlan = vlan;
   }
@@ -261,20 +265,19 @@ export class Transmit {
     }
   }
 
-  /** The last buffer of a packet has been read. */
-  private complete(queue: Queue, descriptor: TxDescriptor): void {
+  /** The last buffer of a packet has been read: its descriptor says where a checksum goes, and without segmentation the tag. */
+  private complete(queue: Queue, { kind, command, checksumOffset, vlan }: TxDescriptor): void {
     const { packet } = queue;
-    const { command } = descriptor;
     if (packet.bad) this.engine.counters.droppedFrames++;
     else {
-      if (descriptor.kind === "legacy") {
+      if (!packet.segmented) {
         packet.tagged = (command & TxCommand.VLE) !== 0;
-        packet.vlan = descriptor.vlan;
-        const { checksumStart, checksumOffset } = descriptor;
-        const frame = packet.bytes.subarray(0, packet.length);
-        if (command & TxCommand.IC) insertChecksum(frame, checksumStart, checksumOffset, 0);
+        packet.vlan = vlan;
       }
-      if ((command & TxCommand.IFCS) === 0) packet.length = Math.max(0, packet.length - CHECK_SEQUENCE);
+      const frame = packet.bytes.subarray(0, packet.length);
+      if (kind === "legacy" && command & TxCommand.IC) insertChecksum(frame, packet.checksumStart, checksumOffset, 0);
+      if (!packet.segmented && (command & TxCommand.IFCS) === 0)
+        packet.length = Math.max(0, packet.length - CHECK_SEQUENCE);
       this.emit(queue, true);
     }
     packet.begun = false;
@@ -310,7 +313,7 @@ export class Transmit {
     const written = queue.index === 0 ? Cause.TXQ0 : Cause.TXQ1;
     const bits = (interrupts.byMessage ? written : Cause.TXDW) | (empty ? Cause.TXQE : 0);
     if (command & TxCommand.IDE) this.delay.event(bits);
-    else interrupts.cause(bits);
+    else this.delay.immediate(bits);
   }
 
   // ---- frames

@@ -76,6 +76,19 @@ test("the second stage has no say about an interrupt file, even where it maps on
   expect(hgeip()).toBe(1 << 3);
 });
 
+test("a transfer that begins in a large page before an interrupt file ends in the file", () => {
+  second.map(VIRTUAL, m.allocate(512, 512 * PAGE), "rwuad", 21);
+  const file = m.allocate();
+  entry(1, ppn(file) | BASIC);
+  m.staging.fill(0x5a, 0, 24);
+  m.dmaWrite(DEVICE, VIRTUAL + 8 * PAGE - 8, 24);
+  expect([m.read64(file), m.read64(file + 8), m.read64(file + 16)]).toEqual([
+    0x5a5a5a5a5a5a5a5an,
+    0x5a5a5a5a5a5a5a5an,
+    0n,
+  ]);
+});
+
 test("behind a first stage it is the guest physical address that counts", () => {
   const first = new PageTable(m, "first", 8, second);
   first.map(0x7000, VIRTUAL);
