@@ -16,7 +16,6 @@ import {
   defaultWorkload,
   resolveMachine,
   withstood,
-  VMM_INTERFACES,
 } from "../index.js";
 import { probe, readGuest } from "./files.js";
 import {
@@ -32,6 +31,8 @@ import {
 } from "./options.js";
 import { checkJson, deliver, hostFacts, Status, withSession } from "./session.js";
 import { tableOptions } from "./terminal.js";
+
+const CONTROLLERS: readonly DiskName[] = ["nvme", "ata"];
 
 interface Options extends SharedOptions {
   device?: AttackDevice[];
@@ -63,7 +64,7 @@ export function attackCommand(): Command {
         wordsOption<AttackDevice>("--device", ATTACK_DEVICES),
       ),
     )
-    .addOption(interfaceOption(VMM_INTERFACES))
+    .addOption(interfaceOption(CONTROLLERS, CONTROLLERS.join(" or ")))
     .addOption(
       new Option(
         "--modes <a,b,…>",

@@ -51,8 +51,8 @@ import {
   sizeOption,
   sweepOption,
   workloadFlags,
-  wordOption,
   workloadOptions,
+  wordOption,
 } from "./options.js";
 import { checkJson, deliver, hostFacts, Status, type Session, withSession } from "./session.js";
 import { complain, tableOptions } from "./terminal.js";
@@ -92,7 +92,7 @@ export function compareCommand(): Command {
       "Runs the same guest program on the same disk or Intel 82574L once per attach mode, and compares what each costs.",
     )
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
-    .addOption(interfaceOption(INTERFACES))
+    .addOption(interfaceOption(INTERFACES, "nvme, ata; natively virtio-mmio"))
     .addOption(
       new Option("--nic <name>", "the network interface: e1000e; natively virtio-mmio (default: e1000e)").argParser(
         wordOption("--nic", NIC_INTERFACES),

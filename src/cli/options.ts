@@ -4,7 +4,6 @@ import { Option } from "commander";
 import {
   ALL_WORKLOADS,
   type AttachModeName,
-  type DiskInterface,
   HASHES,
   type LanConfig,
   type MachineFile,
@@ -49,8 +48,8 @@ export function wordOption<T extends string>(flag: string, words: readonly T[]) 
   };
 }
 
-export const interfaceOption = (names: readonly DiskInterface[]): Option =>
-  new Option("--interface <name>", `the disk's controller: ${names.join(", ")} (default: nvme)`).argParser(
+export const interfaceOption = <T extends string>(names: readonly T[], said: string): Option =>
+  new Option("--interface <name>", `the disk's controller: ${said} (default: nvme)`).argParser(
     wordOption("--interface", names),
   );
 

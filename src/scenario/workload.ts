@@ -164,8 +164,6 @@ function savedBytes(bs: number): number {
 
 /** The controllers that a disk may be behind. */
 export const INTERFACES = ["nvme", "ata", "virtio", "virtio-mmio"] as const satisfies readonly DiskInterface[];
-/** Those that the VMM has drivers for. */
-export const VMM_INTERFACES = ["nvme", "ata"] as const satisfies readonly DiskInterface[];
 export const NIC_INTERFACES = ["e1000e", "virtio", "virtio-mmio"] as const satisfies readonly NicInterface[];
 /** The same driver for another sort of disk. */
 export const forDisk = (option: ModeFacts["option"], disk: string): string =>
