@@ -52,10 +52,19 @@ export interface AtaDriverOptions {
   readonly timeout?: number;
 }
 
+/** How old a command may get, in seconds, before the driver looks whether the disk still works on it; and how often it looks
+ * while the disk comes up again. */
+const LOOK = 0.01;
+const POLL = 0.0001;
+/** Resets for one command before the disk is given up, or the command where the disk answers with an error. */
+const MOST_RESETS = 8;
+
 interface Current {
   readonly command: DiskCommand;
   readonly done: (outcome: DiskOutcome) => void;
   told: boolean;
+  since: number;
+  resets: number;
 }
 
 /** By operation: 28-bit command, 48-bit command, direction of the bus master. */
@@ -68,13 +77,17 @@ export class AtaDriver implements DiskDriver {
   size = 0;
   readonly blockSize = SECTOR_BYTES;
   maxTransfer = MOST_BYTES;
-  readonly counters = { submitted: 0, completed: 0, errors: 0, interrupts: 0, strays: 0, timeouts: 0 };
+  readonly counters = { submitted: 0, completed: 0, errors: 0, interrupts: 0, strays: 0, timeouts: 0, resets: 0 };
   private readonly table: number;
   private readonly timeout: number;
   private longAddresses = false;
   private current: Current | undefined;
   private dead = false;
   private watchdog: EventHandle | undefined;
+  private modes = 0;
+  private recovering = false;
+  /** Depth of what accesses registers and lets time pass: the disk isn't reset in its middle. */
+  private inside = 0;
 
   constructor(
     private readonly vmm: VmmServices,
@@ -91,6 +104,17 @@ export class AtaDriver implements DiskDriver {
   }
 
   start(step: () => boolean): void {
+    for (let tries = MOST_RESETS; ; tries--) {
+      try {
+        this.begin(step);
+        return;
+      } catch (error) {
+        if (tries === 0) throw error; // a disk that was reset meanwhile got its chances
+      }
+    }
+  }
+
+  private begin(step: () => boolean): void {
     const { fn } = this;
     fn.writeConfig(PCI_COMMAND, 2, decodeOf(fn) | PciCommand.MASTER);
     this.writeControl(Control.SRST | Control.nIEN);
@@ -113,7 +137,7 @@ export class AtaDriver implements DiskDriver {
       return true;
     }
     if (this.current) return false;
-    this.current = { command, done, told: false };
+    this.current = { command, done, told: false, since: 0, resets: 0 };
     if (command.operation !== "flush") this.writeTable(command);
     this.counters.submitted++;
     this.vmm.charge("vmm", this.vmm.costs.blockSubmit);
@@ -122,9 +146,17 @@ export class AtaDriver implements DiskDriver {
 
   kick(): void {
     const { current, vmm } = this;
-    if (!current || current.told || this.dead) return;
+    if (!current || current.told || this.dead || this.recovering) return;
     current.told = true;
-    this.watchdog = vmm.clock.after(this.timeout, () => this.die());
+    current.since = vmm.clock.now();
+    this.lookLater();
+    this.inside++;
+    this.tell(current);
+    this.inside--;
+  }
+
+  private tell(current: Current): void {
+    const { vmm } = this;
     const { operation, offset, length } = current.command;
     if (operation === "flush") {
       this.writeTask(Task.STATUS_COMMAND, this.longAddresses ? Command.FLUSH_CACHE_EXT : Command.FLUSH_CACHE);
@@ -139,6 +171,13 @@ export class AtaDriver implements DiskDriver {
 
   interrupt(): void {
     this.counters.interrupts++;
+    if (this.recovering) return;
+    this.inside++;
+    this.serve();
+    this.inside--;
+  }
+
+  private serve(): void {
     const status = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
     if (!(status & (Bmis.INTERRUPT | Bmis.ERROR))) return;
     const { current } = this;
@@ -151,7 +190,66 @@ export class AtaDriver implements DiskDriver {
     }
     this.vmm.charge("vmm", this.vmm.costs.blockComplete);
     const failed = (disk & (Status.ERR | Status.DF)) !== 0 || (status & Bmis.ERROR) !== 0;
-    this.finish(failed ? "medium-error" : "ok");
+    // a controller that lost its registers while they were written knows no table
+    if ((status & Bmis.ERROR) !== 0 && current.resets < MOST_RESETS) this.recover(current);
+    else this.finish(failed ? "medium-error" : "ok");
+  }
+
+  // ---- a disk that has lost its state
+
+  private lookLater(): void {
+    const { clock } = this.vmm;
+    this.watchdog?.cancel();
+    this.watchdog = clock.after(Math.min(this.timeout, LOOK * clock.frequency), () => this.look());
+  }
+
+  private look(): void {
+    const { current } = this;
+    if (!current?.told || this.recovering) return;
+    const late = this.vmm.clock.now() - current.since >= this.timeout;
+    if (this.inside > 0 || !(late || this.idle())) this.lookLater();
+    else if (current.resets === MOST_RESETS) this.die();
+    else this.recover(current);
+  }
+
+  /** Whether the disk works on nothing, and has nothing to say. */
+  private idle(): boolean {
+    const disk = this.read(CONTROL_BAR, CONTROL_OFFSET);
+    const master = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
+    return (disk & (Status.BSY | Status.DRQ)) === 0 && (master & (Bmis.ACTIVE | Bmis.INTERRUPT | Bmis.ERROR)) === 0;
+  }
+
+  /** "Software reset": what was under way is given up, and asked for again. */
+  private recover(current: Current): void {
+    this.recovering = true;
+    this.counters.resets++;
+    current.resets++;
+    const { clock } = this.vmm;
+    const deadline = clock.now() + this.timeout;
+    const work = this.setUp();
+    const goOn = () => {
+      const over = work.next().done;
+      if (!over && clock.now() >= deadline) this.die();
+      else if (!over) clock.after(POLL * clock.frequency, goOn);
+      else {
+        this.recovering = false;
+        current.told = false;
+        this.kick();
+      }
+    };
+    goOn();
+  }
+
+  private *setUp(): Generator<void, void> {
+    this.writeBusMaster(BusMaster.COMMAND, 0);
+    this.writeControl(Control.SRST | Control.nIEN);
+    this.writeControl(Control.nIEN);
+    while (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) yield;
+    this.chooseMode();
+    while (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) yield;
+    this.read(COMMAND_BAR, Task.STATUS_COMMAND); // lest its end be taken for that of the command to come
+    this.writeBusMaster(BusMaster.STATUS, Bmis.ERROR | Bmis.INTERRUPT);
+    this.writeControl(0);
   }
 
   private finish(outcome: DiskOutcome): void {
@@ -166,6 +264,7 @@ export class AtaDriver implements DiskDriver {
   /** Stops the bus master and keeps the disk in reset, so that no late DMA hits a buffer that has a new owner. */
   private die(): void {
     this.dead = true;
+    this.recovering = false;
     this.counters.timeouts++;
     this.writeBusMaster(BusMaster.COMMAND, 0);
     this.writeControl(Control.SRST | Control.nIEN);
@@ -220,13 +319,19 @@ export class AtaDriver implements DiskDriver {
   }
 
   private setTransferMode(step: () => boolean, modes: number): void {
+    this.modes = modes;
+    const mode = this.chooseMode();
+    this.await(step);
+    if (this.read(COMMAND_BAR, Task.STATUS_COMMAND) & Status.ERR) throw this.broken(`no Ultra DMA mode ${mode}`);
+  }
+
+  private chooseMode(): number {
     let mode = MOST_MODE;
-    while (mode > 0 && !(modes & (1 << mode))) mode--;
+    while (mode > 0 && !(this.modes & (1 << mode))) mode--;
     this.writeTask(Task.ERROR_FEATURES, SET_TRANSFER_MODE);
     this.writeTask(Task.SECTOR_COUNT, ULTRA_DMA | mode);
     this.writeTask(Task.STATUS_COMMAND, Command.SET_FEATURES);
-    this.await(step);
-    if (this.read(COMMAND_BAR, Task.STATUS_COMMAND) & Status.ERR) throw this.broken(`no Ultra DMA mode ${mode}`);
+    return mode;
   }
 
   /** Until BSY is clear. */
