@@ -164,7 +164,7 @@ function savedBytes(bs: number): number {
 /** The controllers that a disk may be behind. */
 export const INTERFACES = ["nvme", "ata"] as const satisfies readonly DiskName[];
 /** The same driver for another sort of disk. */
-const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
+export const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
 
 /** What is typed at a guest that is to send it back. */
 export function typedFor({ kind, total }: Workload): Uint8Array | undefined {

@@ -1,7 +1,8 @@
 // ATA/ATAPI-6, "I/O register descriptions", "Protocol"; Programming Interface for Bus Master IDE Controller 1.0 (SFF-8038i),
 // "Standard Programming Sequence". The VMM's own driver of a physical ATA controller: device 0 of the primary channel, one command at
-// a time, its PRD table in simulated memory.
+// a time, its PRD table in simulated memory. A disk that falls silent is reset, and gets its command again.
 import {
+  AtaError,
   Bmic,
   Bmis,
   BusMaster,
@@ -44,27 +45,27 @@ const LONG_ADDRESSES = 1 << 10;
 const SET_TRANSFER_MODE = 3;
 const ULTRA_DMA = 0x40;
 const MOST_MODE = 5;
+/** Words 83 and 84: what their upper two bits say of a disk that means them. */
+const VALID = 0x4000;
 /** Events that are awaited before a start-up is given up. */
 const MOST_STEPS = 1_000_000;
-
-export interface AtaDriverOptions {
-  /** Cycles after which the disk is declared dead. Default 30 s, as Linux waits. */
-  readonly timeout?: number;
-}
-
-/** How old a command may get, in seconds, before the driver looks whether the disk still works on it; and how often it looks
- * while the disk comes up again. */
+/** How old a command may get, in seconds, before the driver looks whether the disk still works at it; and how often it looks while
+ * the disk comes up again. */
 const LOOK = 0.01;
 const POLL = 0.0001;
-/** Resets for one command before the disk is given up, or the command where the disk answers with an error. */
+/** Resets in vain before a disk is given up. */
 const MOST_RESETS = 8;
+
+export interface AtaDriverOptions {
+  /** Cycles after which a command is lost and the disk reset. Default 30 s, as Linux waits. */
+  readonly timeout?: number;
+}
 
 interface Current {
   readonly command: DiskCommand;
   readonly done: (outcome: DiskOutcome) => void;
-  told: boolean;
-  since: number;
-  resets: number;
+  /** Cycle at which the disk was told; undefined before. */
+  since: number | undefined;
 }
 
 /** By operation: 28-bit command, 48-bit command, direction of the bus master. */
@@ -77,17 +78,28 @@ export class AtaDriver implements DiskDriver {
   size = 0;
   readonly blockSize = SECTOR_BYTES;
   maxTransfer = MOST_BYTES;
-  readonly counters = { submitted: 0, completed: 0, errors: 0, interrupts: 0, strays: 0, timeouts: 0, resets: 0 };
+  readonly counters = {
+    submitted: 0,
+    completed: 0,
+    errors: 0,
+    interrupts: 0,
+    strays: 0,
+    /** Disks given up. */
+    timeouts: 0,
+    /** Resets because the disk fell silent, and commands that it got once more. */
+    resets: 0,
+    repeated: 0,
+  };
   private readonly table: number;
   private readonly timeout: number;
   private longAddresses = false;
   private current: Current | undefined;
   private dead = false;
   private watchdog: EventHandle | undefined;
-  private modes = 0;
   private recovering = false;
-  /** Depth of what accesses registers and lets time pass: the disk isn't reset in its middle. */
-  private inside = 0;
+  private resetsInVain = 0;
+  /** Whether registers are being written, which lets time pass: the disk isn't reset in their middle. */
+  private busy = false;
 
   constructor(
     private readonly vmm: VmmServices,
@@ -104,31 +116,56 @@ export class AtaDriver implements DiskDriver {
   }
 
   start(step: () => boolean): void {
-    for (let tries = MOST_RESETS; ; tries--) {
-      try {
-        this.begin(step);
-        return;
-      } catch (error) {
-        if (tries === 0) throw error; // a disk that was reset meanwhile got its chances
+    let failure = "no answer";
+    for (let tries = 0; tries <= MOST_RESETS; tries++) {
+      const work = this.bringUp();
+      for (let i = 0; i < MOST_STEPS; i++) {
+        const { done, value } = work.next();
+        if (done && value === undefined) return;
+        failure = value ?? failure;
+        if (done || !step()) break;
       }
     }
+    throw this.broken(failure);
   }
 
-  private begin(step: () => boolean): void {
+  /** Resets the disk and learns of it; yields while it waits. The result says why that can't be. */
+  private *bringUp(): Generator<void, string | undefined> {
     const { fn } = this;
     fn.writeConfig(PCI_COMMAND, 2, decodeOf(fn) | PciCommand.MASTER);
+    this.writeBusMaster(BusMaster.COMMAND, 0);
     this.writeControl(Control.SRST | Control.nIEN);
     this.writeControl(Control.nIEN);
-    this.await(step);
-    const words = this.identify(step);
+    yield* this.ready();
+    this.writeTask(Task.DEVICE, Device.LBA);
+    this.writeTask(Task.STATUS_COMMAND, Command.IDENTIFY_DEVICE);
+    yield* this.ready();
+    if (!(this.status() & Status.DRQ)) return "no disk";
+    const words = Array.from({ length: WORDS }, () => this.vmm.mmioRead(this.at(COMMAND_BAR) + Task.DATA, 2));
+    if ((words[Word.COMMAND_SETS] & 0xc000) !== VALID) return "IDENTIFY DEVICE isn't valid";
+    this.learn(words);
+    let mode = MOST_MODE;
+    while (mode > 0 && !(words[Word.ULTRA_DMA] & (1 << mode))) mode--;
+    this.writeTask(Task.ERROR_FEATURES, SET_TRANSFER_MODE);
+    this.writeTask(Task.SECTOR_COUNT, ULTRA_DMA | mode);
+    this.writeTask(Task.STATUS_COMMAND, Command.SET_FEATURES);
+    yield* this.ready();
+    if (this.status() & Status.ERR) return `no Ultra DMA mode ${mode}`;
+    this.writeBusMaster(BusMaster.STATUS, Bmis.ERROR | Bmis.INTERRUPT);
+    this.writeControl(0);
+    return undefined;
+  }
+
+  private *ready(): Generator<void, void> {
+    while (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) yield;
+  }
+
+  private learn(words: readonly number[]): void {
     const wide = (word: number) => words[word] + words[word + 1] * 0x1_0000;
     this.longAddresses = (words[Word.COMMAND_SETS] & LONG_ADDRESSES) !== 0;
     const sectors = this.longAddresses ? wide(Word.LBA48) + wide(Word.LBA48 + 2) * 2 ** 32 : wide(Word.LBA28);
     this.size = sectors * SECTOR_BYTES;
     if (!this.longAddresses) this.maxTransfer = SHORT_COUNT * SECTOR_BYTES;
-    this.setTransferMode(step, words[Word.ULTRA_DMA]);
-    this.writeBusMaster(BusMaster.STATUS, Bmis.ERROR | Bmis.INTERRUPT);
-    this.writeControl(0);
   }
 
   submit(command: DiskCommand, done: (outcome: DiskOutcome) => void): boolean {
@@ -137,7 +174,7 @@ export class AtaDriver implements DiskDriver {
       return true;
     }
     if (this.current) return false;
-    this.current = { command, done, told: false, since: 0, resets: 0 };
+    this.current = { command, done, since: undefined };
     if (command.operation !== "flush") this.writeTable(command);
     this.counters.submitted++;
     this.vmm.charge("vmm", this.vmm.costs.blockSubmit);
@@ -145,18 +182,17 @@ export class AtaDriver implements DiskDriver {
   }
 
   kick(): void {
-    const { current, vmm } = this;
-    if (!current || current.told || this.dead || this.recovering) return;
-    current.told = true;
-    current.since = vmm.clock.now();
-    this.lookLater();
-    this.inside++;
+    const { current } = this;
+    if (!current || current.since !== undefined || this.dead || this.recovering) return;
+    this.busy = true;
     this.tell(current);
-    this.inside--;
+    this.busy = false;
+    this.armWatchdog();
   }
 
   private tell(current: Current): void {
     const { vmm } = this;
+    current.since = vmm.clock.now();
     const { operation, offset, length } = current.command;
     if (operation === "flush") {
       this.writeTask(Task.STATUS_COMMAND, this.longAddresses ? Command.FLUSH_CACHE_EXT : Command.FLUSH_CACHE);
@@ -172,93 +208,88 @@ export class AtaDriver implements DiskDriver {
   interrupt(): void {
     this.counters.interrupts++;
     if (this.recovering) return;
-    this.inside++;
-    this.serve();
-    this.inside--;
-  }
-
-  private serve(): void {
     const status = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
-    if (!(status & (Bmis.INTERRUPT | Bmis.ERROR))) return;
+    if (!(status & Bmis.INTERRUPT)) return;
     const { current } = this;
+    this.busy = true;
     if (current && current.command.operation !== "flush") this.writeBusMaster(BusMaster.COMMAND, 0);
-    const disk = this.read(COMMAND_BAR, Task.STATUS_COMMAND);
+    const disk = this.status();
+    const error = disk & Status.ERR ? this.read(COMMAND_BAR, Task.ERROR_FEATURES) : 0;
     this.writeBusMaster(BusMaster.STATUS, status | Bmis.ERROR | Bmis.INTERRUPT);
-    if (!current?.told) {
+    this.busy = false;
+    if (current?.since === undefined) {
       this.counters.strays++;
       return;
     }
     this.vmm.charge("vmm", this.vmm.costs.blockComplete);
+    this.resetsInVain = 0;
     const failed = (disk & (Status.ERR | Status.DF)) !== 0 || (status & Bmis.ERROR) !== 0;
-    // a controller that lost its registers while they were written knows no table
-    if ((status & Bmis.ERROR) !== 0 && current.resets < MOST_RESETS) this.recover(current);
-    else this.finish(failed ? "medium-error" : "ok");
-  }
-
-  // ---- a disk that has lost its state
-
-  private lookLater(): void {
-    const { clock } = this.vmm;
-    this.watchdog?.cancel();
-    this.watchdog = clock.after(Math.min(this.timeout, LOOK * clock.frequency), () => this.look());
-  }
-
-  private look(): void {
-    const { current } = this;
-    if (!current?.told || this.recovering) return;
-    const late = this.vmm.clock.now() - current.since >= this.timeout;
-    if (this.inside > 0 || !(late || this.idle())) this.lookLater();
-    else if (current.resets === MOST_RESETS) this.die();
-    else this.recover(current);
-  }
-
-  /** Whether the disk works on nothing, and has nothing to say. */
-  private idle(): boolean {
-    const disk = this.read(CONTROL_BAR, CONTROL_OFFSET);
-    const master = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
-    return (disk & (Status.BSY | Status.DRQ)) === 0 && (master & (Bmis.ACTIVE | Bmis.INTERRUPT | Bmis.ERROR)) === 0;
-  }
-
-  /** "Software reset": what was under way is given up, and asked for again. */
-  private recover(current: Current): void {
-    this.recovering = true;
-    this.counters.resets++;
-    current.resets++;
-    const { clock } = this.vmm;
-    const deadline = clock.now() + this.timeout;
-    const work = this.setUp();
-    const goOn = () => {
-      const over = work.next().done;
-      if (!over && clock.now() >= deadline) this.die();
-      else if (!over) clock.after(POLL * clock.frequency, goOn);
-      else {
-        this.recovering = false;
-        current.told = false;
-        this.kick();
-      }
-    };
-    goOn();
-  }
-
-  private *setUp(): Generator<void, void> {
-    this.writeBusMaster(BusMaster.COMMAND, 0);
-    this.writeControl(Control.SRST | Control.nIEN);
-    this.writeControl(Control.nIEN);
-    while (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) yield;
-    this.chooseMode();
-    while (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) yield;
-    this.read(COMMAND_BAR, Task.STATUS_COMMAND); // lest its end be taken for that of the command to come
-    this.writeBusMaster(BusMaster.STATUS, Bmis.ERROR | Bmis.INTERRUPT);
-    this.writeControl(0);
+    this.finish(error & AtaError.IDNF ? "out-of-range" : failed ? "medium-error" : "ok");
   }
 
   private finish(outcome: DiskOutcome): void {
     const { current } = this;
     this.current = undefined;
     this.watchdog?.cancel();
+    this.watchdog = undefined;
     this.counters.completed++;
     if (outcome !== "ok") this.counters.errors++;
     current?.done(outcome);
+  }
+
+  private armWatchdog(): void {
+    if (this.watchdog || !this.current) return;
+    const often = Math.min(this.timeout, LOOK * this.vmm.clock.frequency);
+    this.watchdog = this.vmm.clock.after(often, () => {
+      this.watchdog = undefined;
+      this.look(often);
+    });
+  }
+
+  /** Asks a disk that keeps a command for long whether it still works at it. */
+  private look(often: number): void {
+    const { current } = this;
+    if (current?.since === undefined || this.recovering) return;
+    const age = this.vmm.clock.now() - current.since;
+    const well = age < often || (age < this.timeout && this.works());
+    if (well || this.busy) this.armWatchdog();
+    else this.recover();
+  }
+
+  /** Busy, with the bus master under way if there is a use for it; or done, and about to interrupt. */
+  private works(): boolean {
+    const status = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
+    if (status & Bmis.INTERRUPT) return true;
+    const moves = this.current?.command.operation === "flush" || (status & Bmis.ACTIVE) !== 0;
+    return moves && (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) !== 0;
+  }
+
+  /** "Software reset": nothing that was under way reaches memory afterwards, so that it can be asked for again. */
+  private recover(): void {
+    this.recovering = true;
+    this.counters.resets++;
+    if (this.resetsInVain++ === MOST_RESETS) {
+      this.die();
+      return;
+    }
+    const { clock } = this.vmm;
+    const work = this.bringUp();
+    const deadline = clock.now() + this.timeout;
+    const goOn = () => {
+      const { done, value } = work.next();
+      if (done && value === undefined) this.repeat();
+      else if (done || clock.now() >= deadline) this.recover();
+      else clock.after(POLL * clock.frequency, goOn);
+    };
+    goOn();
+  }
+
+  private repeat(): void {
+    this.recovering = false;
+    if (!this.current) return;
+    this.counters.repeated++;
+    this.current.since = undefined;
+    this.kick();
   }
 
   /** Stops the bus master and keeps the disk in reset, so that no late DMA hits a buffer that has a new owner. */
@@ -310,39 +341,6 @@ export class AtaDriver implements DiskDriver {
     this.writeTask(Task.STATUS_COMMAND, fits ? short : long);
   }
 
-  private identify(step: () => boolean): number[] {
-    this.writeTask(Task.DEVICE, Device.LBA);
-    this.writeTask(Task.STATUS_COMMAND, Command.IDENTIFY_DEVICE);
-    this.await(step);
-    if (!(this.read(COMMAND_BAR, Task.STATUS_COMMAND) & Status.DRQ)) throw this.broken("no disk");
-    return Array.from({ length: WORDS }, () => this.vmm.mmioRead(this.at(COMMAND_BAR) + Task.DATA, 2));
-  }
-
-  private setTransferMode(step: () => boolean, modes: number): void {
-    this.modes = modes;
-    const mode = this.chooseMode();
-    this.await(step);
-    if (this.read(COMMAND_BAR, Task.STATUS_COMMAND) & Status.ERR) throw this.broken(`no Ultra DMA mode ${mode}`);
-  }
-
-  private chooseMode(): number {
-    let mode = MOST_MODE;
-    while (mode > 0 && !(this.modes & (1 << mode))) mode--;
-    this.writeTask(Task.ERROR_FEATURES, SET_TRANSFER_MODE);
-    this.writeTask(Task.SECTOR_COUNT, ULTRA_DMA | mode);
-    this.writeTask(Task.STATUS_COMMAND, Command.SET_FEATURES);
-    return mode;
-  }
-
-  /** Until BSY is clear. */
-  private await(step: () => boolean): void {
-    for (let i = 0; i < MOST_STEPS; i++) {
-      if (!(this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY)) return;
-      if (!step()) break;
-    }
-    throw this.broken("no answer");
-  }
-
   private broken(why: string): Error {
     return new Error(`ATA controller ${this.fn.deviceId}: ${why}`);
   }
@@ -352,6 +350,10 @@ export class AtaDriver implements DiskDriver {
   }
   private read(bar: number, register: number): number {
     return this.vmm.mmioRead(this.at(bar) + register, 1);
+  }
+  /** The disk's status, which takes its interrupt back. */
+  private status(): number {
+    return this.read(COMMAND_BAR, Task.STATUS_COMMAND);
   }
   private writeTask(register: Task, value: number): void {
     this.vmm.mmioWrite(this.at(COMMAND_BAR) + register, 1, value);
