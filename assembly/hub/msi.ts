@@ -20,11 +20,12 @@ const PTE_SIZE: u64 = 16;
 /** Supervisor physical address, after `translateMsi` returned 0. */
 export let msiAddress: u64 = 0;
 
-/** Whether a guest physical address is one of a virtual interrupt file. */
+/** Whether a page of 2^`shift` bytes around a guest physical address has one of a virtual interrupt file, or is one. */
 // @ts-ignore: decorator
 @inline
-export function isInterruptFile(context: u32, gpa: u64): bool {
-  return (((gpa >> 12) ^ load<u64>(context, Context.MsiPattern)) & ~load<u64>(context, Context.MsiMask)) == 0;
+export function hasInterruptFile(context: u32, gpa: u64, shift: u32): bool {
+  const differences = ((gpa >> 12) ^ load<u64>(context, Context.MsiPattern)) & ~load<u64>(context, Context.MsiMask);
+  return differences >> (shift - 12) == 0;
 }
 
 /** "extract(x, y)": the bits of `x` whose bits in `y` are ones, packed. */

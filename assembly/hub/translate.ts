@@ -24,7 +24,7 @@ import {
 import { guestPageFault } from "./directory";
 import { countEvent } from "./hpm";
 import { insert, invalidate, lookup, used } from "./iotlb";
-import { isInterruptFile, msiAddress, translateMsi } from "./msi";
+import { hasInterruptFile, msiAddress, translateMsi } from "./msi";
 import { access, faultValue2, hit, miss, readTables, setFaultValue2, supervisor } from "./request";
 import { Context, Entry, HPM_ACTIVE, MEMORY_TYPE_SHIFT } from "./state";
 
@@ -50,7 +50,7 @@ export function translate(context: u32, iova: u64): u32 {
 /** Steps 17 to 20 with an MSI page table: a page of a virtual interrupt file has no use for the second stage. */
 function translateOrMsi(context: u32, iova: u64): u32 {
   if (load<u32>(context, Context.VsMode) == AtpMode.Bare) {
-    return isInterruptFile(context, iova) ? msi(context, iova) : translatePage(context, iova);
+    return hasInterruptFile(context, iova, 12) ? msi(context, iova) : spare(context, iova, translatePage(context, iova));
   }
   const cause = translatePage(context, iova);
   let gpa = gpaPage | (iova & (((<u64>1) << pageShift) - 1));
@@ -58,9 +58,15 @@ function translateOrMsi(context: u32, iova: u64): u32 {
     if (cause != guestPageFault(access) || faultValue2 & 1) return cause;
     gpa = (faultValue2 & ~0xfff) | (iova & 0xfff);
   }
-  if (!isInterruptFile(context, gpa)) return cause;
+  if (!hasInterruptFile(context, gpa, 12)) return spare(context, gpa, cause);
   setFaultValue2(0);
   return msi(context, gpa);
+}
+
+/** A superpage with virtual interrupt files in it holds for 4 KiB at a time, so that each of them is recognized. */
+function spare(context: u32, gpa: u64, cause: u32): u32 {
+  if (!cause && hasInterruptFile(context, gpa, pageShift)) pageShift = 12;
+  return cause;
 }
 
 function msi(context: u32, gpa: u64): u32 {

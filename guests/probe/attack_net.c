@@ -6,7 +6,6 @@
 #include "workload.h"
 
 enum { FRAMES = 4, PATIENCE_MS = 10 };
-
 enum { DONE, FAILED, NO_ANSWER = STATUS_TIMEOUT };
 
 static const char *const statuses[] = {"success", "error"};

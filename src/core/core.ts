@@ -68,8 +68,9 @@ export class Core {
   }
   setNumber(address: number, value: number): void {
     const i = address >>> 2;
-    this.u32[i] = value % TWO32;
-    this.u32[i + 1] = Math.floor(value / TWO32);
+    const low = value >>> 0;
+    this.u32[i] = low;
+    this.u32[i + 1] = (value - low) / TWO32;
   }
 
   get cycles(): number {
@@ -139,20 +140,24 @@ export class Core {
   inRam(address: number, length = 1): boolean {
     return address >= RAM_START && length >= 0 && address + length <= RAM_START + this.ramSize;
   }
+  private check(address: number, length: number): void {
+    if (!this.inRam(address, length)) throw new RangeError(`0x${address.toString(16)}+${length} is not RAM`);
+  }
   /** Physical RAM as bytes; read only, or call `wrote` afterwards. */
   slice(address: number, length: number): Uint8Array {
-    if (!this.inRam(address, length)) throw new RangeError(`0x${address.toString(16)}+${length} is not RAM`);
+    this.check(address, length);
     return this.ram.subarray(address - RAM_START, address - RAM_START + length);
   }
   /** Writes RAM on behalf of the host, so that stale decoded instructions are forgotten. */
   store(address: number, bytes: Uint8Array): void {
-    this.slice(address, bytes.length).set(bytes);
+    this.check(address, bytes.length);
+    this.ram.set(bytes, address - RAM_START);
     this.exports.touched(address - RAM_START + RAM, bytes.length);
   }
   /** Copies RAM to RAM on behalf of the host. */
   copy(to: number, from: number, length: number): void {
-    this.slice(from, length);
-    this.slice(to, length);
+    this.check(from, length);
+    this.check(to, length);
     this.ram.copyWithin(to - RAM_START, from - RAM_START, from - RAM_START + length);
     this.exports.touched(to - RAM_START + RAM, length);
   }

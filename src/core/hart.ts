@@ -49,8 +49,9 @@ export class HartState {
   }
   setNumber(address: number, value: number): void {
     const i = this.place(address) >>> 2;
-    this.core.u32[i] = value % TWO32;
-    this.core.u32[i + 1] = Math.floor(value / TWO32);
+    const low = value >>> 0;
+    this.core.u32[i] = low;
+    this.core.u32[i + 1] = (value - low) / TWO32;
   }
 
   /** A CSR's storage, without access rules or side effects. */
@@ -64,10 +65,21 @@ export class HartState {
   csrLow(n: number): number {
     return this.core.u32[this.place(CSRS + n * 8) >>> 2];
   }
+  /** The high half of a CSR. */
+  csrHigh(n: number): number {
+    return this.core.u32[(this.place(CSRS + n * 8) >>> 2) + 1];
+  }
+  /** A CSR as a number: exact up to 2^53. */
+  csrNumber(n: number): number {
+    return this.number(CSRS + n * 8);
+  }
 
-  /** What its interrupt files signal: MEIP and SEIP as in mip, and hgeip. */
-  get signals(): [mip: number, hgeip: number] {
-    const i = (AIA_SIGNALS >>> 2) + this.id * 2;
-    return [this.core.u32[i], this.core.u32[i + 1]];
+  /** What its interrupt files signal: MEIP and SEIP as in mip. */
+  get signalledMip(): number {
+    return this.core.u32[(AIA_SIGNALS >>> 2) + this.id * 2];
+  }
+  /** The same for hgeip. */
+  get hgeip(): number {
+    return this.core.u32[(AIA_SIGNALS >>> 2) + this.id * 2 + 1];
   }
 }

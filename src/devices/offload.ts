@@ -11,6 +11,8 @@ const IPV4_BYTES = 20;
 const IPV6_BYTES = 40;
 const TCP_BYTES = 20;
 const UDP_BYTES = 8;
+/** Sums of fewer bytes aren't worth a view of them. */
+const FEW = 64;
 export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
 
@@ -30,9 +32,16 @@ export function fold(sum: number): number {
 /** Ones' complement sum of [from, to) as big-endian 16-bit words, an odd last byte filled up with 0; at most 16 bits. */
 export function internetSum(bytes: Uint8Array, from = 0, to = bytes.length, start = 0): number {
   let sum = start;
-  const even = to - ((to - from) & 1);
-  for (let at = from; at < even; at += 2) sum += bytes[at] * 256 + bytes[at + 1];
-  if (even < to) sum += bytes[even] * 256;
+  let at = from;
+  if (to - from >= FEW) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (; at + 4 <= to; at += 4) {
+      const words = view.getInt32(at);
+      sum += (words >>> 16) + (words & 0xffff);
+    }
+  }
+  for (; at + 2 <= to; at += 2) sum += bytes[at] * 256 + bytes[at + 1];
+  if (at < to) sum += bytes[at] * 256;
   return fold(sum);
 }
 

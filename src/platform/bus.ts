@@ -66,6 +66,11 @@ export class Bus {
     return slot && { region: slot, device: slot.device, offset: address - slot.start! };
   }
 
+  /** The device at `address`; undefined where there is none. */
+  deviceAt(address: number): MmioDevice | undefined {
+    return this.slotAt(address)?.device;
+  }
+
   /** How far away the device at `address` is; undefined where there is none. */
   reachOf(address: number): Reach | undefined {
     return this.slotAt(address)?.reach;

@@ -1,10 +1,18 @@
 // The machine's agenda: events in cycles, run in the order (cycle, order of scheduling).
 import type { Clock, EventHandle } from "./ports.js";
 
-interface Event extends EventHandle {
-  cycle: number;
-  sequence: number;
-  action: (() => void) | undefined;
+class Event implements EventHandle {
+  constructor(
+    private readonly queue: EventQueue,
+    readonly cycle: number,
+    readonly sequence: number,
+    /** Undefined once it has run, or never will. */
+    public action: (() => void) | undefined,
+  ) {}
+
+  cancel(): void {
+    if (this.action) this.queue.cancel(this);
+  }
 }
 
 /** Deterministic event queue over a clock of cycles. */
@@ -34,7 +42,7 @@ export class EventQueue implements Clock {
 
   /** Calls `action` once when the clock reaches `cycle`. */
   at(cycle: number, action: () => void): EventHandle {
-    const event: Event = { cycle, sequence: this.sequence++, action, cancel: () => this.cancel(event) };
+    const event = new Event(this, cycle, this.sequence++, action);
     this.heap.push(event);
     this.rise(this.heap.length - 1);
     return event;
@@ -68,8 +76,8 @@ export class EventQueue implements Clock {
     this.heap.length = 0;
   }
 
-  private cancel(event: Event): void {
-    if (!event.action) return;
+  /** Takes an event that hasn't run yet off the agenda. */
+  cancel(event: Event): void {
     event.action = undefined;
     this.removeAt(this.heap.indexOf(event));
   }
@@ -86,32 +94,30 @@ export class EventQueue implements Clock {
     return a.cycle < b.cycle || (a.cycle === b.cycle && a.sequence < b.sequence);
   }
 
+  /** Events move up or down past a hole; the one that moves fills it in the end. */
   private rise(start: number): void {
+    const { heap } = this;
+    const event = heap[start];
     let i = start;
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      if (this.before(this.heap[parent], this.heap[i])) return;
-      this.swap(i, parent);
+      if (this.before(heap[parent], event)) break;
+      heap[i] = heap[parent];
       i = parent;
     }
+    heap[i] = event;
   }
 
   private sink(start: number): void {
+    const { heap } = this;
+    const event = heap[start];
     let i = start;
-    for (;;) {
-      let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) {
-        if (child < this.heap.length && this.before(this.heap[child], this.heap[least])) least = child;
-      }
-      if (least === i) return;
-      this.swap(i, least);
-      i = least;
+    for (let child = 1 + 2 * i; child < heap.length; child = 1 + 2 * i) {
+      if (child + 1 < heap.length && this.before(heap[child + 1], heap[child])) child++;
+      if (this.before(event, heap[child])) break;
+      heap[i] = heap[child];
+      i = child;
     }
-  }
-
-  private swap(i: number, j: number): void {
-    const event = this.heap[i];
-    this.heap[i] = this.heap[j];
-    this.heap[j] = event;
+    heap[i] = event;
   }
 }

@@ -316,6 +316,7 @@ export class PcieFunction {
   }
 
   private setInterrupt(level: boolean): void {
+    if (level === this.asserted) return;
     this.asserted = level;
     this.signal();
   }

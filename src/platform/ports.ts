@@ -182,8 +182,8 @@ export interface Link {
   /** Names who takes what arrives at this end. */
   attach(receiver: LinkReceiver): void;
   /**
-   * Puts a frame on the wire, without preamble and frame check sequence; `sent` is called when its last bit has left, and until then
-   * no other may be sent. With the link down it is lost, and sent at once.
+   * Puts a frame on the wire, without preamble and frame check sequence; its bytes are read during the call. `sent` is called when its
+   * last bit has left, and until then no other may be sent. With the link down it is lost, and sent at once.
    */
   send(frame: Uint8Array, sent: () => void): void;
 }

@@ -4,7 +4,9 @@ import { Csr } from "../../assembly/isa/csr.js";
 import { HART_LINES, HART_MTIMECMP } from "../../assembly/layout.js";
 import type { HartState } from "../core/hart.js";
 
-const STCE = 1n << 63n;
+/** In the high half of menvcfg and henvcfg. */
+const STCE_HIGH = 1 << 31;
+const TWO32 = 0x1_0000_0000;
 const SEIP = 1 << Interrupt.SupervisorExternal;
 const HVICTL_VTI = 1 << 30;
 
@@ -16,14 +18,20 @@ export function earliestTimer(hart: HartState): number {
   const enabled = hart.csrLow(Csr.mie);
   let ticks = Infinity;
   if (enabled & (1 << Interrupt.MachineTimer)) ticks = hart.number(HART_MTIMECMP);
-  if (hart.csr(Csr.menvcfg) & STCE) {
-    if (enabled & (1 << Interrupt.SupervisorTimer)) ticks = Math.min(ticks, Number(hart.csr(Csr.stimecmp)));
-    if (hart.csr(Csr.henvcfg) & STCE && enabled & (1 << Interrupt.VirtualSupervisorTimer)) {
-      const hostTicks = BigInt.asUintN(64, hart.csr(Csr.vstimecmp) - hart.csr(Csr.htimedelta));
-      ticks = Math.min(ticks, Number(hostTicks));
+  if (hart.csrHigh(Csr.menvcfg) & STCE_HIGH) {
+    if (enabled & (1 << Interrupt.SupervisorTimer)) ticks = Math.min(ticks, hart.csrNumber(Csr.stimecmp));
+    if (hart.csrHigh(Csr.henvcfg) & STCE_HIGH && enabled & (1 << Interrupt.VirtualSupervisorTimer)) {
+      ticks = Math.min(ticks, difference(hart, Csr.vstimecmp, Csr.htimedelta));
     }
   }
   return ticks <= Number.MAX_SAFE_INTEGER ? ticks * hart.timeDivider : Infinity;
+}
+
+/** a - b modulo 2^64, of two CSRs. */
+function difference(hart: HartState, a: Csr, b: Csr): number {
+  const low = hart.csrLow(a) - hart.csrLow(b);
+  const high = hart.csrHigh(a) - hart.csrHigh(b) - (low < 0 ? 1 : 0);
+  return (low >>> 0) + (high >>> 0) * TWO32;
 }
 
 /**
@@ -43,7 +51,7 @@ export function interrupted(hart: HartState): boolean {
 
 /** What the hart's interrupt files add to mip. */
 function messages(hart: HartState): number {
-  const [own, hgeip] = hart.signals;
+  const { signalledMip: own, hgeip } = hart;
   const guest = (hgeip >>> ((hart.csrLow(Csr.hstatus) >>> 12) & 0x1f)) & 1;
   const any = (hgeip & hart.csrLow(Csr.hgeie)) !== 0;
   return own | (guest << Interrupt.VirtualSupervisorExternal) | (any ? 1 << Interrupt.SupervisorGuestExternal : 0);

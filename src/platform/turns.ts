@@ -30,11 +30,15 @@ export interface TurnsPorts {
 export class Turns {
   /** Where the round under way began, with several harts. */
   private round = 0;
-  private readonly able: Hart[] = [];
+  /** The harts that can run: the first so many of `able`. */
+  private ready = 0;
+  private readonly able: Hart[];
   /** The cycle at which `time` stands still. */
   timeLimit = Infinity;
 
-  constructor(private readonly ports: TurnsPorts) {}
+  constructor(private readonly ports: TurnsPorts) {
+    this.able = [...ports.harts];
+  }
 
   /** The clock, in cycles, that everything but a hart in the middle of its round goes by. */
   get now(): number {
@@ -44,23 +48,22 @@ export class Turns {
 
   /** Finds the harts that can run at `now`; returns the cycle at which a timer wakes another. */
   gather(now: number): number {
-    const { able } = this;
     let wake = Infinity;
-    able.length = 0;
+    this.ready = 0;
     for (const hart of this.ports.harts) {
       if (hart.status === "waiting") {
         const timer = earliestTimer(hart.state);
         if (timer <= now || interrupted(hart.state)) hart.status = "running";
         else wake = Math.min(wake, timer);
       }
-      if (hart.status === "running") able.push(hart);
+      if (hart.status === "running") this.able[this.ready++] = hart;
     }
     return wake;
   }
 
   /** Whether no hart can run. */
   get idle(): boolean {
-    return this.able.length === 0;
+    return this.ready === 0;
   }
 
   /** Nobody runs: time passes. */
@@ -71,7 +74,7 @@ export class Turns {
 
   /** Lets the harts that can run do so from `now` to `until`; one that is by itself to `pause` at most, several for a round. */
   take(now: number, until: number, pause: number): void {
-    if (this.able.length === 1) this.alone(this.able[0], now, Math.min(until, pause));
+    if (this.ready === 1) this.alone(this.able[0], now, Math.min(until, pause));
     else this.together(now, Math.min(until, now + ROUND));
   }
 
@@ -83,7 +86,8 @@ export class Turns {
 
   private together(now: number, until: number): void {
     const { core, advance, breakOff } = this.ports;
-    for (const hart of this.able) {
+    for (let i = 0; i < this.ready; i++) {
+      const hart = this.able[i];
       this.select(hart, now, now);
       while (hart.status === "running" && core.cycles < until) {
         advance(until);

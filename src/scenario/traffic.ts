@@ -1,6 +1,7 @@
 // DMA of one disk through the hub: what the machine's counters gain by each of its requests. Thereby the figures of
 // guests with disks of their own stay apart; guests that share a disk share its figures.
 import { Counter } from "../../assembly/isa/counter.js";
+import { COUNTERS } from "../../assembly/layout.js";
 import type { Core } from "../core/core.js";
 import type { DmaPort, DmaResult } from "../platform/ports.js";
 
@@ -19,16 +20,19 @@ const COUNTED = {
 
 export type TrafficCounts = Record<keyof typeof COUNTED, number>;
 const NAMES = Object.keys(COUNTED) as (keyof TrafficCounts)[];
+/** Where the low words of the counters lie in the core's memory, in words. */
+const WORDS = Object.values(COUNTED).map((counter) => (COUNTERS + counter * 8) >>> 2);
 
 export class Traffic {
-  private readonly counts = Object.fromEntries(NAMES.map((name) => [name, 0])) as TrafficCounts;
-  private readonly before = { ...this.counts };
+  /** By counter, in the order of NAMES. */
+  private readonly counts = NAMES.map(() => 0);
+  private readonly before = new Uint32Array(NAMES.length);
 
-  constructor(private readonly core: Pick<Core, "counter">) {}
+  constructor(private readonly core: Pick<Core, "u32">) {}
 
   /** The counts as they stand. */
   now(): TrafficCounts {
-    return { ...this.counts };
+    return Object.fromEntries(NAMES.map((name, i) => [name, this.counts[i]])) as TrafficCounts;
   }
 
   /** The same port, with its requests counted. */
@@ -36,16 +40,28 @@ export class Traffic {
     return {
       staging: port.staging,
       view: port.view,
-      read: (lo, hi, length, at) => this.during(() => port.read(lo, hi, length, at)),
-      write: (lo, hi, length, at) => this.during(() => port.write(lo, hi, length, at)),
+      read: (lo, hi, length, at) => {
+        this.begin();
+        return this.end(port.read(lo, hi, length, at));
+      },
+      write: (lo, hi, length, at) => {
+        this.begin();
+        return this.end(port.write(lo, hi, length, at));
+      },
     };
   }
 
-  private during(request: () => DmaResult): DmaResult {
-    const { core, before, counts } = this;
-    for (const name of NAMES) before[name] = core.counter(COUNTED[name]);
-    const result = request();
-    for (const name of NAMES) counts[name] += core.counter(COUNTED[name]) - before[name];
+  private begin(): void {
+    const { before } = this;
+    const { u32 } = this.core;
+    for (let i = 0; i < WORDS.length; i++) before[i] = u32[WORDS[i]];
+  }
+
+  /** One request changes no counter by 2^32 or more: low words are enough. */
+  private end(result: DmaResult): DmaResult {
+    const { before, counts } = this;
+    const { u32 } = this.core;
+    for (let i = 0; i < WORDS.length; i++) counts[i] += (u32[WORDS[i]] - before[i]) >>> 0;
     return result;
   }
 }

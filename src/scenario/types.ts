@@ -1,5 +1,5 @@
 // A run: what is assembled, and what comes out of it. Plain data on both sides.
-import type { DeviceModes } from "../vmm/types.js";
+import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { CommonMode, ModeChoice } from "./modes.js";
 import type { VmmProfile } from "../platform/costs.js";
 
@@ -21,6 +21,8 @@ export interface GuestConfig {
   readonly nic?: number;
   /** Which serial line (index into `serials`). Default 0. */
   readonly serial?: number;
+  /** Typed at the guest's console when its region of interest begins; it comes in at the line's rate. */
+  readonly typed?: Uint8Array;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
   /** Runs of bytes of the disk, one behind the other as those of a file are, in place of `range`. */
@@ -39,6 +41,8 @@ export interface ShareConfig {
 
 /** One physical disk. */
 export interface DiskConfig {
+  /** Behind what controller. Default "nvme". */
+  readonly interface?: DiskName;
   /** Bytes, a multiple of 512. */
   readonly size: number;
   /** Its contents; shorter than `size` reads as zeros behind. Default: a pattern made from `seed`. Not changed by the run. */
@@ -200,6 +204,8 @@ export interface SerialFigures {
   readonly charactersPerSecond: number;
   /** The same ÷ what the line can carry: a start bit, eight data bits and a stop bit each. */
   readonly ofLineRate: number;
+  /** Seconds from the first bit of a character typed to the last bit of the one that the guest sent in answer to it. */
+  readonly echo: { readonly mean: number; readonly most: number } | null;
 }
 
 /** Why a guest stopped. */
@@ -215,11 +221,11 @@ export type StopReason =
       readonly cycles?: number;
     };
 
-/** Where bytes that a device wrote for a guest went. */
+/** Where bytes that a device wrote for a guest went, or those that it read came from. */
 export interface Landed {
   /** Physical address of the first byte. */
   readonly start: number;
-  /** Bytes written, those written twice counted twice. */
+  /** Bytes written or read, those twice moved counted twice. */
   readonly bytes: number;
   /** Pages of 4 KiB, one after the other from that of `start`, that were hit. */
   readonly pages: number;
@@ -278,6 +284,20 @@ export interface GuestResult {
   readonly details?: Readonly<Record<string, number>>;
   /** Where a device is assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
+}
+
+/** What one guest has sent to the peer's store. */
+export interface StoredFile {
+  /** The guest's, as in 10.0.2.15. */
+  readonly address: string;
+  readonly datagrams: number;
+  readonly bytes: number;
+  /** Datagrams that never came. */
+  readonly missing: number;
+  /** "crc32c:1a2b3c4d" */
+  readonly checksum: string;
 }
 
 /** How a device that the VMM drives was shared out. */
@@ -313,6 +333,7 @@ export interface PeerCounts {
   readonly discardedDatagrams: number;
   readonly discardedBytes: number;
   readonly given: number;
+  readonly stored: readonly StoredFile[];
 }
 
 export interface RunResult {

@@ -4,7 +4,7 @@ import type { BlockBackend, BlockRequest, BlockStatus, Segment } from "../platfo
 import type { DmaPool } from "./dma-pool.js";
 import { type Extent, ExtentMap } from "./extents.js";
 import { FairQueue, type Flow, type FlowCounters, type Share } from "./fair-queue.js";
-import type { DiskCommand, DiskOutcome, PhysicalDisk } from "./nvme-driver.js";
+import type { DiskCommand, DiskOutcome, PhysicalDisk } from "./physical-disk.js";
 import type { GuestMemory, VmmServices } from "./types.js";
 
 const DEFAULT_BUFFER = 0x1_0000;

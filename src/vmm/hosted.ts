@@ -3,14 +3,13 @@ import { RAM_START } from "../../assembly/layout.js";
 import { deviceTree, deviceTreeAddress } from "../platform/boot.js";
 import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";
-import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
 import { attachModes, nicModes, serialModes } from "./attach/index.js";
-import { NVME_KIND } from "./attach/nvme-function.js";
 import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
+import { diskKinds } from "./disk-kinds.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
 import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
@@ -23,9 +22,9 @@ import type { ThrottleSetting } from "./interrupt-throttle.js";
 import type { ShareConfig } from "../scenario/types.js";
 import { LentMemory } from "./lent-memory.js";
 import { type LinkShare, NetService } from "./net-service.js";
-import { NvmeDriver } from "./nvme-driver.js";
+import { FunctionPlaces } from "./physical-function.js";
 import { type SerialPort, SerialService } from "./serial-service.js";
-import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
+import type { Attachment, DeviceModes, DiskKind, DiskName, GuestMemory, PhysicalFunction } from "./types.js";
 import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
 import { VirtualMachine, type VmParts } from "./vm.js";
@@ -33,13 +32,6 @@ import { Vmm } from "./vmm.js";
 
 /** GSCIDs of the VMM's own DMA pools begin here; those of the guests are their VMIDs. */
 const POOL_GSCID = 0x1000;
-/** PCIe base address register 0 and command register. */
-const PCI_BAR0 = 0x10;
-const PCI_COMMAND = 4;
-const MEMORY_DECODE = 2;
-/** From one physical BAR to the next. */
-const BAR_DISTANCE = 0x10_0000;
-
 export interface HostedGuest {
   readonly name: string;
   readonly kernel: Uint8Array;
@@ -59,8 +51,8 @@ export interface HostedGuest {
 
 export interface HostedConfig {
   readonly guests: readonly HostedGuest[];
-  readonly disks?: readonly { readonly depth?: number }[];
   readonly nics?: readonly { readonly interrupts?: ThrottleSetting }[];
+  readonly disks?: readonly { readonly interface?: DiskName; readonly depth?: number }[];
   /** Page size of the G-stage in bytes, and that of the IOMMU's second stage if it differs. */
   readonly pageSize: number;
   readonly iommuPageSize: number;
@@ -68,24 +60,6 @@ export interface HostedConfig {
   readonly limit: number;
   readonly costs: VmmCosts;
   readonly exitsInWasm?: boolean;
-}
-
-/** A physical function whose BAR the VMM places at `bar`. */
-function physicalFunction(vmm: Vmm, kind: DeviceKind, fn: PcieFunction, bar: number): PhysicalFunction {
-  const config = ECAM.start + fn.bdf * 0x1000;
-  const physical: PhysicalFunction = {
-    kind,
-    deviceId: fn.bdf,
-    bar,
-    barSize: kind.function.bars![0].size,
-    irq: PCIE_FIRST_IRQ + ((fn.pin - 1 + fn.slot) % 4),
-    readConfig: (offset, size) => vmm.mmioRead(config + offset, size),
-    writeConfig: (offset, size, value) => vmm.mmioWrite(config + offset, size, value),
-  };
-  physical.writeConfig(PCI_BAR0, 4, bar);
-  physical.writeConfig(PCI_BAR0 + 4, 4, 0);
-  physical.writeConfig(PCI_COMMAND, 2, MEMORY_DECODE);
-  return physical;
 }
 
 /** A disk that the VMM drives itself, once the first guest asks for a range of it. */
@@ -98,6 +72,7 @@ class SharedDisk {
   constructor(
     private readonly vmm: Vmm,
     private readonly iommu: IommuDriver,
+    private readonly kind: DiskKind,
     private readonly disk: PhysicalFunction,
     private readonly gscid: number,
     private readonly pageSize: number,
@@ -133,7 +108,7 @@ class SharedDisk {
     const pool = new DmaPool(vmm);
     this.pool = pool;
     iommu.bind(disk.deviceId, pool.secondStage(this.gscid));
-    const driver = new NvmeDriver(vmm, disk, pool);
+    const driver = this.kind.driver(vmm, disk, pool);
     driver.start(() => vmm.step());
     vmm.onInterrupt(disk.irq, () => void driver.interrupt());
     return new BlockService(vmm, driver, pool, { depth: this.depth });
@@ -190,6 +165,7 @@ const nicShare = ({ share }: HostedGuest): Share => ({
   weight: share?.nic?.weight,
   rate: share?.nic?.rate === undefined ? undefined : share.nic.rate / 8,
 });
+const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[disk]?.interface ?? "nvme";
 
 /** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
 class SharedSerial {
@@ -239,7 +215,7 @@ function makeGuest(
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
-  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config.guests[index], serials);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config, serials);
 }
 
 /** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
@@ -252,17 +228,17 @@ function remakeGuest(
   const { name, index, memory, gstage, vmid } = before;
   for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) vmm.core.store(hpa, new Uint8Array(length));
   vmm.charge("vmm", memory.size * vmm.costs.copyByte);
-  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config.guests[index], serials);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config, serials);
 }
 
 function loadGuest(
   parts: Omit<VmParts, "vcpu">,
-  guest: HostedGuest,
+  config: HostedConfig,
   serials: readonly PhysicalSerial[],
 ): VirtualMachine {
-  const { memory, gstage, vmid } = parts;
+  const { memory, gstage, vmid, index } = parts;
   const { core } = parts.vmm;
-  const { name, ram, kernel, bootargs, modes, serial = 0 } = guest;
+  const { name, ram, kernel, bootargs, modes, disk, serial = 0 } = config.guests[index];
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
@@ -271,7 +247,8 @@ function loadGuest(
   const pcie = attached.some((mode) => mode !== "paravirtual");
   const virtio = [...attached, modes.serial].filter((mode) => mode === "paravirtual").length;
   const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, uart }));
+  const ioWindow = disk !== undefined && modes.disk !== "paravirtual" && diskName(config, disk) === "ata";
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, ioWindow, uart }));
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
   return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
@@ -326,25 +303,22 @@ export function startHosted(
   const iommu = new IommuDriver(vmm);
   iommu.start();
   vmm.onTranslationsChanged = (guest) => iommu.invalidate(guest.gscid);
-  let bar = PCIE_WINDOW.start;
-  const place = (kind: DeviceKind, fn: PcieFunction) => {
-    const physical = physicalFunction(vmm, kind, fn, bar);
-    bar += BAR_DISTANCE;
-    return physical;
-  };
-  const disks = devices.disks.map((fn) => place(NVME_KIND, fn));
-  const nics = devices.nics.map((fn) => place(E1000E_KIND, fn));
-  const sharedDisks = disks.map(
-    (disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize, config.disks?.[i].depth),
-  );
-  const sharedNics = nics.map(
-    (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i].interrupts),
-  );
   const parts: DevicePart[] = [];
   /** A guest that was reset opens what it had. */
   const note = (part: DevicePart) => {
     if (parts.every(({ turns }) => turns !== part.turns)) parts.push(part);
   };
+  const places = new FunctionPlaces(vmm);
+  const kinds = devices.disks.map((_, i) => diskKinds[diskName(config, i)]);
+  const disks = devices.disks.map((fn, i) => places.place(kinds[i], fn));
+  const nics = devices.nics.map((fn) => places.place(E1000E_KIND, fn));
+  const sharedDisks = disks.map(
+    (disk, i) =>
+      new SharedDisk(vmm, iommu, kinds[i], disk, POOL_GSCID + i, config.iommuPageSize, config.disks?.[i]?.depth),
+  );
+  const sharedNics = nics.map(
+    (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i]?.interrupts),
+  );
   const sharedSerials = devices.serials.map((line, n) => {
     const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
     return new SharedSerial(vmm, line, users > 1);
@@ -381,7 +355,8 @@ export function startHosted(
         });
         return part;
       };
-      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
+      const more = { kind: kinds[guest.disk], openBlock };
+      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), more)));
     }
     if (guest.nic !== undefined && modes.nic) {
       const shared = sharedNics[guest.nic];

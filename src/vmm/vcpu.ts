@@ -4,6 +4,7 @@ import { type Cause, Interrupt } from "../../assembly/isa/cause.js";
 import { Csr } from "../../assembly/isa/csr.js";
 import { Mode } from "../../assembly/isa/privilege.js";
 import {
+  CSRS,
   F_REGS,
   HART_MODE,
   HART_PC,
@@ -42,7 +43,10 @@ const VS_INTERRUPTS =
   (1n << BigInt(Interrupt.VirtualSupervisorSoftware)) |
   (1n << BigInt(Interrupt.VirtualSupervisorTimer)) |
   (1n << BigInt(Interrupt.VirtualSupervisorExternal));
-const VSTIP = 1n << BigInt(Interrupt.VirtualSupervisorTimer);
+const VS_INTERRUPTS_LOW = Number(VS_INTERRUPTS);
+const VSTIP = 1 << Interrupt.VirtualSupervisorTimer;
+const ONES = 0xffff_ffff;
+const TWO32 = 0x1_0000_0000;
 
 /** XLEN = 64 in hstatus.VSXL and vsstatus.UXL. */
 const XLEN64 = 2n << 32n;
@@ -120,6 +124,15 @@ export class Vcpu {
   csr(n: number): bigint {
     return this.loaded ? this.core.csr(n) : this.csrs.get(n)!;
   }
+  /** Half 0 (low) or 1 (high) of a CSR. */
+  private half(n: number, half: 0 | 1): number {
+    if (this.loaded) return this.core.u32[((CSRS + n * 8) >>> 2) + half];
+    return Number(BigInt.asUintN(32, this.csrs.get(n)! >> (half === 0 ? 0n : 32n)));
+  }
+  /** The low half of mie as it is while the guest is on the hart. */
+  private get enabled(): number {
+    return this.loaded ? this.half(Csr.mie, 0) : Number(this.vsie);
+  }
   setCsr(n: number, value: bigint): void {
     if (this.loaded) this.core.setCsr(n, value);
     else this.csrs.set(n, value);
@@ -131,27 +144,26 @@ export class Vcpu {
 
   /** Makes an interrupt pending in hvip, or not. Returns whether that was new. */
   setPending(bit: Interrupt, level: boolean): boolean {
-    const old = this.csr(Csr.hvip);
-    const mask = 1n << BigInt(bit);
-    const value = level ? old | mask : old & ~mask;
-    if (value === old) return false;
-    this.setCsr(Csr.hvip, value);
+    const was = (this.half(Csr.hvip, 0) & (1 << bit)) !== 0;
+    if (was === level) return false;
+    this.setCsr(Csr.hvip, this.csr(Csr.hvip) ^ (1n << BigInt(bit)));
     return level;
   }
 
   /** The cycle at which the guest's timer interrupt becomes pending; Infinity without one that could wake it. */
   timerDue(): number {
-    const enabled = this.loaded ? this.core.csr(Csr.mie) : this.vsie;
-    const compare = this.csr(Csr.vstimecmp);
-    if ((enabled & VSTIP) === 0n || compare === (1n << 64n) - 1n) return Number.POSITIVE_INFINITY;
-    const ticks = BigInt.asUintN(64, compare - this.csr(Csr.htimedelta));
-    return Number(ticks) * this.core.u32[TIME_DIVIDER >>> 2];
+    if ((this.enabled & VSTIP) === 0) return Number.POSITIVE_INFINITY;
+    const compareLow = this.half(Csr.vstimecmp, 0);
+    const compareHigh = this.half(Csr.vstimecmp, 1);
+    if (compareLow === ONES && compareHigh === ONES) return Number.POSITIVE_INFINITY;
+    const low = compareLow - this.half(Csr.htimedelta, 0);
+    const high = compareHigh - this.half(Csr.htimedelta, 1) - (low < 0 ? 1 : 0);
+    return ((low >>> 0) + (high >>> 0) * TWO32) * this.core.u32[TIME_DIVIDER >>> 2];
   }
 
   /** Whether an interrupt is pending and enabled in vsie: what ends WFI, whatever vsstatus.SIE says. */
   wakes(now: number): boolean {
-    const enabled = this.loaded ? this.core.csr(Csr.mie) : this.vsie;
-    return (this.csr(Csr.hvip) & enabled & VS_INTERRUPTS) !== 0n || this.timerDue() <= now;
+    return (this.half(Csr.hvip, 0) & this.enabled & VS_INTERRUPTS_LOW) !== 0 || this.timerDue() <= now;
   }
 
   /** Takes an exception in VS-mode as the hart would. The guest must be on the hart; pc is that of the instruction. */

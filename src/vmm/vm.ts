@@ -5,9 +5,10 @@ import { Plic } from "../devices/plic.js";
 import { Finisher } from "../devices/finisher.js";
 import { Bus } from "../platform/bus.js";
 import { Console } from "../platform/console.js";
-import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
-import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
-import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
+import { barPlacer, IoSpace } from "../platform/io-space.js";
+import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_IO, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
+import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
+import { Access, type DmaPort, type IrqLine, type MmioDevice, type PcieDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
 import { charge, count, emptyAccount, type GuestAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
@@ -38,6 +39,12 @@ export interface VmParts {
   readonly before?: VirtualMachine | undefined;
 }
 
+/** Registers that trap: under what their accesses are counted, and what the VMM's part of one costs. */
+interface Trapped {
+  readonly reason: string;
+  readonly cycles: number;
+}
+
 export class VirtualMachine implements Vm, ExitGuest {
   readonly name: string;
   readonly index: number;
@@ -51,6 +58,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly account: GuestAccount;
   readonly console: Console;
   readonly mmio = new Bus();
+  private readonly ioSpace = new IoSpace();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
   readonly pcie: PcieRoot;
@@ -67,7 +75,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   direct = 0;
   private readonly vmm: Vmm;
   private firmware: SbiContext | undefined;
-  private readonly names = new Map<MmioDevice, string>();
+  private readonly trapped = new Map<MmioDevice, Trapped>();
   private readonly endOfInterrupt = new Map<number, () => void>();
   private readonly bars = new Map<PcieFunction, BarPlacement>();
   private readonly configWrites: (() => void)[] = [];
@@ -98,16 +106,25 @@ export class VirtualMachine implements Vm, ExitGuest {
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.bars.get(fn)?.(bar, address),
       windows: [PCIE_WINDOW],
+      ioPorts: PCIE_IO.size,
     });
     this.map(PLIC.start, PLIC.size, this.plicPort(), "plic");
     this.map(ECAM.start, ECAM.size, this.configPort(), "pcie-config");
+    this.map(PCIE_IO.start, PCIE_IO.size, this.ioSpace, "pcie-io");
     this.map(FINISHER.start, FINISHER.size, finisher, "finisher");
   }
 
   /** Puts registers that trap at a guest-physical address. */
   map(start: number, size: number, device: MmioDevice, name: string): void {
     this.mmio.map(start, size, device);
-    this.names.set(device, name);
+    this.trap(device, name);
+  }
+
+  private trap(device: MmioDevice, name: string): void {
+    this.trapped.set(device, {
+      reason: `mmio:${name}`,
+      cycles: name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio,
+    });
   }
 
   /** Adds a function to the virtual PCIe bus; `onMap` hears where the guest puts its BARs. */
@@ -117,11 +134,21 @@ export class VirtualMachine implements Vm, ExitGuest {
     return fn;
   }
 
-  /** A function whose BAR 0 traps to `device`. */
-  addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction {
-    const region = this.mmio.movable(config.bars![0].size, device, "pcie");
-    this.names.set(device, name);
-    return this.addFunction(config, (_bar, address) => this.mmio.move(region, address));
+  /** A function whose BARs trap to `device`. */
+  addTrappedFunction(config: PcieFunctionConfig, device: PcieDevice, name: string): PcieFunction {
+    const places = new Map(
+      config.bars!.map((bar) => [bar.index, this.placer(bar, device.bars?.[bar.index] ?? device, name)]),
+    );
+    return this.addFunction(config, (bar, address) => places.get(bar)?.(address));
+  }
+
+  trapPorts(bar: PcieBar, device: MmioDevice, name: string): (port: number | undefined) => void {
+    return this.placer(bar, device, name);
+  }
+
+  private placer(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
+    this.trap(device, name);
+    return barPlacer({ bus: this.mmio, ioSpace: this.ioSpace }, bar, device, "pcie");
   }
 
   onConfigWrite(action: () => void): void {
@@ -261,11 +288,12 @@ export class VirtualMachine implements Vm, ExitGuest {
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
-    const found = this.mmio.find(gpa);
-    if (!found) return false;
-    const name = this.names.get(found.device) ?? "device";
-    this.count(`mmio:${name}`);
-    this.charge("vmm", name === "plic" ? this.costs.mmioIrqchip : this.costs.mmio);
+    const device = this.mmio.deviceAt(gpa);
+    const ports = device === this.ioSpace ? this.ioSpace.at(gpa - PCIE_IO.start) : undefined;
+    const trapped = device && this.trapped.get(ports ?? device);
+    if (!trapped) return false;
+    this.count(trapped.reason);
+    this.charge("vmm", trapped.cycles);
     return true;
   }
 

@@ -1,6 +1,6 @@
 // Made-up figures for judges: a guest that did all right, and evidence made of runs.
 import { Evidence, type Measured } from "../../src/claims/evidence.js";
-import type { Claim, Judgement } from "../../src/claims/types.js";
+import type { Claim, DeviceClass, Judgement, Part } from "../../src/claims/types.js";
 import { CLAIMS } from "../../src/claims/claims.js";
 import type { GuestReport } from "../../src/metrics/report.js";
 import type { AttackCase } from "../../src/scenario/attack.js";
@@ -22,7 +22,7 @@ const NO_CHARACTERS: GuestReport["serial"] = {
   received: 0,
   charactersPerSecond: 0,
   ofLineRate: 0,
-  perCharacter: null,
+  echo: null,
   hartSeconds: 0,
   lineSeconds: 10 / 115_200,
 };
@@ -34,6 +34,7 @@ export function guest(over: Partial<GuestReport> = {}): GuestReport {
     modes: { disk: "native", serial: "native" },
     driver: "stock",
     status: "ok",
+    problem: null,
     stop: { kind: "shutdown", code: 0 },
     workload: "seqread",
     checksum: null,
@@ -44,6 +45,8 @@ export function guest(over: Partial<GuestReport> = {}): GuestReport {
     seconds: 1,
     throughputMBps: 100,
     iops: 10,
+    response: { mean: 10, most: 20 },
+    network: null,
     instructions: 1,
     cycles: 20_000,
     cyclesBy: { guest: 10_000, exit: 0, vmm: 0, idle: 10_000 },
@@ -63,6 +66,7 @@ export function guest(over: Partial<GuestReport> = {}): GuestReport {
     l1dMisses: 0,
     details: {},
     landed: [],
+    taken: [],
     console: "",
     ...over,
   };
@@ -78,7 +82,13 @@ export function evidence(
 }
 
 export const claim = (id: string): Claim => CLAIMS.find((one) => one.id === id)!;
-export const judged = (id: string, figures: Evidence): Judgement => claim(id).judge(figures);
+/** The claim as far as a class of devices goes: its only one, or the disk. */
+export function part(id: string, device?: DeviceClass): Part {
+  const { parts } = claim(id);
+  return parts.find((one) => one.device === (device ?? (parts.length > 1 ? "disk" : one.device)))!;
+}
+export const judged = (id: string, figures: Evidence, device?: DeviceClass): Judgement =>
+  part(id, device).judge(figures);
 
 /** Every disk workload, at 100 MB/s in `base` and at `rates` in `other`, the last rate for all that remain. */
 export function workloads(base: string, other: string, rates: readonly number[], over: Partial<GuestReport> = {}) {

@@ -1,5 +1,5 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Driver Programming Interface", "Initialization", "Software Initialization
-// and Diagnostics": the controller behind a memory BAR, its interrupts, its DMA port and one end of a network link.
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Driver Programing Interface", "Register Conventions", "Initialization": the
+// controller behind a memory BAR, its interrupts, its DMA port and one end of a network link.
 import {
   Access,
   type Clock,

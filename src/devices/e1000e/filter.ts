@@ -1,5 +1,5 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Address Filtering", "VLAN filtering", "RSS": which frames are for
-// this station, and for which queue.
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Address Filtering", "802.1q VLAN Support", "Multiple Receive Queues
+// and Receive-Side Scaling (RSS)": which frames are for this station, and for which queue.
 import { type Packet, PROTOCOL_TCP } from "../offload.js";
 import { RAH_AV, Rctl, Reg, type RegisterFile } from "./registers.js";
 

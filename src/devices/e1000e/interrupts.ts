@@ -1,5 +1,5 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Interrupts", "Interrupt Moderation", "Clearing Interrupt Causes": causes,
-// masks, and how they reach the host, by its line or by messages.
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Interrupts" ("Registers", "Interrupt Moderation", "Clearing Interrupt Causes"):
+// causes, masks, and how they reach the host, by its line or by messages.
 import type { EventHandle, IrqLine, MessageVectors } from "../../platform/ports.js";
 import { CtrlExt, Reg, type RegisterFile } from "./registers.js";
 import { Count, type Statistics } from "./statistics.js";
@@ -91,10 +91,10 @@ export class Interrupts {
     this.update();
   }
 
-  /** "Clearing Interrupt Causes", read-to-clear: when nothing is enabled, or an enabled cause asserts the interrupt. */
+  /** "Read to Clear"; with messages only when nothing is enabled, or an enabled cause asserts the interrupt. */
   readIcr(): number {
     const value = this.ics;
-    if (this.mask === 0 || this.asserted) {
+    if (!this.byMessage || this.mask === 0 || this.asserted) {
       this.acknowledge();
       this.icr = 0;
     }
@@ -254,6 +254,12 @@ export class DelayedCause {
       this.ports.statistics.count(counter);
       this.flush();
     });
+  }
+
+  /** Raises causes that aren't to be held back, and with them what waits: an immediate interrupt stops both timers. */
+  immediate(bits: number): void {
+    this.waiting |= bits;
+    this.flush();
   }
 
   /** Raises what waits. */

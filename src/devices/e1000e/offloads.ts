@@ -1,5 +1,5 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Checksum Offloading", "TCP Segmentation", "Packet
-// Split Receive", header updates, and where headers end. Every offset may be a hostile driver's.
+// Intel 82574 GbE Controller Family Datasheet 3.4, "TCP Segmentation", "Packet Split Receive Descriptor": header updates,
+// checksums, and where headers end. Every offset may be a hostile driver's.
 import { completeChecksum, fold, PROTOCOL_TCP, PROTOCOL_UDP, type Packet } from "../offload.js";
 import type { Context } from "./descriptors.js";
 
@@ -56,15 +56,37 @@ export function headersEnd(frame: Uint8Array, packet: Packet | undefined): numbe
   return behind <= end ? behind : transport;
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+/** Entry 256 · n + b: what byte b adds to the remainder when n more bytes follow it. */
+const CRC_TABLE = new Int32Array(8 * 256);
+for (let byte = 0; byte < 256; byte++) {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
-  return crc;
-});
+  CRC_TABLE[byte] = crc;
+}
+for (let at = 256; at < CRC_TABLE.length; at++) {
+  const before = CRC_TABLE[at - 256];
+  CRC_TABLE[at] = (before >>> 8) ^ CRC_TABLE[before & 0xff];
+}
 
 /** IEEE 802.3, "Frame Check Sequence (FCS) field": the value, sent low byte first. */
 export function frameCheck(frame: Uint8Array): number {
-  let crc = 0xffff_ffff;
-  for (const byte of frame) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ byte) & 0xff];
+  const table = CRC_TABLE;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  let crc = ~0;
+  let at = 0;
+  for (; at + 8 <= frame.length; at += 8) {
+    const first = view.getInt32(at, true) ^ crc;
+    const second = view.getInt32(at + 4, true);
+    crc =
+      table[0x700 + (first & 0xff)] ^
+      table[0x600 + ((first >>> 8) & 0xff)] ^
+      table[0x500 + ((first >>> 16) & 0xff)] ^
+      table[0x400 + (first >>> 24)] ^
+      table[0x300 + (second & 0xff)] ^
+      table[0x200 + ((second >>> 8) & 0xff)] ^
+      table[0x100 + ((second >>> 16) & 0xff)] ^
+      table[second >>> 24];
+  }
+  for (; at < frame.length; at++) crc = (crc >>> 8) ^ table[(crc ^ frame[at]) & 0xff];
   return ~crc >>> 0;
 }

@@ -1,6 +1,7 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Receive Functionality": frames that pass the filters wait in the packet
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Reception": frames that pass the filters wait in the packet
 // buffer, find descriptors, go to memory, and then the descriptors go back to the host.
 import { highAfter, lowAfter } from "../../platform/ports.js";
+import { FrameBuffers } from "../frame-buffers.js";
 import { checkHeader, checkTransport, internetSum, type Packet, packetOf, PROTOCOL_UDP } from "../offload.js";
 import {
   decodeRx,
@@ -23,6 +24,7 @@ const HEADER = 14;
 const SHORTEST_FRAME = 60;
 const CHECK_SEQUENCE = 4;
 const TAG = 4;
+const ADDRESSES = 12;
 /** Without RCTL.LPE: 1518 with check sequence, 1522 with a tag. */
 const USUAL_FRAME = 1514;
 const KIB = 1024;
@@ -30,6 +32,8 @@ const SMALLEST_BUFFER = 16 * KIB;
 
 /** A frame in the packet buffer. */
 interface Waiting {
+  buffer: Uint8Array;
+  /** In `buffer`, as `data`. */
   frame: Uint8Array;
   /** What goes to the host: without the tag, with the check sequence, as software wants it. */
   data: Uint8Array;
@@ -65,6 +69,7 @@ export class Receive {
   private readonly delay: DelayedCause;
   private fifo: Waiting[] = [];
   private fifoBytes = 0;
+  private readonly spare = new FrameBuffers();
 
   constructor(private readonly engine: Engine) {
     this.queues = Array.from({ length: QUEUES }, (_, index) => new Queue(index, engine));
@@ -173,17 +178,28 @@ export class Receive {
 
   private prepare(received: Uint8Array, tagged: boolean): Waiting {
     const { registers } = this.engine;
-    const frame = new Uint8Array(Math.max(received.length, SHORTEST_FRAME));
-    frame.set(received);
-    const packet = packetOf(frame);
     const strip = tagged && (registers.get(Reg.CTRL) & Ctrl.VME) !== 0;
     const check = registers.get(Reg.RCTL) & Rctl.SECRC ? 0 : CHECK_SEQUENCE;
-    const data = new Uint8Array(frame.length - (strip ? TAG : 0) + check);
-    data.set(frame.subarray(0, 12));
-    data.set(frame.subarray(strip ? 16 : 12), 12);
-    if (check) new DataView(data.buffer).setUint32(data.length - check, frameCheck(frame), true);
+    const length = Math.max(received.length, SHORTEST_FRAME);
+    const buffer = this.spare.take(strip ? 2 * length : length + check);
+    buffer.set(received);
+    buffer.fill(0, received.length, length);
+    const frame = buffer.subarray(0, length);
+    const packet = packetOf(frame);
+    // without its tag it needs room of its own; else the check sequence goes behind it
+    const from = strip ? length : 0;
+    const end = from + length - (strip ? TAG : 0);
+    if (strip) {
+      buffer.copyWithin(from, 0, ADDRESSES);
+      buffer.copyWithin(from + ADDRESSES, ADDRESSES + TAG, length);
+    }
+    const data = buffer.subarray(from, end + check);
+    if (check) {
+      const value = frameCheck(frame);
+      for (let i = 0; i < check; i++) data[end - from + i] = value >>> (8 * i);
+    }
     const vlan = strip ? (frame[14] << 8) | frame[15] : undefined;
-    return { frame, data, vlan, packet, rss: scale(registers, frame, packet) };
+    return { buffer, frame, data, vlan, packet, rss: scale(registers, frame, packet) };
   }
 
   // ---- to memory
@@ -196,13 +212,16 @@ export class Receive {
     const shape = layout(waiting, this.buffers(format), format);
     if (!shape) {
       this.take();
+      this.spare.release(waiting.buffer);
       this.engine.counters.droppedFrames++;
       return 0;
     }
     if (queue.stopped) return IDLE;
     if (queue.cache.length < shape.lengths.length) return this.fetch(queue, format);
     this.take();
-    return this.deliver(queue, waiting, shape, format);
+    const cycles = this.deliver(queue, waiting, shape, format);
+    this.spare.release(waiting.buffer);
+    return cycles;
   }
 
   private take(): void {
@@ -264,6 +283,7 @@ export class Receive {
     const reports = lengths.map((each, i) =>
       this.report(waiting, each, i === lengths.length - 1 ? status : RxStatus.DD, header),
     );
+    if (format === "legacy") firstHasChecksum(reports);
     engine.later(cycles + engine.cycles(engine.config.times.dmaWrite), () => {
       const translation = places.reduce((sum, place, i) => sum + this.writeBack(place, format, reports[i]), 0);
       ring.head = head;
@@ -333,6 +353,13 @@ export class Receive {
       headerLength: header,
     };
   }
+}
+
+/** "Packet Checksum" of legacy descriptors: the first of a packet has it. */
+function firstHasChecksum(reports: readonly RxReport[]): void {
+  const { checksum } = reports[reports.length - 1];
+  for (const report of reports) report.checksum = 0;
+  reports[0].checksum = checksum;
 }
 
 /** How a packet lies in descriptors: bytes in each buffer of each, and of the header that is split off. */

@@ -1,4 +1,4 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Statistics Registers": counters that stop at their maximum and are
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Statistic Register Descriptions": counters that stop at their maximum and are
 // cleared by being read; those of octets are 64 bits wide, and reading the high half clears both.
 import { Reg } from "./registers.js";
 
@@ -54,16 +54,17 @@ export class Statistics {
 
   private octets(counter: Count, bytes: number): void {
     const at = this.index(counter);
-    const sum = this.words[at] + this.words[at + 1] * TWO32 + bytes;
-    this.words[at] = sum % TWO32;
-    this.words[at + 1] = Math.floor(sum / TWO32);
+    const low = this.words[at] + bytes;
+    this.words[at] = low;
+    if (low >= TWO32) this.words[at + 1]++;
   }
 
   /** A frame without its check sequence that came from the wire, or left on it. */
   frame(frame: Uint8Array, received: boolean): void {
     const bytes = frame.length + CHECK_SEQUENCE;
-    const size = SIZES.findIndex((longest) => bytes <= longest);
-    this.count((received ? Count.PRC64 : Count.PTC64) + 4 * (size < 0 ? SIZES.length : size));
+    let size = 0;
+    while (size < SIZES.length && bytes > SIZES[size]) size++;
+    this.count((received ? Count.PRC64 : Count.PTC64) + 4 * size);
     this.count(received ? Count.GPRC : Count.GPTC);
     this.octets(received ? Count.GORC : Count.GOTC, bytes);
     if ((frame[0] & 1) === 0) return;

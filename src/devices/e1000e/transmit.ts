@@ -1,6 +1,7 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Functionality": descriptors are fetched in batches, their
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Transmission": descriptors are fetched in batches, their
 // buffers gathered to packets, packets cut into segments, and frames wait in the packet buffer for the wire.
 import { highAfter, lowAfter } from "../../platform/ports.js";
+import { FrameBuffers } from "../frame-buffers.js";
 import {
   type Context,
   contextOf,
@@ -40,9 +41,17 @@ interface Packet {
   segmented: boolean;
   segment: number;
   options: number;
+  /** CSS of the first descriptor, if that is a legacy one. */
+  checksumStart: number;
   tagged: boolean;
   vlan: number;
   bad: boolean;
+}
+
+/** A frame in the packet buffer: the first bytes of a buffer. */
+interface Frame {
+  buffer: Uint8Array;
+  length: number;
 }
 
 class Queue {
@@ -62,6 +71,7 @@ class Queue {
     segmented: false,
     segment: 0,
     options: 0,
+    checksumStart: 0,
     tagged: false,
     vlan: 0,
     bad: false,
@@ -88,8 +98,9 @@ export class Transmit {
   private readonly delay: DelayedCause;
   /** The queue whose turn it is. */
   private turn = 0;
-  private fifo: Uint8Array[] = [];
+  private fifo: Frame[] = [];
   private fifoBytes = 0;
+  private readonly buffers = new FrameBuffers();
   /** A frame is leaving: also over a reset, since the wire takes one at a time. */
   private sending = false;
   private draining = false;
@@ -194,8 +205,8 @@ export class Transmit {
     return cycles;
   }
 
-  /** "TCP/IP Data Descriptor": options and segmentation are those of the packet's first descriptor. */
-  private begin(queue: Queue, { kind, command, options, vlan }: TxDescriptor): void {
+  /** Options, segmentation and where a checksum begins are those of the packet's first descriptor; with segmentation its tag, too. */
+  private begin(queue: Queue, { kind, command, options, checksumStart, vlan }: TxDescriptor): void {
     const { context, packet } = queue;
     const segmented = kind === "data" && (command & TxCommand.TSE) !== 0;
     const { headerLength, mss } = context;
@@ -207,6 +218,7 @@ export class Transmit {
     packet.segment = 0;
     packet.segmented = segmented;
     packet.options = kind === "data" ? options : 0;
+    packet.checksumStart = checksumStart;
     packet.tagged = (command & TxCommand.VLE) !== 0;
     packet.vlan = vlan;
   }
@@ -253,20 +265,19 @@ export class Transmit {
     }
   }
 
-  /** The last buffer of a packet has been read. */
-  private complete(queue: Queue, descriptor: TxDescriptor): void {
+  /** The last buffer of a packet has been read: its descriptor says where a checksum goes, and without segmentation the tag. */
+  private complete(queue: Queue, { kind, command, checksumOffset, vlan }: TxDescriptor): void {
     const { packet } = queue;
-    const { command } = descriptor;
     if (packet.bad) this.engine.counters.droppedFrames++;
     else {
-      if (descriptor.kind === "legacy") {
+      if (!packet.segmented) {
         packet.tagged = (command & TxCommand.VLE) !== 0;
-        packet.vlan = descriptor.vlan;
-        const { checksumStart, checksumOffset } = descriptor;
-        const frame = packet.bytes.subarray(0, packet.length);
-        if (command & TxCommand.IC) insertChecksum(frame, checksumStart, checksumOffset, 0);
+        packet.vlan = vlan;
       }
-      if ((command & TxCommand.IFCS) === 0) packet.length = Math.max(0, packet.length - CHECK_SEQUENCE);
+      const frame = packet.bytes.subarray(0, packet.length);
+      if (kind === "legacy" && command & TxCommand.IC) insertChecksum(frame, packet.checksumStart, checksumOffset, 0);
+      if (!packet.segmented && (command & TxCommand.IFCS) === 0)
+        packet.length = Math.max(0, packet.length - CHECK_SEQUENCE);
       this.emit(queue, true);
     }
     packet.begun = false;
@@ -302,7 +313,7 @@ export class Transmit {
     const written = queue.index === 0 ? Cause.TXQ0 : Cause.TXQ1;
     const bits = (interrupts.byMessage ? written : Cause.TXDW) | (empty ? Cause.TXQE : 0);
     if (command & TxCommand.IDE) this.delay.event(bits);
-    else interrupts.cause(bits);
+    else this.delay.immediate(bits);
   }
 
   // ---- frames
@@ -319,9 +330,12 @@ export class Transmit {
       engine.counters.droppedFrames++;
       return;
     }
-    const frame = new Uint8Array(Math.max(packet.length + tag, pad));
-    const body = frame.subarray(tag, packet.length + tag);
+    const end = packet.length + tag;
+    const length = Math.max(end, pad);
+    const frame = this.buffers.take(length);
+    const body = frame.subarray(tag, end);
     body.set(packet.bytes.subarray(0, packet.length));
+    frame.fill(0, end, length);
     if (packet.segmented) updateSegment(body, context, packet.segment, last);
     if (packet.options & TxOption.IXSM) insertChecksum(body, context.ipcss, context.ipcso, context.ipcse);
     if (packet.options & TxOption.TXSM) insertChecksum(body, context.tucss, context.tucso, context.tucse);
@@ -330,8 +344,8 @@ export class Transmit {
       const type = registers.get(Reg.VET);
       frame.set([type >>> 8, type & 0xff, packet.vlan >>> 8, packet.vlan & 0xff], ADDRESSES);
     }
-    this.fifo.push(frame);
-    this.fifoBytes += frame.length;
+    this.fifo.push({ buffer: frame, length });
+    this.fifoBytes += length;
     this.drain();
   }
 
@@ -343,16 +357,20 @@ export class Transmit {
     this.draining = false;
   }
 
-  private send(frame: Uint8Array): void {
+  private send({ buffer, length }: Frame): void {
     const { engine } = this;
-    this.fifoBytes -= frame.length;
+    const frame = buffer.subarray(0, length);
+    this.fifoBytes -= length;
     this.sending = true;
     engine.counters.sentFrames++;
     engine.statistics.frame(frame, false);
-    engine.statistics.total(frame.length, false);
-    engine.ports.link.send(frame, () => {
-      this.sending = false;
-      this.pump();
-    });
+    engine.statistics.total(length, false);
+    engine.ports.link.send(frame, this.sent);
+    this.buffers.release(buffer);
   }
+
+  private readonly sent = (): void => {
+    this.sending = false;
+    this.pump();
+  };
 }

@@ -70,6 +70,11 @@ export class Receiver {
     if (!this.running) this.deliver();
   }
 
+  /** Only so many queues are used from now on: what waits for another goes to one of them. */
+  limit(queues: number): void {
+    for (const waiting of this.fifo) waiting.queue %= queues;
+  }
+
   /** Writes the first frame that finds buffers. */
   private deliver(): void {
     const { driver, clock, times } = this;

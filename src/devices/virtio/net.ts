@@ -218,6 +218,7 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
     const pairs = data[0] + data[1] * 256;
     if (pairs < 1 || pairs > this.settings.pairs) return false;
     this.steering.pairs = pairs;
+    this.receiver.limit(pairs);
     return true;
   }
 }

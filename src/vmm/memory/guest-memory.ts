@@ -27,12 +27,23 @@ export class PlacedMemory implements GuestMemory {
     );
   }
 
+  /** Where [gpa, gpa + length) lies if it is one piece, as most are; else -1. */
+  private physical(gpa: number, length: number): number {
+    if (length === 0 || !this.contains(gpa, length)) return -1;
+    return this.placement.inOneChunk(this.guest, gpa - this.start, length);
+  }
+
   pieces(gpa: number, length: number): Piece[] | undefined {
     if (!this.contains(gpa, length)) return undefined;
     return this.placement.runsOf(this.guest, gpa - this.start, length);
   }
 
   read(gpa: number, into: Uint8Array): boolean {
+    const hpa = this.physical(gpa, into.length);
+    if (hpa >= 0) {
+      into.set(this.core.slice(hpa, into.length));
+      return true;
+    }
     const pieces = this.pieces(gpa, into.length);
     if (!pieces) return false;
     let at = 0;
@@ -44,6 +55,11 @@ export class PlacedMemory implements GuestMemory {
   }
 
   write(gpa: number, from: Uint8Array): boolean {
+    const hpa = this.physical(gpa, from.length);
+    if (hpa >= 0) {
+      this.core.store(hpa, from);
+      return true;
+    }
     const pieces = this.pieces(gpa, from.length);
     if (!pieces) return false;
     let at = 0;
@@ -63,9 +79,10 @@ const READ_ACCESS_FAULT = 5;
 const WRITE_ACCESS_FAULT = 7;
 const TWO32 = 0x1_0000_0000;
 
-/** DMA of a software model: addresses are guest-physical, and only the guest's own RAM answers. */
+/** DMA of a software model, its result object reused: read it before the next request. Addresses are guest-physical, and only the guest's own RAM answers. */
 export class GuestDmaPort implements DmaPort {
   readonly view: DataView;
+  private readonly result = { ok: true, cause: 0, bytes: 0, cycles: 0 };
 
   constructor(
     private readonly memory: GuestMemory,
@@ -91,6 +108,10 @@ export class GuestDmaPort implements DmaPort {
 
   private outcome(ok: boolean, length: number, cause: number): DmaResult {
     if (ok) this.onCopy(length);
-    return { ok, cause: ok ? 0 : cause, bytes: ok ? length : 0, cycles: 0 };
+    const { result } = this;
+    result.ok = ok;
+    result.cause = ok ? 0 : cause;
+    result.bytes = ok ? length : 0;
+    return result;
   }
 }

@@ -137,6 +137,12 @@ export class Placement {
     return this.split(RAM_START, this.ramSize);
   }
 
+  /** The physical address of a guest's [offset, offset + length) of RAM if one chunk holds it, else -1. The range must be inside. */
+  inOneChunk(guest: number, offset: number, length: number): number {
+    const within = offset % this.chunk;
+    return within + length <= this.chunk ? this.chunksOfGuest[guest][Math.floor(offset / this.chunk)] + within : -1;
+  }
+
   /** The physical runs of a guest's [offset, offset + length) of RAM, merged. The range must be inside. */
   runsOf(guest: number, offset: number, length: number): Piece[] {
     const chunks = this.chunksOfGuest[guest];

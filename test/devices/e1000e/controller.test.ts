@@ -1,4 +1,4 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Driver Programming Interface", "Initialization".
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Driver Programing Interface", "Initialization".
 import { expect, test } from "vitest";
 import { CTRL, CTRL_RST, ICR, IMS, RAL, RDT, STATUS, TDT } from "../../support/e1000e-driver.js";
 import { e1000e, MAC, microseconds, ready } from "./setup.js";

@@ -40,8 +40,15 @@ test("an enabled cause drives the line until ICR is read ('Interrupt Cause Read 
   expect(driver.read(ICR)).toBe(0);
 });
 
-test("a cause that isn't enabled stays through a read while others are enabled", () => {
+test("a read clears causes that aren't enabled, too ('Read to Clear')", () => {
   const { driver } = ready();
+  driver.write(IMS, LSC);
+  driver.write(ICS, RXT0);
+  expect([driver.read(ICR), driver.read(ICR)]).toEqual([RXT0, 0]);
+});
+
+test("with messages such a cause stays through a read while others are enabled", () => {
+  const { driver } = ready({}, new Messages());
   driver.write(IMS, LSC);
   driver.write(ICS, RXT0);
   expect([driver.read(ICR), driver.read(ICR)]).toEqual([RXT0, RXT0]);
@@ -120,6 +127,20 @@ test("TIDV delays what has IDE, and its flush bit ends that ('Transmit Interrupt
   expect(world.line.level).toBe(false);
   driver.write(TIDV, 0x8000_0000 | 1000);
   expect(world.line.level).toBe(true);
+});
+
+test("an immediate interrupt stops TIDV ('Transmit Absolute Interrupt Delay Value')", () => {
+  const { driver, world } = ready();
+  driver.write(IMS, TXDW);
+  driver.write(TIDV, 1000);
+  driver.legacy(frame(), EOP | IFCS | RS | IDE);
+  driver.legacy(frame(), EOP | IFCS | RS);
+  driver.ring();
+  world.run(() => world.line.level);
+  expect(world.time).toBeLessThan(microseconds(1000));
+  driver.read(ICR);
+  world.run();
+  expect(world.line.rises).toBe(1);
 });
 
 test("with MSI-X each cause has the vector that IVAR says ('Interrupt Vector Allocation Registers')", () => {

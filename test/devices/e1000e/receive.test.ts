@@ -1,4 +1,4 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Receive Functionality".
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Reception".
 import { expect, test } from "vitest";
 import {
   CTRL,
@@ -15,6 +15,7 @@ import {
   VFTA,
 } from "../../support/e1000e-driver.js";
 import { frameCheck } from "../../../src/devices/e1000e/offloads.js";
+import { internetSum } from "../../../src/devices/offload.js";
 import { sameBytes } from "../../support/world.js";
 import { e1000e, frame, MAC, ready, tagged, tcpFrame, withChecksums } from "./setup.js";
 
@@ -63,6 +64,16 @@ test("and in a legacy descriptor ('Legacy Receive Descriptor Format')", () => {
 test("a frame longer than a buffer takes several descriptors", () => {
   const received = arrival(frame(1500), 3 << 16); // buffers of 256 bytes
   expect(received).toEqual(frame(1500));
+});
+
+test("a legacy packet's checksum is in its first descriptor ('Packet Checksum')", () => {
+  const { driver, world, cable } = e1000e();
+  driver.setUpReceive(16, { legacy: true, rctl: 3 << 16 });
+  const sent = frame(400);
+  cable.arrive(sent);
+  world.run();
+  const checksums = [0, 1].map((i) => driver.get(driver.rx.base + 16 * i + 8) >>> 16);
+  expect(checksums).toEqual([internetSum(sent), 0]);
 });
 
 test("filters: own address, broadcast, others only in promiscuous mode ('Packet Address Filtering')", () => {

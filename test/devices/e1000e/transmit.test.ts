@@ -1,4 +1,4 @@
-// Intel 82574 GbE Controller Family Datasheet 3.4, "Transmit Functionality".
+// Intel 82574 GbE Controller Family Datasheet 3.4, "Packet Transmission", "TCP Segmentation".
 import { expect, test } from "vitest";
 import { NO_TIMES } from "../../../src/devices/e1000e/parameters.js";
 import {
@@ -51,6 +51,29 @@ test("a packet of several buffers is one frame ('Data Storage')", () => {
   driver.ring();
   world.run();
   expect(cable.sent).toEqual([sent]);
+});
+
+test("a checksum begins where the first descriptor says, and goes where the last does ('Checksum Offset and Checksum Start')", () => {
+  const { driver, world, cable } = ready();
+  const packet = tcpFrame(new Uint8Array(100));
+  new DataView(packet.buffer).setUint16(50, pseudoSum(packet, packet.length - 34));
+  driver.legacy(packet.subarray(0, 14), IFCS, { css: 34 });
+  driver.legacy(packet.subarray(14), SEND | IC, { css: 0, cso: 50 });
+  driver.legacy(packet, SEND | IC, { css: 34, cso: 50 });
+  driver.ring();
+  world.run();
+  expect(cable.sent[0]).toEqual(cable.sent[1]);
+});
+
+test("without segmentation a data descriptor's tag is the last one's", () => {
+  const { driver, world, cable } = ready();
+  driver.write(CTRL, driver.read(CTRL) | CTRL_VME);
+  const packet = frame(100);
+  driver.data(packet.subarray(0, 14), IFCS);
+  driver.data(packet.subarray(14), SEND | VLE, 0, 0x6005);
+  driver.ring();
+  world.run();
+  expect(cable.sent).toEqual([tagged(packet, 0x6005)]);
 });
 
 test("short packets are padded ('Transmit Control Register', PSP)", () => {

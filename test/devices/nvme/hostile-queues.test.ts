@@ -112,7 +112,7 @@ const step = fc.oneof(
   },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+type Command = Record<"opcode" | "flags" | "nsid" | "prp1" | "prp2" | "cdw10" | "cdw11" | "cdw12", number>;
 
 /** A driver that remembers what it named, and nothing else. */
 class Driver {

@@ -316,6 +316,17 @@ describe("'Automatic receive steering in multiqueue mode'", () => {
     expect(counts(it)).toEqual([0, 0, 0, 1]);
   });
 
+  test("with fewer pairs nothing more comes to the others, not even what has arrived already", () => {
+    const it = setUp();
+    for (const queue of [0, 2, 4, 6]) it.supply(new Array(20).fill(200), queue);
+    it.command(MQ, 0, [4, 0], 8);
+    for (let port = 0; port < 16; port++) it.link.arrive(tcp({ from: 5000 + port }));
+    it.command(MQ, 0, [1, 0], 8);
+    it.world.run();
+    // the first is on its way
+    expect(counts(it)[0]).toBeGreaterThanOrEqual(15);
+  });
+
   test("numbers of pairs that there aren't are refused", () => {
     const it = setUp();
     expect([it.command(MQ, 0, [0, 0], 8), it.command(MQ, 0, [5, 0], 8), it.command(MQ, 1, [], 8)]).toEqual([1, 1, 1]);
