@@ -4,9 +4,9 @@ import type { EventReport, RunReport } from "../scenario/scenario.js";
 import { spelledModes } from "../scenario/modes.js";
 import { isNetwork, isSerial, type Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
-import { sharesText } from "./shares.js";
 import { findings, originOf, strays, sweepFindings, whyStopped } from "./findings.js";
 import { brief, bytes, grouped, list, percent } from "./format.js";
+import { sharesText } from "./shares.js";
 import { plain, type TableOptions } from "./table.js";
 
 function described({ workload, disk, modes }: CompareReport): string {

@@ -210,8 +210,8 @@ class Run {
       leaks: this.leaks.report(),
       faults: this.faults(),
       ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
-      shares: this.hosted ? sharesOf(this.hosted.parts, this.config.guests, this.ends()) : [],
       ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
+      shares: this.hosted ? sharesOf(this.hosted.parts, this.config.guests, this.ends()) : [],
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -275,7 +275,7 @@ class Run {
   private makeDisk(index: number): Disk {
     const { machine, config } = this;
     const { size, image, interface: name = "nvme" } = config.disks[index];
-    const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
+    const disk = new DiskImage(new MemorySource(padded(image ?? generated(size, config.seed + index), size)));
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
     const observe = ({ irq, dma }: { irq: IrqLine; dma: DmaPort }) => ({
       irq: counted(irq, () => made.raised++),
@@ -468,6 +468,22 @@ function peerCounts({ udp }: Peer): PeerCounts {
     checksum: spelledCrc32c(checksum),
   }));
   return { ...udp.counters, stored };
+}
+
+/** Contents of generated disks of the last runs: a run only reads them. */
+const images = new Map<string, Uint8Array>();
+const MOST_IMAGES = 4;
+const LARGEST_IMAGE = 0x100_0000;
+
+function generated(size: number, seed: number): Uint8Array {
+  const key = `${size} ${seed}`;
+  const known = images.get(key);
+  if (known) return known;
+  const bytes = generatedBytes(size, seed);
+  if (size > LARGEST_IMAGE) return bytes;
+  if (images.size === MOST_IMAGES) images.delete(images.keys().next().value!);
+  images.set(key, bytes);
+  return bytes;
 }
 
 function padded(image: Uint8Array, size: number): Uint8Array {

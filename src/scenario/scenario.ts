@@ -194,8 +194,10 @@ export function resolveScenario(
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
-        disks: disks.map(({ name: _name, files: _files, depth, ...disk }) => ({
-          ...disk,
+        disks: disks.map(({ size, image, interface: controller, depth }) => ({
+          interface: controller,
+          size,
+          image,
           ...(depth === undefined ? {} : { depth }),
         })),
         ...(nics.length > 0 ? { nics: nics.map(({ name: _, ...nic }) => nic), network: file.network ?? {} } : {}),
@@ -249,8 +251,9 @@ const kindOf = (file: ScenarioFile, guest: Guests[number]) => guest.workload?.ki
 
 function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
   const kind = kindOf(file, guest);
-  const named = guest.disk !== undefined || guest.file !== undefined;
-  return named || isFile(kind) || (guest.nic === undefined && usesDisk(kind));
+  return (
+    guest.disk !== undefined || guest.file !== undefined || isFile(kind) || (guest.nic === undefined && usesDisk(kind))
+  );
 }
 
 function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
@@ -331,15 +334,15 @@ function resolveGuests(
     return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
   });
   checkSharing(file.guests, modes, names, chosen, disks, at);
+  const lines = file.guests.map((guest, i) =>
+    chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
+  );
+  checkLines(modes, names, lines, serials, at);
   const files = file.guests.map((guest, i) => {
     const { disk: inMode } = modes[i];
     if (inMode === undefined || !MODES[inMode].shares) return undefined;
     return fileOf(guest, disks[chosen[i]], (key) => at(["guests", i, key]));
   });
-  const lines = file.guests.map((guest, i) =>
-    chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
-  );
-  checkLines(modes, names, lines, serials, at);
   const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, files, i));
   checkRanges(ranges, files, names, chosen, disks, at);
 
@@ -619,7 +622,7 @@ function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, freq
 }
 
 function partOf({ disk, range, file }: Guest): DiskPart | undefined {
-  return disk && { image: disk.image, extents: file?.extents ?? [range] };
+  return disk && { image: disk.image, extents: file?.extents ?? [range], length: range.length };
 }
 
 function described({ config, modes, workload, disk, range, file }: Guest) {

@@ -51,8 +51,8 @@ export interface HostedGuest {
 
 export interface HostedConfig {
   readonly guests: readonly HostedGuest[];
-  readonly nics?: readonly { readonly interrupts?: ThrottleSetting }[];
   readonly disks?: readonly { readonly interface?: DiskName; readonly depth?: number }[];
+  readonly nics?: readonly { readonly interrupts?: ThrottleSetting }[];
   /** Page size of the G-stage in bytes, and that of the IOMMU's second stage if it differs. */
   readonly pageSize: number;
   readonly iommuPageSize: number;
@@ -154,6 +154,7 @@ class SharedNic {
   }
 }
 
+const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[disk]?.interface ?? "nvme";
 const diskShare = ({ share }: HostedGuest): Share => ({
   weight: share?.disk?.weight,
   rate: share?.disk?.rate,
@@ -165,7 +166,6 @@ const nicShare = ({ share }: HostedGuest): Share => ({
   weight: share?.nic?.weight,
   rate: share?.nic?.rate === undefined ? undefined : share.nic.rate / 8,
 });
-const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[disk]?.interface ?? "nvme";
 
 /** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
 class SharedSerial {
@@ -303,11 +303,6 @@ export function startHosted(
   const iommu = new IommuDriver(vmm);
   iommu.start();
   vmm.onTranslationsChanged = (guest) => iommu.invalidate(guest.gscid);
-  const parts: DevicePart[] = [];
-  /** A guest that was reset opens what it had. */
-  const note = (part: DevicePart) => {
-    if (parts.every(({ turns }) => turns !== part.turns)) parts.push(part);
-  };
   const places = new FunctionPlaces(vmm);
   const kinds = devices.disks.map((_, i) => diskKinds[diskName(config, i)]);
   const disks = devices.disks.map((fn, i) => places.place(kinds[i], fn));
@@ -319,6 +314,11 @@ export function startHosted(
   const sharedNics = nics.map(
     (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i]?.interrupts),
   );
+  const parts: DevicePart[] = [];
+  /** A guest that was reset opens what it had. */
+  const note = (part: DevicePart) => {
+    if (parts.every(({ turns }) => turns !== part.turns)) parts.push(part);
+  };
   const sharedSerials = devices.serials.map((line, n) => {
     const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
     return new SharedSerial(vmm, line, users > 1);
