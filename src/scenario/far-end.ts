@@ -41,9 +41,9 @@ const read = ({ image, extents, length }: DiskPart, bytes: number): Uint8Array =
 /** The host's own checksum of what a guest is to hash; undefined where it can't know. */
 export async function expectedChecksum(workload: Workload, disk: DiskPart | undefined): Promise<string | undefined> {
   const { kind, hash } = workload;
-  if (kind === "netrecv" || kind === "netsave") return checksum(hash, given(workload, sizeOf(disk?.extents ?? [])));
+  if (kind === "netrecv" || kind === "netsave") return checksum(hash, given(workload, disk?.length ?? 0));
   if (!disk || !hashesInOrder(workload)) return undefined;
-  return checksum(hash, read(disk, covered(workload, sizeOf(disk.extents))));
+  return checksum(hash, read(disk, covered(workload, disk.length)));
 }
 
 /** What is at the other end of a guest after its run. */
@@ -73,7 +73,7 @@ function problemOf({ network }: GuestReport, workload: Workload, end: FarEnd): s
   if (!before || end.lossy) return undefined;
   if (kind === "netserve") {
     const stored = peer?.stored.find((one) => one.address === address)?.checksum ?? "nothing";
-    const served = spelledCrc32c(crc32c(read(before, covered(workload, sizeOf(before.extents)))));
+    const served = spelledCrc32c(crc32c(read(before, covered(workload, before.length))));
     return stored === served ? undefined : `the peer has stored ${stored}, but the disk's bytes are ${served}`;
   }
   if (kind !== "netsave" || !after) return undefined;
