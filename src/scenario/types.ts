@@ -198,6 +198,8 @@ export interface SerialFigures {
   readonly baud: number;
   /** Characters that the guest gave to its device in the region of interest. */
   readonly sent: number;
+  /** Of those: how many have arrived at the line's other end. */
+  readonly arrived: number;
   /** Characters typed at the guest, over the whole run. */
   readonly received: number;
   /** From the first to the last of those sent, at the line's other end; 0 for fewer than two. */
