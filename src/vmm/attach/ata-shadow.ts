@@ -78,9 +78,8 @@ class ShadowChannel {
     private readonly parts: Parts,
     private readonly base: number,
   ) {
-    const { vmm, vm, ports } = parts;
+    const { vmm, vm } = parts;
     this.shadow = vmm.allocate(TABLE_BYTES, TABLE_BYTES, `shadow PRD table of ${vm.name}`);
-    vmm.mmioWrite(ports.at(BUS_MASTER_BAR) + base + BusMaster.PRD_TABLE, 4, this.shadow);
   }
 
   read(at: number): number {
@@ -106,13 +105,21 @@ class ShadowChannel {
   }
 
   private writeCommand(value: number): void {
-    const starts = (value & ~this.command & Bmic.START) !== 0;
+    const before = this.command;
     this.command = value;
-    if (starts && !this.rewrite()) {
+    if (!(value & Bmic.START)) this.tell(BusMaster.COMMAND, value);
+    else if (!(before & Bmic.START)) this.start(value);
+  }
+
+  /** Only the rise of the start bit starts anything: what was refused stays so until the guest stops. */
+  private start(value: number): void {
+    if (!this.rewrite()) {
       this.failed = true;
       this.parts.counters.tablesRejected++;
       return;
     }
+    // each time: a controller that was reset has forgotten it
+    this.tell(BusMaster.PRD_TABLE, this.shadow, 4);
     this.tell(BusMaster.COMMAND, value);
   }
 
@@ -146,7 +153,7 @@ class ShadowChannel {
   private device(at: number): number {
     return this.parts.vmm.mmioRead(this.parts.ports.at(BUS_MASTER_BAR) + this.base + at, 1);
   }
-  private tell(at: number, value: number): void {
-    this.parts.vmm.mmioWrite(this.parts.ports.at(BUS_MASTER_BAR) + this.base + at, 1, value);
+  private tell(at: number, value: number, size = 1): void {
+    this.parts.vmm.mmioWrite(this.parts.ports.at(BUS_MASTER_BAR) + this.base + at, size, value);
   }
 }
