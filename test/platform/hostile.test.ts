@@ -6,7 +6,17 @@ import { EXIT_PENDING, HART_CYCLES, RAM_START } from "../../assembly/layout.js";
 import { Core } from "../../src/core/core.js";
 import type { CoreBuild } from "../../src/core/instance.js";
 import { type Board, buildBoard } from "../../src/platform/board.js";
-import { ACLINT, ECAM, IOMMU, PCIE_WINDOW, PLIC, RTC, UART, VIRTIO_MMIO } from "../../src/platform/memory-map.js";
+import {
+  ACLINT,
+  ECAM,
+  IOMMU,
+  PCIE_IO,
+  PCIE_WINDOW,
+  PLIC,
+  RTC,
+  UART,
+  VIRTIO_MMIO,
+} from "../../src/platform/memory-map.js";
 import * as asm from "../support/assembler.js";
 import { BUILDS, Random } from "../support/hart.js";
 import { generatedImage } from "../support/world.js";
@@ -17,7 +27,10 @@ const SLOT = 1 << 15;
 /** Where the board below has the virtio disk's structures, and the tables of MSI-X. */
 const VIRTIO_BAR = PCIE_WINDOW.start + 0x1_0000;
 const MSIX_BARS = PCIE_WINDOW.start + 0x10_0000;
-/** Where random accesses go: registers of every device, configuration spaces and BARs of both disks. */
+/** And where the ATA controller's ports begin: BAR after BAR, 32 ports apart. */
+const ATA_PORT = 0x1000;
+const ATA = PCIE_IO.start + ATA_PORT;
+/** Where random accesses go: registers of every device, configuration spaces and BARs of all disks. */
 const AIMS = [
   ...[ACLINT.start, ACLINT.start + 0x4000, ACLINT.start + 0xbff8, IOMMU.start, IOMMU.start + 0x2f8],
   ...[PLIC.start, PLIC.start + 0x1000, PLIC.start + 0x2000, PLIC.start + 0x20_0000, PLIC.start + 0x20_1000],
@@ -26,6 +39,7 @@ const AIMS = [
   ...[PCIE_WINDOW.start, PCIE_WINDOW.start + 0x20, PCIE_WINDOW.start + 0x1000, PCIE_WINDOW.start + 0x2000],
   ...[VIRTIO_BAR, VIRTIO_BAR + 0x10, VIRTIO_BAR + 0x1000, VIRTIO_BAR + 0x2000, VIRTIO_BAR + 0x3000, MSIX_BARS],
   ...[MSIX_BARS + 0x800, MSIX_BARS + 0x1_0000],
+  ...[ATA, ATA + 4, ATA + 0x20, ATA + 0x80, ATA + 0x84, PCIE_IO.start, ECAM.start + 3 * SLOT],
   ...[RAM_START, RAM_START + CODE_WORDS * 4, RAM_START + RAM_BYTES - 64],
 ];
 
@@ -52,7 +66,7 @@ function instruction(random: Random): number {
 
 /** A board with disks, placed where a driver would have put them, so that their registers are there to be hit. */
 function board(build: CoreBuild): Board {
-  const disks = (["nvme", "virtio", "virtio-mmio"] as const).map((kind) => ({
+  const disks = (["nvme", "virtio", "virtio-mmio", "ata"] as const).map((kind) => ({
     medium: generatedImage(0x10_0000),
     interface: kind,
   }));
@@ -66,6 +80,9 @@ function board(build: CoreBuild): Board {
     made.machine.bus.write(config + messages, 4, MSIX_BARS + (slot - 1) * 0x1_0000);
     made.machine.bus.write(config + 4, 2, 6);
   }
+  const ata = ECAM.start + 3 * SLOT;
+  for (let bar = 0; bar < 5; bar++) made.machine.bus.write(ata + 0x10 + 4 * bar, 4, ATA_PORT + 0x20 * bar);
+  made.machine.bus.write(ata + 4, 2, 5);
   return made;
 }
 

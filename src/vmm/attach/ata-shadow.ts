@@ -80,23 +80,14 @@ class ShadowChannel {
   ) {
     const { vmm, vm } = parts;
     this.shadow = vmm.allocate(TABLE_BYTES, TABLE_BYTES, `shadow PRD table of ${vm.name}`);
-    this.nameTable();
-  }
-
-  private nameTable(): void {
-    const { vmm, ports } = this.parts;
-    vmm.mmioWrite(ports.at(BUS_MASTER_BAR) + this.base + BusMaster.PRD_TABLE, 4, this.shadow);
   }
 
   read(at: number): number {
     switch (at) {
       case BusMaster.COMMAND:
         return this.command;
-      case BusMaster.STATUS: {
-        const status = this.device(at);
-        if (status & Bmis.ERROR) this.nameTable(); // a controller that was reset has forgotten it
-        return status | (this.failed ? Bmis.ERROR : 0);
-      }
+      case BusMaster.STATUS:
+        return this.device(at) | (this.failed ? Bmis.ERROR : 0);
       default:
         return at >= BusMaster.PRD_TABLE ? (this.table >>> (8 * (at - BusMaster.PRD_TABLE))) & 0xff : 0;
     }
@@ -114,13 +105,21 @@ class ShadowChannel {
   }
 
   private writeCommand(value: number): void {
-    const starts = (value & ~this.command & Bmic.START) !== 0;
+    const before = this.command;
     this.command = value;
-    if (starts && !this.rewrite()) {
+    if (!(value & Bmic.START)) this.tell(BusMaster.COMMAND, value);
+    else if (!(before & Bmic.START)) this.start(value);
+  }
+
+  /** Only the rise of the start bit starts anything: what was refused stays so until the guest stops. */
+  private start(value: number): void {
+    if (!this.rewrite()) {
       this.failed = true;
       this.parts.counters.tablesRejected++;
       return;
     }
+    // each time: a controller that was reset has forgotten it
+    this.tell(BusMaster.PRD_TABLE, this.shadow, 4);
     this.tell(BusMaster.COMMAND, value);
   }
 
@@ -154,7 +153,7 @@ class ShadowChannel {
   private device(at: number): number {
     return this.parts.vmm.mmioRead(this.parts.ports.at(BUS_MASTER_BAR) + this.base + at, 1);
   }
-  private tell(at: number, value: number): void {
-    this.parts.vmm.mmioWrite(this.parts.ports.at(BUS_MASTER_BAR) + this.base + at, 1, value);
+  private tell(at: number, value: number, size = 1): void {
+    this.parts.vmm.mmioWrite(this.parts.ports.at(BUS_MASTER_BAR) + this.base + at, size, value);
   }
 }
