@@ -21,7 +21,7 @@ export function guest(
   disk: DiskName = "nvme",
 ): GuestConfig {
   const all = { ...defaultWorkload, bs: 16 * KIB, qd: 8, ...workload };
-  return { kernel, mode, ram: 16 * MIB, bootargs: bootargs(all, mode, ["timeout=80", ...extra], disk), ...more };
+  return { kernel, mode, ram: 16 * MIB, bootargs: bootargs(all, mode, ["timeout=80", ...extra], { disk }), ...more };
 }
 
 export function runAll(guests: readonly GuestConfig[], config: Partial<RunConfig> = {}): RunResult {
