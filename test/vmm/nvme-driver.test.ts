@@ -129,3 +129,36 @@ test("the board's own controller: what is written is read back, at every length"
   }
   expect(outcomes).toEqual(lengths.flatMap(() => ["ok", "ok"]));
 });
+
+test("a controller that loses its state, and once more while it comes up, gets again what it hasn't completed", () => {
+  const f = fixture();
+  let driver: NvmeDriver | undefined;
+  const image = new DiskImage(new MemorySource(new Uint8Array(0x20_0000)));
+  const device = new NvmeController({
+    irq: { set: (level) => level && driver?.interrupt() },
+    dma: new PlainDma(f.vmm.core),
+    clock: f.events,
+    backend: new Medium(f.events, image),
+  });
+  f.bus.map(BAR, 0x4000, device, "pcie");
+  const pool = new DmaPool(f.vmm);
+  const made = new NvmeDriver(f.vmm, plainFunction(), pool);
+  made.start(f.step);
+  driver = made;
+  const from = pool.allocate(0x8000, 4096);
+  f.vmm.core.store(from, new Uint8Array(0x8000).fill(0x5a));
+  const outcomes: DiskOutcome[] = [];
+  for (let i = 0; i < 8; i++) {
+    made.submit({ operation: "write", offset: i * 4096, length: 4096, address: from }, (o) => outcomes.push(o));
+  }
+  made.kick();
+  f.events.after(2_000, () => device.restart());
+  f.events.after(15_200_000, () => device.restart());
+  while (f.step());
+  expect(outcomes).toEqual(Array(8).fill("ok"));
+  expect(made.counters).toMatchObject({ timeouts: 0, strays: 0, completed: 8 });
+  expect(made.counters.resets).toBeGreaterThan(0);
+  const written = new Uint8Array(0x8000);
+  image.read(0, written);
+  expect(same(written, new Uint8Array(0x8000).fill(0x5a))).toBe(true);
+});
