@@ -92,6 +92,8 @@ class Run {
   /** What an event does to the native guest, between two calls of `machine.run`. */
   private due: (() => void) | undefined;
   private killed = false;
+  /** When guests were killed. */
+  private readonly cutShort = new Map<number, Moment>();
 
   constructor(
     private readonly given: RunConfig,
@@ -351,7 +353,10 @@ class Run {
     for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
     const { vmm } = this.hosted;
     vmm.onRegion = (guest, id, begin) => this.mark(guest.index, id, begin);
-    vmm.onKill = (guest) => this.incidents.killed(guest.index);
+    vmm.onKill = ({ index }) => {
+      this.incidents.killed(index);
+      this.cutShort.set(index, this.snapshot(index));
+    };
     vmm.onReset = (guest) => this.incidents.stopped(guest.index);
     vmm.onRestart = (guest) => {
       this.forgetRegion(guest.index);
@@ -422,9 +427,9 @@ class Run {
     };
   }
 
-  /** Begin and end of each guest's region of interest, or of the whole run. */
+  /** Begin and end of each guest's region of interest, or of what there was of it. */
   private ends(): { begin: Moment; end: Moment }[] {
-    return this.regions.map(({ begin, end }, i) => ({ begin, end: end ?? this.snapshot(i) }));
+    return this.regions.map(({ begin, end }, i) => ({ begin, end: end ?? this.cutShort.get(i) ?? this.snapshot(i) }));
   }
 
   private faults(): FaultRecord[] {

@@ -137,3 +137,21 @@ test("guests without shares on disks of their own are told nothing of shares", (
   const guests = [reader("emulated", undefined), { ...reader("paravirtual", undefined), disk: 1 }];
   expect(run({ ...SLOW_DISK, guests, disks }).shares).toEqual([]);
 });
+
+test("when one is killed its share goes to the others by their weights, and the common time ends", () => {
+  const guests = [
+    reader("paravirtual", { weight: 1 }),
+    reader("emulated", { weight: 3 }),
+    reader("paravirtual", { weight: 4 }),
+  ];
+  const undisturbed = onDisk(guests);
+  const [{ begin, end }] = undisturbed.shares;
+  const cycle = Math.round((begin + end) / 2);
+  const result = onDisk(guests, { events: [{ at: cycle, guest: 2, action: "kill" }] });
+  expect(result.guests.map(({ stop }) => stop.kind)).toEqual(["shutdown", "shutdown", "killed"]);
+  ended({ ...result, guests: result.guests.slice(0, 2) });
+  expect(result.shares[0].end).toBeGreaterThanOrEqual(cycle);
+  expect(result.shares[0].end - cycle).toBeLessThan(result.frequency / 1000);
+  expect(result.guests[1].counters.cycles).toBeLessThan(undisturbed.guests[1].counters.cycles);
+  expect(result.shares[0].guests[2].bytes).toBeLessThan(6 * MIB);
+});
