@@ -1,5 +1,6 @@
 // A run's configuration with its defaults filled in, and checked for what can't be assembled.
 import { RAM_MAX } from "../../assembly/layout.js";
+import { MOST_CHANNELS } from "../backends/serial-mux.js";
 import { Costs } from "../platform/costs.js";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { DEFAULT_BAUD, type LineRate, lineRate } from "../platform/serial.js";
@@ -78,6 +79,12 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
   const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
   checkGuests(config, guests);
+  for (const line of new Set(guests.map(({ serial }) => serial))) {
+    const users = guests.filter(({ serial }) => serial === line).length;
+    if (users > MOST_CHANNELS) {
+      refuse(`${users} guests on serial line ${line}`, "guests", `There may be ${MOST_CHANNELS} on each`);
+    }
+  }
   for (const [i, { queues }] of nics.entries()) queuesOf(queues, `nics[${i}].queues`);
   checkVirtio([...disks, ...nics], guests);
   const least = vmmNeed(guests, chunk, Math.min(pageSize, iommuPageSize));

@@ -125,7 +125,10 @@ export class SerialLines {
       ofLineRate: (pace * BITS_PER_CHARACTER) / rate.baud,
       echo:
         delays.length > 0
-          ? { mean: delays.reduce((sum, delay) => sum + delay, 0) / delays.length, most: Math.max(...delays) }
+          ? {
+              mean: delays.reduce((sum, delay) => sum + delay, 0) / delays.length,
+              most: delays.reduce((most, delay) => Math.max(most, delay), 0),
+            }
           : null,
     };
   }

@@ -162,6 +162,7 @@ test("the JSON Schema names every key of a scenario", () => {
     "serials",
     "disks",
     "guests",
+    "events",
     "sweep",
   ]);
 });

@@ -108,6 +108,11 @@ const refusals: [string, readonly GuestConfig[], string][] = [
   ["rewriting addresses", [guest({ serial: "assigned-rewrite" })], "it has no DMA"],
   ["raw addresses", [guest("assigned-raw")], "it has no DMA"],
   ["a shared line for one alone", [guest("assigned"), guest("emulated")], "takes serial line 0 for itself"],
+  [
+    "a line for more than it can tell apart",
+    Array.from({ length: 65 }, () => guest("emulated")),
+    "65 guests on serial line 0",
+  ],
   ["a line that isn't there", [guest("emulated", {}, { serial: 1 })], "no serial line 1"],
 ];
 
