@@ -1,5 +1,6 @@
 // Host time of I/O through the whole stack: the probe guest, its driver, VMM, hub, device models, and the medium or the network's
-// peer behind them. Packets, bytes of DMA and exits per second of user CPU time, and the share of that time outside guest execution.
+// peer behind them; and stock Linux with TCP. Packets, bytes of DMA and exits per second of user CPU time, and the share of that time outside guest execution.
+import { linuxCases } from "./io-linux.mjs";
 import { PARTS } from "./profile.mjs";
 import { bundled, cost, digits, median, rate, table, timed } from "./support.mjs";
 
@@ -28,24 +29,30 @@ const CASES = [
   { name: "read-64K-crc", workload: { kind: "seqread", bs: 65536, qd: 16, hash: "crc32c" }, operations: 1_500 },
 ].flatMap((each) => MODES.map((mode) => ({ ...each, mode })));
 
-/** Streams whose bytes the guest looks at: those to which MOST_OUTSIDE applies. */
-const streams = ({ name }) => name.endsWith("-crc");
+/** Streams whose bytes the guest looks at, and those of Linux: those to which MOST_OUTSIDE applies. */
+const streams = ({ name, linux }) => linux || name.endsWith("-crc");
 
 export function run({ quick }) {
   const runner = bundled("io-runner");
-  const results = CASES.map((each) => ({ ...each, rounds: [] }));
+  const onProbe = ({ mode, workload, operations }) => {
+    const what = { mode, workload, operations: quick ? operations / 4 : operations };
+    return JSON.parse(timed(process.execPath, [runner, JSON.stringify(what)]).output);
+  };
+  const linux = linuxCases({ quick });
+  const cases = [
+    ...CASES.map((each) => ({ ...each, measure: () => onProbe(each) })),
+    ...linux.cases.map((each) => ({ ...each, linux: true })),
+  ].map((each) => ({ ...each, rounds: [] }));
   for (let round = 0; round < (quick ? 1 : 3); round++) {
-    for (const { mode, workload, operations, rounds } of results) {
-      const what = { mode, workload, operations: quick ? operations / 4 : operations };
-      rounds.push(JSON.parse(timed(process.execPath, [runner, JSON.stringify(what)]).output));
-    }
+    for (const { measure, rounds } of cases) rounds.push(measure());
   }
-  const measured = results.map(medians);
-  return { text: `${rates(measured)}\n\n${shares(measured)}`, figures: measured.flatMap(figuresOf) };
+  const measured = cases.map(medians);
+  const skipped = linux.why ? `\n\nLinux is skipped: ${linux.why}` : "";
+  return { text: `${rates(measured)}\n\n${shares(measured)}${skipped}`, figures: measured.flatMap(figuresOf) };
 }
 
 /** Medians of what the rounds found. */
-function medians({ rounds, ...what }) {
+function medians({ rounds, measure: _, ...what }) {
   const of = (value) => median(rounds.map(value));
   const perSecond = (count) => of((round) => count(round) / round.seconds);
   const shares = Object.fromEntries(PARTS.map((part) => [part, of((round) => round.shares[part])]));
@@ -54,7 +61,7 @@ function medians({ rounds, ...what }) {
     shares,
     outside: of((round) => 1 - round.shares.guest),
     operations: perSecond((round) => round.operations),
-    packets: what.packets && perSecond((round) => round.operations * what.packets),
+    packets: (what.packets || what.linux) && perSecond((round) => round.packets ?? round.operations * what.packets),
     dma: perSecond((round) => round.dmaBytes) / 1e9,
     exits: perSecond((round) => round.exits),
     mips: perSecond((round) => round.instructions) / 1e6,
@@ -62,12 +69,12 @@ function medians({ rounds, ...what }) {
 }
 
 function rates(measured) {
-  const rows = measured.map(({ name, mode, operations, packets, dma, exits, mips }) => [
+  const rows = measured.map(({ name, mode, linux, operations, packets, dma, exits, mips }) => [
     `${name}, ${mode}`,
-    digits(operations / 1e3),
+    linux ? "" : digits(operations / 1e3),
     packets ? digits(packets / 1e3) : "",
-    digits(dma),
-    mode === "native" ? "" : digits(exits / 1e3),
+    linux ? "" : digits(dma),
+    linux || mode === "native" ? "" : digits(exits / 1e3),
     digits(mips),
   ]);
   return table(["a second of CPU time", "k operations", "k packets", "GB of DMA", "k exits", "M instr."], rows);
@@ -85,14 +92,18 @@ function shares(measured) {
   return table(["% of host time", ...PARTS, "outside guest", `≤ ${percent(MOST_OUTSIDE)}`], rows);
 }
 
-function figuresOf({ name, mode, operations, packets, dma, exits, shares, outside }) {
+function figuresOf({ name, mode, linux, operations, packets, dma, exits, shares, outside }) {
   const figure = `io/${name}/${mode}`;
   return [
-    rate(figure, "operations", operations, "operations/s", 1e9, "ns/operation"),
+    ...(linux
+      ? [rate(figure, "mebibytes", operations, "MiB/s", 1000, "ms/MiB")]
+      : [
+          rate(figure, "operations", operations, "operations/s", 1e9, "ns/operation"),
+          rate(figure, "dma", dma, "GB/s", 1, "ns/byte"),
+        ]),
     ...(packets ? [rate(figure, "packets", packets, "packets/s", 1e9, "ns/packet")] : []),
-    rate(figure, "dma", dma, "GB/s", 1, "ns/byte"),
-    ...(mode === "native" ? [] : [rate(figure, "exits", exits, "exits/s", 1e9, "ns/exit")]),
-    cost(figure, "outside-guest", percent(outside) * 1, "%"),
-    ...PARTS.map((part) => cost(`${figure}/${part}`, "share", percent(shares[part]) * 1, "%")),
+    ...(linux || mode === "native" ? [] : [rate(figure, "exits", exits, "exits/s", 1e9, "ns/exit")]),
+    cost(figure, "outside-guest", Number(percent(outside)), "%"),
+    ...PARTS.map((part) => cost(`${figure}/${part}`, "share", Number(percent(shares[part])), "%")),
   ];
 }

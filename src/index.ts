@@ -40,4 +40,4 @@ export { Debugger } from "./session/debugger.js";
 export { GdbServer } from "./session/gdb-server.js";
 export type { SessionNetworkConfig } from "./session/network.js";
 export * from "./session/session.js";
-export type { AttachModeName, DeviceModes } from "./vmm/types.js";
+export type { AttachModeName, DeviceModes, DiskName } from "./vmm/types.js";

@@ -45,9 +45,14 @@ let top: u32 = ARENA;
 export let generation: u32 = 0;
 
 export function resetCode(): void {
+  dropAll();
+  startCode();
+}
+
+/** The same where no page has a table. */
+export function startCode(): void {
   top = ARENA;
   generation++;
-  dropAll();
   store<u32>(PLACE, NO_TABLE, 12);
   dropFetches();
 }

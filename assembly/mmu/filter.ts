@@ -172,11 +172,11 @@ function empty(key: u32): void {
   }
 }
 
-/** Power-on. */
-export function resetFilters(): void {
-  memory.fill(TABLES, 0xff, CONTEXTS * CONTEXT);
+/** Power-on. A context's tables are emptied when somebody takes it. `fresh`: this memory has never been anything but zero. */
+export function resetFilters(fresh: bool): void {
   memory.fill(KEYS, 0xff, KEYS_END - KEYS);
-  memory.fill(USED, 0, FILTERS_END - USED);
+  memory.fill(USED, 1, STORED - USED);
+  if (!fresh) memory.fill(STORED, 0, FILTERS_END - STORED);
   current = KEYS;
   next = 0;
 }

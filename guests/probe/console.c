@@ -4,6 +4,8 @@
 #include "timer.h"
 #include "uart.h"
 
+/** Milliseconds that a hundred characters take at 115,200 baud. */
+enum { QUIET_MS = 9 };
 /** Looks at whether the last character has left, and milliseconds between two. */
 enum { SETTLE_LOOKS = 1000, SETTLE_MS = 1 };
 
@@ -51,6 +53,11 @@ void console_drain(void) {
 void console_settle(void) {
   console_drain();
   for (u32 looks = 0; console && looks < SETTLE_LOOKS && !console->gone(); looks++) timer_sleep(SETTLE_MS);
+}
+
+void console_quiet(void) {
+  console_settle();
+  if (console && !console->tells) timer_sleep(QUIET_MS);
 }
 
 void console_poll(void) {

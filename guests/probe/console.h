@@ -12,8 +12,9 @@ struct console_device {
   void (*listen)(void);
   /** Waits until the device has taken everything. */
   void (*drain)(void);
-  /** Whether the last character has left, as far as the device tells. */
+  /** Whether the last character has left, or was at least taken where the device `tells` no more. */
   bool (*gone)(void);
+  bool tells;
   /** From now on without interrupts: the end is near. */
   void (*poll)(void);
 };
@@ -31,8 +32,10 @@ void console_write(const char *text, u64 length);
 u32 console_read(char *to, u32 room);
 void console_listen(void);
 void console_drain(void);
-/** Drains, and waits until the last character has left. */
+/** Drains, and waits until the last character has left, as far as the device tells. */
 void console_settle(void);
+/** Settles, and gives a device that doesn't tell time for what lies between it and the line. */
+void console_quiet(void);
 void console_poll(void);
 
 /** The virtio console, or NULL with a message. */

@@ -70,11 +70,11 @@ static void read_pci(struct machine *m, const struct node *node, const struct no
   m->ecam_size = cells(node->reg, parent->address_cells, parent->size_cells);
   const u32 width = 3 + parent->address_cells + 2;
   for (u32 i = 0; (i + width) * 4 <= node->ranges.length; i += width) {
-    const u32 space = cells(node->ranges, i, 1) >> 24 & 3;  // phys.hi: 2 is 32-bit memory
+    const u32 space = cells(node->ranges, i, 1) >> 24 & 3;  // phys.hi: 1 is I/O, 2 is 32-bit memory
     const u64 bus = cells(node->ranges, i + 1, 2), physical = cells(node->ranges, i + 3, parent->address_cells);
-    if (space != 2 || bus != physical || m->pci_window) continue;
-    m->pci_window = physical;
-    m->pci_window_size = cells(node->ranges, i + 3 + parent->address_cells, 2);
+    const u64 size = cells(node->ranges, i + 3 + parent->address_cells, 2);
+    if (space == 1 && bus == 0) m->pci_ports = physical, m->pci_ports_size = size;
+    if (space == 2 && bus == physical && !m->pci_window) m->pci_window = physical, m->pci_window_size = size;
   }
   later->map = node->map;
   later->map_mask = node->map_mask;

@@ -15,6 +15,7 @@ struct machine {
   u32 plic_context, plic_sources;
   u64 ecam, ecam_size;
   u64 pci_window, pci_window_size;  // 32-bit non-prefetchable, bus address = physical address
+  u64 pci_ports, pci_ports_size;    // I/O space: physical address of port 0
   u32 pci_slots, pci_source[32][4];  // PLIC source of a slot's pin A…D; slots repeat modulo pci_slots
   struct {
     u64 base;

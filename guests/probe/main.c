@@ -1,4 +1,5 @@
 // The probe: a small S-mode kernel that measures I/O the way an operating system does it, driver and all.
+#include "ata.h"
 #include "e1000e.h"
 #include "lib.h"
 #include "nvme.h"
@@ -10,7 +11,8 @@
 #include "virtio.h"
 #include "workload.h"
 
-enum { NVME_CLASS = 0x010802, ETHERNET_CLASS = 0x020000 };
+/** IDE: both channels native, which software may change or not. */
+enum { IDE_NATIVE = 0x01018f, IDE_NATIVE_ONLY = 0x010185, NVME_CLASS = 0x010802, ETHERNET_CLASS = 0x020000 };
 /** How often a wait for the serial line looks up. */
 enum { UART_TICK_MS = 100 };
 
@@ -31,7 +33,15 @@ static struct block_device *start_nvme(struct pci_function *function) {
   return device;
 }
 
-/** driver=auto: NVMe where there is a controller, else virtio. */
+static struct block_device *start_ata(struct pci_function *function) {
+  if (!pci_start_ports(&machine, function)) return NULL;
+  const bool serviced = same(options.driver, "ata-service");
+  struct block_device *device = ata_start(function, serviced ? dma_service(options.service_chunk) : &dma_identity);
+  if (device && serviced) device->driver = "ata-service";
+  return device;
+}
+
+/** driver=auto: NVMe where there is a controller, else ATA, else virtio. */
 static struct block_device *find_disk(const char **failure) {
   struct pci_function function;
   *failure = "no-disk";
@@ -39,6 +49,11 @@ static struct block_device *find_disk(const char **failure) {
   if ((either || starts_with(options.driver, "nvme")) && pci_find(&machine, NVME_CLASS, &function)) {
     *failure = "no-answer";
     return start_nvme(&function);
+  }
+  if ((either || starts_with(options.driver, "ata")) && (pci_find(&machine, IDE_NATIVE, &function) ||
+                                                         pci_find(&machine, IDE_NATIVE_ONLY, &function))) {
+    *failure = "no-answer";
+    return start_ata(&function);
   }
   if (either || same(options.driver, "virtio")) return virtio_blk_start(&machine, &options);
   return NULL;

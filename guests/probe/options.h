@@ -16,6 +16,7 @@ struct options {
   u64 attack_offset;  // on the disk; ~0: its last 4 KiB
   u64 service_chunk, timeout_ms;
   u64 ms, tick_ms, bytes, count;
+  u64 pace_us;
   u64 host, interrupt_rate, queues;
 };
 

@@ -6,11 +6,11 @@
 #include "trap.h"
 
 enum { VENDOR = 0x00, COMMAND = 0x04, CLASS = 0x08, HEADER = 0x0c, BAR0 = 0x10, PIN = 0x3d };
-enum { COMMAND_MEMORY = 2, COMMAND_MASTER = 4, COMMAND_INTX_OFF = 0x400 };
+enum { COMMAND_IO = 1, COMMAND_MEMORY = 2, COMMAND_MASTER = 4, COMMAND_INTX_OFF = 0x400 };
 enum { BAR_IO = 1, BAR_TYPE = 6, BAR_64 = 4, SLOTS = 32, FUNCTIONS = 8 };
 
-/** Where the next BAR goes: nothing else on this bus is ever placed. */
-static u64 window_next;
+/** Where the next BAR goes, in memory and in I/O space: nothing else on this bus is ever placed. */
+static u64 window_next, ports_next = PAGE;
 
 static u32 source_of(const struct machine *m, u32 slot, u32 pin) {
   if (pin < 1 || pin > 4) return 0;
@@ -62,5 +62,28 @@ bool pci_start(const struct machine *m, struct pci_function *f) {
   paging_map(f->bar0, MIN(f->bar0_size, 64 * KIB), MAP_R | MAP_W, false);
   print("pci: 00:%02x.%x %04x:%04x BAR0 0x%lx size 0x%lx, PLIC source %u\n", f->slot, f->function, f->vendor,
         f->device, f->bar0, f->bar0_size, f->source);
+  return true;
+}
+
+bool pci_start_ports(const struct machine *m, struct pci_function *f) {
+  if (!m->pci_ports) return print("pci: the tree has no I/O space\n"), false;
+  const u16 command = mmio_read16(f->config + COMMAND) & ~(COMMAND_INTX_OFF | COMMAND_MASTER);
+  mmio_write16(f->config + COMMAND, command & ~COMMAND_IO);
+  for (u32 i = 0; i < PCI_BARS; i++) {
+    const u64 bar = f->config + BAR0 + 4 * i;
+    if (!(mmio_read32(bar) & BAR_IO)) continue;
+    mmio_write32(bar, ~0u);
+    const u32 size = ~(mmio_read32(bar) & ~3u) + 1;
+    if (size < 4 || size > 256 || size & (size - 1)) return print("pci: BAR%u of %u ports\n", i, size), false;
+    const u64 port = ALIGN_UP(ports_next, (u64)size);
+    ports_next = port + size;
+    if (ports_next > m->pci_ports_size) return print("pci: I/O space is full\n"), false;
+    mmio_write32(bar, (u32)port);
+    f->ports[i] = m->pci_ports + port;
+    paging_map(f->ports[i], size, MAP_R | MAP_W, false);
+  }
+  mmio_write16(f->config + COMMAND, command | COMMAND_IO | COMMAND_MASTER);
+  print("pci: 00:%02x.%x %04x:%04x I/O ports up to 0x%lx, PLIC source %u\n", f->slot, f->function, f->vendor,
+        f->device, ports_next, f->source);
   return true;
 }

@@ -39,13 +39,23 @@ void timer_stop(void) {
   set_compare(NEVER);
 }
 
-void timer_sleep(u64 ms) {
-  const u64 end = time_now() + time_from_ms(ms);
+void timer_sleep_until(u64 end) {
   while (time_now() < end) {
+    interrupts_disable();
     set_compare(end);
     wait_for_interrupt();
+    interrupts_enable();
   }
   set_compare(timer.interval ? time_now() + timer.interval : NEVER);
+}
+
+void timer_sleep(u64 ms) { timer_sleep_until(time_now() + time_from_ms(ms)); }
+
+void timer_pace(u64 *due, u64 us) {
+  if (!us) return;
+  if (*due) timer_sleep_until(*due);
+  else *due = time_now();
+  *due += us * timer.frequency / 1000000;
 }
 
 void timer_interrupt(void) {

@@ -9,6 +9,10 @@ void timer_start(u64 interval);
 void timer_stop(void);
 /** Waits for so many milliseconds, without the hart where nothing else is to do; interrupts must be enabled. */
 void timer_sleep(u64 ms);
+/** The same until `time` is there. */
+void timer_sleep_until(u64 end);
+/** Lets at least `us` microseconds lie between the operations that call it; who is late catches up. 0: none. */
+void timer_pace(u64 *due, u64 us);
 void timer_interrupt(void);
 /** Ticks since reset. */
 u64 timer_ticks(void);

@@ -147,4 +147,4 @@ static void listen(void) {
 static bool gone(void) { return ring_empty() && mmio_read8(uart.base + LSR) & LSR_TEMT; }
 
 const struct console_device uart_console = {
-  .write = write, .read = read, .listen = listen, .drain = drain, .gone = gone, .poll = go_polled};
+  .write = write, .read = read, .listen = listen, .drain = drain, .gone = gone, .tells = true, .poll = go_polled};

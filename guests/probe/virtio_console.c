@@ -93,10 +93,9 @@ static void listen(void) {
 static u32 read(char *to, u32 room) {
   struct used_element used;
   if (!vcon.length) {
-    if (!virtq_take(&vcon.receive, &used) || used.id >= vcon.receives) {
-      virtq_arm(&vcon.receive, 0);
-      return 0;
-    }
+    while (!virtq_take(&vcon.receive, &used))
+      if (!virtq_arm(&vcon.receive, 0)) return 0;
+    if (used.id >= vcon.receives) return 0;
     vcon.slot = used.id, vcon.taken = 0, vcon.length = MIN(used.length, (u32)BUFFER);
   }
   const u32 n = MIN(room, vcon.length - vcon.taken);

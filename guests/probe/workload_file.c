@@ -244,7 +244,7 @@ bool workload_file(const struct options *o, struct block_device *disk, struct ne
   hash_update(&run.hash, "", 0);  // makes its tables, outside the region of interest
   net_start(nic, o->host, o->polling, on_datagram);
   if (!net_resolve(time_from_ms(o->timeout_ms))) return workload_without(o, nic->driver, "no-peer");
-  console_settle();
+  console_quiet();
   const u64 interrupts = plic_taken(), translations = dma_service_calls();
   const struct net_counters before = net_counters();
   sbi_yado_region(true, REGION_IO);

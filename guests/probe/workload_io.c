@@ -22,6 +22,7 @@ struct run {
   u64 done, bytes, errors, mismatches, latency_sum, latency_most;
   u64 interrupts, translations;   // in the region of interest
   struct hash hash;
+  u64 due;  // when the next operation may begin
 };
 
 /** xorshift64*, Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled". */
@@ -97,6 +98,7 @@ static bool issue(struct run *run) {
     run->order[run->issued % MAX_DEPTH] = request;
     place(run, request);
     if (run->operation == OPERATION_WRITE) fill_pattern(run, request);
+    timer_pace(&run->due, run->options->pace_us);
     block_start(run->device, request);
     any = true;
   }
@@ -190,7 +192,7 @@ bool workload_io(const struct options *o, struct block_device *device) {
   hash_begin(&run.hash, write && !o->verify ? HASH_NONE : o->hash);  // of what is read back
   hash_update(&run.hash, "", 0);  // makes its tables, outside the region of interest
 
-  console_settle();
+  console_quiet();
   const u64 interrupts_before = plic_taken(), translations_before = dma_service_calls();
   sbi_yado_region(true, REGION_IO);
   const struct sample begin = sample_now();

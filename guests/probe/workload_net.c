@@ -25,6 +25,7 @@ static struct run {
   struct hash hash;
   // netrr, by message number modulo `depth`:
   u64 message[NET_DEPTH], started[NET_DEPTH];
+  u64 due;                // when the next message may be sent
   u64 missing[NET_DEPTH];  // a bit for each datagram that hasn't come back
 } run;
 
@@ -128,6 +129,7 @@ static void request_response(void) {
     for (;; any = true) {
       const u64 message = run.issued / run.pieces, slot = message % run.depth;
       if (!may_ask(slot)) break;
+      timer_pace(&run.due, run.options->pace_us);
       run.message[slot] = message;
       run.missing[slot] = ~0ul >> (64 - run.pieces);
       run.started[slot] = time_now();
@@ -208,7 +210,7 @@ bool workload_net(const struct options *o, struct net_device *device) {
   for (u32 i = 0; i < COUNT(workloads); i++) {
     if (!same(o->workload, workloads[i].name)) continue;
     prepare(workloads[i].port);
-    console_settle();
+    console_quiet();
     const u64 interrupts = plic_taken(), translations = dma_service_calls();
     const struct net_counters before = net_counters();
     sbi_yado_region(true, REGION_IO);

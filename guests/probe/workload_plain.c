@@ -21,8 +21,8 @@ static void report_with(const char *workload, const char *driver, u64 errors, st
 static void report(const char *workload, struct sample took) { report_with(workload, "none", 0, took); }
 
 static void report_characters(u64 bytes, struct sample took, u64 interrupts, const struct options *o) {
-  print(" bytes=%lu cycles_per_byte=%lu interrupts=%lu wait=%s fifo=%d\n", bytes, took.cycles / (bytes ? bytes : 1),
-        interrupts, console_interrupts() ? "interrupt" : "poll", o->uart_fifo);
+  print(" bytes=%lu operations=%lu cycles_per_byte=%lu interrupts=%lu wait=%s fifo=%d\n", bytes, bytes,
+        took.cycles / (bytes ? bytes : 1), interrupts, console_interrupts() ? "interrupt" : "poll", o->uart_fifo);
 }
 
 static bool idle(const struct options *o) {
@@ -75,6 +75,7 @@ static bool echo(const struct options *o) {
   console_settle();
   const struct sample took = region_end(begin);
   const u64 taken = plic_taken() - interrupts;
+  print("\n");
   report_with("echo", console_driver(), left, took);
   report_characters(o->bytes - left, took, taken, o);
   return !left;
@@ -117,7 +118,7 @@ int workload_plain(const struct options *o) {
   for (u32 i = 0; i < COUNT(workloads); i++) {
     if (!same(o->workload, workloads[i].name)) continue;
     if (workloads[i].run == echo) console_listen();
-    console_settle();
+    console_quiet();
     sbi_yado_region(true, REGION_IO);
     return workloads[i].run(o);
   }

@@ -1,5 +1,5 @@
 // The other end of a serial line: who sits there sees each guest's characters by themselves, and when they came.
-import { ChannelDecoder, ChannelEncoder } from "../platform/serial-mux.js";
+import { ChannelDecoder, ChannelEncoder } from "./serial-mux.js";
 
 /** Moments that are kept of one channel; a guest may print for ever. */
 const MOST_MOMENTS = 1 << 20;

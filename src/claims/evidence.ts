@@ -21,7 +21,7 @@ export class Evidence {
   /** @param runs by the scenario's name */
   constructor(
     private readonly runs: ReadonlyMap<string, readonly Measured[]>,
-    readonly attacks: readonly AttackCase[] = [],
+    private readonly attacks: readonly AttackCase[] = [],
   ) {}
 
   /** The same, with some scenarios' runs replaced. */
@@ -45,6 +45,11 @@ export class Evidence {
   /** The first guest of the one run that fits. */
   guest(scenario: string, where: Where = {}): GuestReport {
     return this.guests(scenario, where)[0];
+  }
+
+  /** The cases of a hostile driver of `device`. */
+  attacksOf(device: AttackCase["device"]): readonly AttackCase[] {
+    return this.attacks.filter((one) => one.device === device);
   }
 
   /** The values of a sweep's parameter, in its order. */

@@ -1,14 +1,15 @@
 // The report of `yado claims --html`: one file with everything in it, for the screen and for paper.
 import { chartSvg } from "./chart.js";
-import type { ClaimReport, ClaimsReport } from "./report.js";
-import { figureText, scope, sensitivityText, summary } from "./text.js";
-import type { Verdict } from "./types.js";
+import type { ClaimReport, ClaimsReport, PartReport } from "./report.js";
+import { figureText, sensitivityText, summary } from "./text.js";
+import type { DeviceClass, Verdict } from "./types.js";
 
+const DEVICES: readonly DeviceClass[] = ["serial line", "disk", "LAN"];
 const CLASSES: Readonly<Record<Verdict, string>> = { holds: "holds", "doesn't hold": "fails", "not shown yet": "open" };
 
 const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .3rem; } h2 small { font-weight: normal; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .3rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .2rem; }
 blockquote { margin: .3rem 0; font-style: italic; color: #444; }
 .verdict { padding: .05rem .5rem; border: 1px solid; border-radius: .3rem; font-size: .85rem; white-space: nowrap; }
 .holds { color: #17692f; } .fails { color: #a3121f; } .open { color: #7a5200; }
@@ -36,10 +37,14 @@ const badge = (verdict: Verdict) => `<span class="verdict ${CLASSES[verdict]}">$
 /** A whole HTML document. It asks for nothing else. */
 export async function claimsHtml(report: ClaimsReport): Promise<string> {
   const sections = await Promise.all(report.claims.map(section));
-  const rows = report.claims.map(
-    (claim) =>
-      `<tr><td><a href="#${claim.id}">${claim.id}</a></td><td>${escaped(claim.says)}</td><td>${badge(claim.verdict)}</td></tr>`,
+  const devices = DEVICES.filter((device) =>
+    report.claims.some(({ parts }) => parts.some((part) => part.device === device)),
   );
+  const rows = report.claims.map(({ id, says, verdict, parts }) => {
+    const cells = [verdict, ...devices.map((device) => parts.find((part) => part.device === device)?.verdict)];
+    const badges = cells.map((one) => `<td>${one ? badge(one) : ""}</td>`).join("");
+    return `<tr><td><a href="#${id}">${id}</a></td><td>${escaped(says)}</td>${badges}</tr>`;
+  });
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -52,6 +57,7 @@ export async function claimsHtml(report: ClaimsReport): Promise<string> {
 <h1>The chapter's claims</h1>
 <p>Yado ${escaped(report.version)}${report.quick ? ", a quarter of the volumes" : ""}. ${escaped(summary(report))}</p>
 <table>
+<tr><th></th><th></th><th>in all</th>${devices.map((device) => `<th>${device}</th>`).join("")}</tr>
 ${rows.join("\n")}
 </table>
 ${sections.join("\n")}
@@ -61,8 +67,21 @@ ${sections.join("\n")}
 }
 
 async function section(claim: ClaimReport): Promise<string> {
-  const { id, says, verdict, why, figures, charts, experiments } = claim;
-  const sensitivity = sensitivityText(claim);
+  const { id, says, verdict, parts, missing } = claim;
+  const devices = await Promise.all(parts.map(ofDevice));
+  return [
+    `<section id="${id}">`,
+    `<h2>${id} ${badge(verdict)}</h2>`,
+    `<blockquote>${escaped(says)}</blockquote>`,
+    ...devices,
+    ...missing.map((what) => `<p class="scope">Not shown: ${escaped(what)}</p>`),
+    "</section>",
+  ].join("\n");
+}
+
+async function ofDevice(part: PartReport): Promise<string> {
+  const { device, verdict, why, figures, charts, experiments } = part;
+  const sensitivity = sensitivityText(part);
   const drawings = await Promise.all(
     charts.map(
       async (chart) => `<figure><figcaption>${escaped(chart.title)}</figcaption>${await chartSvg(chart)}</figure>`,
@@ -72,15 +91,11 @@ async function section(claim: ClaimReport): Promise<string> {
     (figure) => `<tr><td>${escaped(figure.name)}</td><td class="number">${escaped(figureText(figure))}</td></tr>`,
   );
   return [
-    `<section id="${id}">`,
-    `<h2>${id} ${badge(verdict)}</h2>`,
-    `<blockquote>${escaped(says)}</blockquote>`,
+    `<h3>${device} ${badge(verdict)}</h3>`,
     `<p>${escaped(why)}</p>`,
     ...drawings,
     ...(rows.length > 0 ? [`<table>${rows.join("\n")}</table>`] : []),
     ...(sensitivity ? [`<p class="costs">${escaped(sensitivity)}</p>`] : []),
-    `<p class="scope">${escaped(scope(claim))}</p>`,
     ...(experiments.length > 0 ? [`<pre><code>${experiments.map(escaped).join("\n")}</code></pre>`] : []),
-    "</section>",
   ].join("\n");
 }

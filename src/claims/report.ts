@@ -2,7 +2,7 @@
 import type { Costs } from "../platform/costs.js";
 import type { AttackCase } from "../scenario/attack.js";
 import type { Measured } from "./evidence.js";
-import type { Chart, Figure, Verdict } from "./types.js";
+import type { Chart, DeviceClass, Figure, Verdict } from "./types.js";
 
 export interface SensitivityReport {
   /** Whether the verdict is the same with every change. */
@@ -16,12 +16,10 @@ export interface SensitivityReport {
   }[];
 }
 
-export interface ClaimReport {
-  readonly id: string;
-  readonly says: string;
+/** A claim as far as one class of devices goes. */
+export interface PartReport {
+  readonly device: DeviceClass;
   readonly verdict: Verdict;
-  readonly covers: readonly string[];
-  readonly missing: readonly string[];
   readonly why: string;
   readonly figures: readonly Figure[];
   readonly charts: readonly Chart[];
@@ -31,6 +29,15 @@ export interface ClaimReport {
   readonly costs: readonly string[];
   /** null where no cost has a part, or where it wasn't asked for. */
   readonly sensitivity: SensitivityReport | null;
+}
+
+export interface ClaimReport {
+  readonly id: string;
+  readonly says: string;
+  /** In all: it holds when every part does. */
+  readonly verdict: Verdict;
+  readonly parts: readonly PartReport[];
+  readonly missing: readonly string[];
 }
 
 export interface ExperimentReport {

@@ -1,6 +1,6 @@
 // Runs the experiments behind claims, each run once however many claims use it, and has the claims judged.
 import { Costs, type CostName, PARAMETERS } from "../platform/costs.js";
-import { ATTACK_MODES, ATTACK_TARGETS, type AttackCase, attack } from "../scenario/attack.js";
+import { ATTACK_MODES, ATTACK_TARGETS, type AttackCase, type AttackDevice, attack } from "../scenario/attack.js";
 import type { Runner } from "../scenario/compare.js";
 import { commonMode } from "../scenario/modes.js";
 import { type ResolvedScenario, resolveScenario, runScenario, type ScenarioRun } from "../scenario/scenario.js";
@@ -8,8 +8,8 @@ import type { ScenarioFile } from "../scenario/schema.js";
 import type { Located } from "../scenario/yaml-source.js";
 import { UserError } from "../platform/user-error.js";
 import { Evidence, fits, type Measured } from "./evidence.js";
-import type { ClaimReport, ClaimsReport, ExperimentReport, SensitivityReport } from "./report.js";
-import type { Claim, Use, Verdict } from "./types.js";
+import type { ClaimReport, ClaimsReport, ExperimentReport, PartReport, SensitivityReport } from "./report.js";
+import { type Claim, inAll, type Part, type Use, type Verdict } from "./types.js";
 
 export interface ClaimsOptions {
   readonly claims: readonly Claim[];
@@ -42,6 +42,7 @@ const OF_VMM: ReadonlySet<CostName> = new Set([
   ...(["exit-entry", "exit-return", "exit-state", "exit-indirect", "mmio-exit", "interrupt-exit"] as const),
   ...(["interrupt-inject", "end-of-interrupt-trapped", "schedule", "world-switch", "hypercall"] as const),
   ...(["block-submit", "block-complete", "guest-buffer", "vmm-copy"] as const),
+  ...(["frame-send", "frame-receive", "translate-service", "rewrite-command", "rewrite-address"] as const),
 ]);
 
 /** One cost of all runs of an experiment times a factor. */
@@ -129,24 +130,29 @@ export async function runClaims(options: ClaimsOptions, services: ClaimsServices
     observer?.finished?.(name);
     return done;
   };
-  const uses = options.claims.flatMap((claim) => claim.uses);
+  const parts = options.claims.flatMap((claim) => claim.parts);
+  const uses = parts.flatMap((part) => part.uses);
   const names = [...new Set(uses.map(({ scenario }) => scenario))];
+  const hostile = [...new Set(parts.flatMap(({ attack: device }) => device ?? []))];
   const [attacks, ...measured] = await Promise.all([
-    options.claims.some((claim) => claim.attack) ? watched("attack", attackAll(options, services)) : [],
+    hostile.length > 0 ? watched("attack", attackAll(hostile, options, services)) : [],
     ...names.map((name) => watched(name, laboratory.measure(uses.filter(({ scenario }) => scenario === name)))),
   ]);
   const evidence = new Evidence(new Map(measured.flatMap((runs) => [...runs])), attacks);
+  const judged = async (id: string, part: Part): Promise<PartReport> => {
+    const { verdict, why, figures, charts = [] } = part.judge(evidence);
+    const { device } = part;
+    const sensitivity =
+      part.sensitivity && options.sensitivity
+        ? await watched(`${id} ${device}, other costs`, sensitivityOf(part, verdict, evidence, laboratory))
+        : null;
+    const experiments = experimentsOf(part);
+    return { device, verdict, why, figures, charts, experiments, costs: part.sensitivity?.costs ?? [], sensitivity };
+  };
   const claims = await Promise.all(
-    options.claims.map(async (claim): Promise<ClaimReport> => {
-      const { verdict, why, figures, charts = [] } = claim.judge(evidence);
-      const { id, says, covers, missing } = claim;
-      const costs = claim.sensitivity?.costs ?? [];
-      const sensitivity =
-        claim.sensitivity && options.sensitivity
-          ? await watched(`${id}, other costs`, sensitivityOf(claim, verdict, evidence, laboratory))
-          : null;
-      const experiments = experimentsOf(claim);
-      return { id, says, verdict, covers, missing, why, figures, charts, experiments, costs, sensitivity };
+    options.claims.map(async ({ id, says, missing, parts: ofClaim }): Promise<ClaimReport> => {
+      const reports = await Promise.all(ofClaim.map((part) => judged(id, part)));
+      return { id, says, verdict: inAll(reports.map(({ verdict }) => verdict)), parts: reports, missing };
     }),
   );
   return {
@@ -163,29 +169,33 @@ export async function runClaims(options: ClaimsOptions, services: ClaimsServices
   };
 }
 
-function experimentsOf({ uses, attack: attacks }: Claim): string[] {
+function experimentsOf({ uses, attack: device }: Part): string[] {
   const names = [...new Set(uses.map(({ scenario }) => scenario))];
   return [
     ...names.map((name) => `yado run --scenario scenarios/claims/${name}.yaml`),
-    ...(attacks ? [`yado attack --modes ${ATTACK_MODES.join(",")}`] : []),
+    ...(device ? [`yado attack --device ${device} --modes ${ATTACK_MODES.join(",")}`] : []),
   ];
 }
 
-async function attackAll({ kernel }: ClaimsOptions, { run, version }: ClaimsServices): Promise<readonly AttackCase[]> {
-  const options = { kernel, modes: ATTACK_MODES, targets: ATTACK_TARGETS, memory: ATTACKER, machine: {} };
+async function attackAll(
+  devices: readonly AttackDevice[],
+  { kernel }: ClaimsOptions,
+  { run, version }: ClaimsServices,
+): Promise<readonly AttackCase[]> {
+  const options = { kernel, devices, modes: ATTACK_MODES, targets: ATTACK_TARGETS, memory: ATTACKER, machine: {} };
   return (await attack(options, { run, version })).cases;
 }
 
 /** The verdict with each cost at half and at one and a half times its value, all else unchanged. */
 async function sensitivityOf(
-  claim: Claim,
+  part: Part,
   verdict: Verdict,
   evidence: Evidence,
   laboratory: Laboratory,
 ): Promise<SensitivityReport> {
-  const { costs, uses } = claim.sensitivity!;
+  const { costs, uses } = part.sensitivity!;
   const judged = async (cost: CostName, factor: number) =>
-    claim.judge(evidence.with(await laboratory.measure(uses, { cost, factor }))).verdict;
+    part.judge(evidence.with(await laboratory.measure(uses, { cost, factor }))).verdict;
   const parameters = await Promise.all(
     costs.map(async (cost) => {
       const [lower, higher] = await Promise.all([judged(cost, LOWER), judged(cost, HIGHER)]);

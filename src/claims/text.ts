@@ -1,7 +1,7 @@
 // What `yado claims` prints: per claim the verdict, why, the figures, and how far it depends on the costs.
 import { brief, bytes, grouped, list, percent } from "../metrics/format.js";
 import { type Paint, plain, type Style, type TableOptions } from "../metrics/table.js";
-import type { ClaimReport, ClaimsReport, SensitivityReport } from "./report.js";
+import type { ClaimReport, ClaimsReport, PartReport, SensitivityReport } from "./report.js";
 import type { Figure, Verdict } from "./types.js";
 
 const STYLES: Readonly<Record<Verdict, Style>> = {
@@ -40,13 +40,15 @@ function folded(text: string, width: number, indent: string): string {
   return [...lines, line].map((one) => `${indent}${one}\n`).join("");
 }
 
-/** The device classes that were run, and those that weren't. */
-export function scope({ covers, missing }: ClaimReport): string {
-  return [covers.length > 0 ? `shown for: ${list(covers)}` : "", ...missing].filter(Boolean).join("; ");
+/** The verdict of each device class, and what wasn't run. */
+export function scope({ parts, missing }: ClaimReport): string {
+  const verdicts =
+    parts.length > 1 ? parts.map(({ device, verdict }) => `${device}: ${verdict}`) : parts.map(({ device }) => device);
+  return [...verdicts, ...missing].join("; ");
 }
 
 /** How the verdict fares when costs are half of what they are, or half as much again; "" where that isn't known. */
-export function sensitivityText({ verdict, costs, sensitivity }: ClaimReport): string {
+export function sensitivityText({ verdict, costs, sensitivity }: PartReport): string {
   if (verdict === "not shown yet") return "";
   if (costs.length === 0) return "No cost parameter has a part in it: what counts is where bytes go and what traps.";
   return sensitivity ? changes(sensitivity, verdict) : "";
@@ -79,14 +81,22 @@ export function claimsText(report: ClaimsReport, options: TableOptions): string 
 }
 
 function claimText(claim: ClaimReport, width: number, paint: Paint): string {
-  const { id, says, verdict, why, figures, experiments } = claim;
-  const sensitivity = sensitivityText(claim);
+  const { id, says, verdict, parts } = claim;
+  return [
+    `${paint("bold", id.padEnd(INDENT.length))}${paint(STYLES[verdict], verdict)}  (${scope(claim)})\n`,
+    folded(`“${says}”`, width, INDENT),
+    ...parts.map((part) => partText(part, width, paint)),
+  ].join("");
+}
+
+function partText(part: PartReport, width: number, paint: Paint): string {
+  const { device, verdict, why, figures, experiments } = part;
+  const sensitivity = sensitivityText(part);
   const longest = Math.max(0, ...figures.map(({ name }) => name.length));
   const values = figures.map(figureText);
   const widest = Math.max(0, ...values.map((value) => value.length));
   return [
-    `${paint("bold", id.padEnd(INDENT.length))}${paint(STYLES[verdict], verdict)}  (${scope(claim)})\n`,
-    folded(`“${says}”`, width, INDENT),
+    `${INDENT}${paint("bold", device)}: ${paint(STYLES[verdict], verdict)}\n`,
     folded(why, width, INDENT),
     ...figures.map(({ name }, i) => `${INDENT}  ${name.padEnd(longest)}  ${values[i].padStart(widest)}\n`),
     ...(sensitivity ? [folded(sensitivity, width, INDENT)] : []),

@@ -1,5 +1,6 @@
 // A claim of the chapter: the experiments behind it, and how their figures are judged.
 import type { CostName } from "../platform/costs.js";
+import type { AttackDevice } from "../scenario/attack.js";
 import type { Evidence } from "./evidence.js";
 
 /** "not shown yet": what it takes isn't there, or its experiment wasn't run. */
@@ -26,6 +27,9 @@ export interface Chart {
   readonly threshold?: number;
 }
 
+/** What guests have of the chapter's devices: "LAN" is a network interface and what it is connected to. */
+export type DeviceClass = "serial line" | "disk" | "LAN";
+
 export interface Judgement {
   readonly verdict: Verdict;
   /** Sentences: what was found, and by which threshold that decides. */
@@ -42,19 +46,30 @@ export interface Use {
   readonly where?: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface Claim {
-  readonly id: string;
-  /** In our words. */
-  readonly says: string;
-  /** Device classes whose experiments are run. */
-  readonly covers: readonly string[];
-  /** What the claim speaks of besides, and why it isn't run. */
-  readonly missing: readonly string[];
+/** A claim as far as one class of devices goes: its experiments, and how they are judged. */
+export interface Part {
+  readonly device: DeviceClass;
   readonly uses: readonly Use[];
-  /** Whether a hostile driver under every mode is part of it: `yado attack`. */
-  readonly attack?: boolean;
+  /** Whose hostile driver under every mode is part of it: `yado attack --device`. */
+  readonly attack?: AttackDevice;
   /** A pure function of the figures. */
   judge(evidence: Evidence): Judgement;
   /** What the verdict may hinge on: the cost parameters, and the runs to repeat with each. None where no figure is a time. */
   readonly sensitivity?: { readonly costs: readonly CostName[]; readonly uses: readonly Use[] };
+}
+
+export interface Claim {
+  readonly id: string;
+  /** In our words. */
+  readonly says: string;
+  /** One per device class; the claim holds when all of them do. */
+  readonly parts: readonly Part[];
+  /** What the claim speaks of besides, and why it isn't run. */
+  readonly missing: readonly string[];
+}
+
+/** Of a claim, from those of its parts. */
+export function inAll(verdicts: readonly Verdict[]): Verdict {
+  if (verdicts.includes("doesn't hold")) return "doesn't hold";
+  return verdicts.length > 0 && verdicts.every((verdict) => verdict === "holds") ? "holds" : "not shown yet";
 }

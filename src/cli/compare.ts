@@ -1,4 +1,4 @@
-// `yado compare`: the same guest program on the same disk, once per attach mode.
+// `yado compare`: the same guest program on the same disk or wire, once per attach mode.
 import { dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import {
@@ -9,9 +9,13 @@ import {
   compare,
   compareSchema,
   compareText,
+  deviceModes,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
+  type DiskName,
   generatedBytes,
+  INTERFACES,
+  isSerial,
   isSet,
   type Located,
   mergeMachine,
@@ -20,12 +24,15 @@ import {
   resolveMachine,
   resolveWorkload,
   SAFE_MODES,
+  SERIAL_MODE_NAMES,
   type SweepStep,
   sound,
   sweepSteps,
   sweptPlace,
   sweepText,
   UserError,
+  usesDisk,
+  usesNic,
 } from "../index.js";
 import { checkOutput, probe, readDisk, readGuest, readText, writeWhole } from "./files.js";
 import {
@@ -34,10 +41,13 @@ import {
   machineFlags,
   machineOptions,
   modesOption,
+  networkFlags,
+  networkOptions,
   runOptions,
   type SharedOptions,
   sizeOption,
   sweepOption,
+  wordOption,
   workloadFlags,
   workloadOptions,
 } from "./options.js";
@@ -46,6 +56,7 @@ import { complain, tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   disk?: string;
+  interface?: DiskName;
   size?: number;
   guest?: string;
   modes?: AttachModeName[];
@@ -62,17 +73,26 @@ Examples:
   yado compare --hash none                            the modes' own costs, without the guest's hashing
   yado compare --modes assigned --page-size 4K --sweep iotlb-entries=16,64,256,1024
   yado compare --modes native,assigned-raw            what goes wrong without translation
+  yado compare --interface ata --bs 4K                an ATA disk with bus-master DMA, one command at a time
   yado compare --cost mmio-exit=7500                  dearer exits
+  yado compare --workload netstream --bs 64K          the LAN: big messages to the peer
+  yado compare --workload console --baud 1000000      the serial line, ten times as fast as usual
+  yado compare --workload netrr --bs 64 --qd 1        small ones there and back, one at a time
 
 Exit code: 0; 1 when a guest failed or a safe mode's checksum is wrong; 2 for input that can't be used.`;
 
 export function compareCommand(): Command {
   const command = new Command("compare")
-    .summary("run one guest program on one disk under each attach mode")
+    .summary("run one guest program with one disk or network interface under each attach mode")
     .description(
-      "Runs the same guest program on the same NVMe disk once per attach mode, and compares what each costs.",
+      "Runs the same guest program on the same disk or Intel 82574L once per attach mode, and compares what each costs.",
     )
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
+    .addOption(
+      new Option("--interface <name>", "the disk's controller: nvme or ata (default: nvme)").argParser(
+        wordOption("--interface", INTERFACES),
+      ),
+    )
     .addOption(new Option("--size <size>", "size of the generated disk (default: 8M)").argParser(sizeOption("--size")))
     .addOption(
       new Option("--modes <a,b,…>", `attach modes (default: ${SAFE_MODES.join(",")}; also assigned-raw)`).argParser(
@@ -85,7 +105,13 @@ export function compareCommand(): Command {
       new Option("--sweep <parameter=a,b,…>", "one comparison per value; see `yado schema`").argParser(sweepOption),
     )
     .addOption(new Option("--write", "put what the guest wrote into the disk image; by default it never changes"));
-  for (const option of [...workloadOptions(), ...machineOptions(), ...limitOptions(), ...runOptions()])
+  for (const option of [
+    ...workloadOptions(),
+    ...networkOptions(),
+    ...machineOptions(),
+    ...limitOptions(),
+    ...runOptions(),
+  ])
     command.addOption(option);
   return command.addHelpText("after", EXAMPLES).action(action);
 }
@@ -93,7 +119,7 @@ export function compareCommand(): Command {
 /** Flags over configuration file, with a place for each value. */
 interface Input {
   readonly file: CompareFile;
-  place(section: "machine" | "workload" | "", key: string): string;
+  place(section: "machine" | "workload" | "network" | "", key: string): string;
   /** Of the sweep's parameter, or of one of its values. */
   sweepPlace(index?: number): string;
   readonly disk: string | undefined;
@@ -109,7 +135,12 @@ function readInput(options: Options): Input {
   const beside = (path: string | undefined) =>
     path === undefined ? undefined : resolve(dirname(resolve(options.config ?? ".")), path);
   const inFile = (section: string, key: string) => isSet(file, section ? `${section}.${key}` : key);
-  const flags = { machine: machineFlags(options), workload: workloadFlags(options), "": { memory: options.memory } };
+  const flags = {
+    machine: machineFlags(options),
+    workload: workloadFlags(options),
+    network: networkFlags(options),
+    "": { memory: options.memory },
+  };
   return {
     file,
     disk: options.disk ?? beside(file.disk),
@@ -129,6 +160,21 @@ async function action(options: Options): Promise<void> {
   const started = new Date();
   const input = readInput(options);
   const { file, place } = input;
+  const kind = options.workload ?? file.workload?.kind ?? "checksum";
+  const hasDisk = usesDisk(kind);
+  for (const [flag, value] of Object.entries({ disk: input.disk, size: options.size, write: options.write })) {
+    if (hasDisk || value === undefined) continue;
+    throw new UserError(`workload ${kind} has no disk`, flagOf(flag), "Leave it out, or choose another workload");
+  }
+  const network = { ...file.network, ...networkFlags(options) };
+  if (!usesNic(kind) && Object.keys(network).length > 0) {
+    const [key] = Object.keys(network);
+    throw new UserError(
+      `workload ${kind} has no network`,
+      place("network", key),
+      "Leave it out, or choose another workload",
+    );
+  }
   if (options.write && input.disk === undefined) {
     throw new UserError("there is no image file to write to", "--write", "Name one with --disk");
   }
@@ -137,9 +183,16 @@ async function action(options: Options): Promise<void> {
   }
   const sweep = options.sweep ?? file.sweep;
   if (sweep && options.write) throw new UserError("a sweep runs many times", "--write", "Leave out --sweep or --write");
-  const image = input.disk === undefined ? generated(options.size) : readDisk(input.disk, place("", "disk"));
+  const image = !hasDisk
+    ? new Uint8Array()
+    : input.disk === undefined
+      ? generated(options.size)
+      : readDisk(input.disk, place("", "disk"));
   const kernel = input.guest === undefined ? probe() : readGuest(input.guest, place("", "guest"));
-  const modes = options.modes ?? file.modes ?? SAFE_MODES;
+  const controller = options.interface ?? file.interface ?? "nvme";
+  const usual = isSerial(kind) ? SERIAL_MODE_NAMES : SAFE_MODES;
+  const modes = options.modes ?? file.modes ?? usual;
+  if (isSerial(kind)) for (const mode of modes) deviceModes(mode, { disk: false, nic: false }, place("", "modes"));
   const steps: SweepStep[] = sweep ? sweepSteps(sweep.parameter, sweep.values, input.sweepPlace) : [noSweep];
   checkJson(options, [input.disk, input.guest, options.config]);
   if (options.write && input.disk !== undefined) checkOutput(input.disk, "--write");
@@ -155,7 +208,7 @@ async function action(options: Options): Promise<void> {
       sweptPlace(step, (key) => place("machine", key)),
     );
     checkMemory(memory, workload, step.places.memory ?? place("", "memory"), machine);
-    return { step, options: { kernel, image, modes, workload, memory, machine } };
+    return { step, options: { kernel, image, interface: controller, network, modes, workload, memory, machine } };
   });
 
   const outcomes = await withSession(options, plans.length * modes.length, (session) =>
@@ -205,7 +258,7 @@ function keep(path: string, image: Uint8Array, written: Uint8Array | undefined, 
   if (written) {
     writeWhole(path, written.length === image.length ? written : written.subarray(0, image.length), "--write");
     complain(`${path}: written\n`);
-  } else if (disk.after) {
+  } else if (disk?.after) {
     complain(
       `${path}: not written, because ${modes.every((mode) => mode.status === "ok") ? "the modes left different bytes" : "not every mode succeeded"}\n`,
     );

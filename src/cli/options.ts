@@ -2,15 +2,16 @@
 import { availableParallelism } from "node:os";
 import { Option } from "commander";
 import {
+  ALL_WORKLOADS,
   type AttachModeName,
   HASHES,
+  type LanConfig,
   type MachineFile,
   MODE_NAMES,
   parseSize,
   SIZE_FORM,
   suggest,
   UserError,
-  WORKLOADS,
   type WorkloadFile,
 } from "../index.js";
 
@@ -27,6 +28,15 @@ export function countOption(flag: string, least = 1) {
     const value = Number(text);
     if (/^[0-9]+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
     throw new UserError(`"${text}" is no count`, flag, `Give a whole number of at least ${least}`);
+  };
+}
+
+export function numberOption(flag: string, least = 0, most = Number.POSITIVE_INFINITY) {
+  return (text: string): number => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (value >= least && value <= most) return value;
+    const range = Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`;
+    throw new UserError(`"${text}" is impossible`, flag, `Give a number ${range}`);
   };
 }
 
@@ -92,10 +102,12 @@ export function sweepOption(text: string): { parameter: string; values: string[]
 
 /** Options of the probe guest. */
 export const workloadOptions = () => [
-  new Option("--workload <kind>", `what the guest does: ${WORKLOADS.join(", ")} (default: checksum)`).argParser(
-    wordOption("--workload", WORKLOADS),
+  new Option("--workload <kind>", `what the guest does: ${ALL_WORKLOADS.join(", ")} (default: checksum)`).argParser(
+    wordOption("--workload", ALL_WORKLOADS),
   ),
-  new Option("--bs <size>", "bytes per request (default: 32K)").argParser(sizeOption("--bs")),
+  new Option("--bs <size>", "bytes per request (default: 32K), or per message (default: 1472)").argParser(
+    sizeOption("--bs"),
+  ),
   new Option("--qd <n>", "requests in flight (default: 8)").argParser(countOption("--qd")),
   new Option("--batch <n>", "completions taken before new requests are sent off together (default: 1)").argParser(
     countOption("--batch"),
@@ -107,6 +119,15 @@ export const workloadOptions = () => [
   new Option("--seed <n>", "seed of random order, written patterns and the machine (default: 1)").argParser(
     countOption("--seed", 0),
   ),
+];
+
+/** Options of the wire. */
+export const networkOptions = () => [
+  new Option("--bandwidth <bit/s>", "of the wire to the peer (default: 1e9)").argParser(
+    numberOption("--bandwidth", 1000),
+  ),
+  new Option("--latency <ns>", "from end to end of the wire (default: 5000)").argParser(numberOption("--latency")),
+  new Option("--loss <p>", "probability that a frame is lost (default: 0)").argParser(numberOption("--loss", 0, 1)),
 ];
 
 /** Options of the machine. */
@@ -122,6 +143,7 @@ export const machineOptions = () => [
     wordOption("--profile", ["kernel", "userspace"] as const),
   ),
   new Option("--cost <name=value>", "one cost parameter, in its own unit; repeatable").argParser(costOption),
+  new Option("--baud <n>", "of the serial lines (default: 115200)").argParser(countOption("--baud")),
   new Option("--no-caches", "a core without modelled caches: faster, less exact"),
 ];
 
@@ -153,6 +175,9 @@ export interface SharedOptions {
   total?: number;
   hash?: string;
   seed?: number;
+  bandwidth?: number;
+  latency?: number;
+  loss?: number;
   memory?: number;
   iotlbEntries?: number;
   iotlbWays?: number;
@@ -160,6 +185,7 @@ export interface SharedOptions {
   iommuPageSize?: number;
   profile?: "kernel" | "userspace";
   cost?: Record<string, number>;
+  baud?: number;
   caches?: boolean;
   maxCycles?: number;
   quietCycles?: number;
@@ -178,9 +204,14 @@ export function workloadFlags(options: SharedOptions): WorkloadFile {
   return given({ kind: workload, bs, qd, batch, total, hash, seed });
 }
 
+/** The wire as far as flags set it. */
+export function networkFlags({ bandwidth, latency, loss }: SharedOptions): Partial<Record<keyof LanConfig, number>> {
+  return given({ bandwidth, latency, loss });
+}
+
 /** The machine as far as flags set it. */
 export function machineFlags(options: SharedOptions): MachineFile {
-  const { seed, iotlbEntries, iotlbWays, pageSize, iommuPageSize, profile, cost, caches } = options;
+  const { seed, iotlbEntries, iotlbWays, pageSize, iommuPageSize, profile, cost, baud, caches } = options;
   const { maxCycles, quietCycles } = options;
   const iotlb = given({ entries: iotlbEntries, ways: iotlbWays });
   return given({
@@ -190,6 +221,7 @@ export function machineFlags(options: SharedOptions): MachineFile {
     "iommu-page-size": iommuPageSize,
     profile,
     costs: cost,
+    baud,
     core: caches === false ? ("flat" as const) : undefined,
     "max-cycles": maxCycles,
     "quiet-cycles": quietCycles,

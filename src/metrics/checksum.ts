@@ -42,10 +42,15 @@ export function crc32c(data: Uint8Array, before = 0): number {
   return ~crc >>> 0;
 }
 
+/** "crc32c:1a2b3c4d" */
+export function spelledCrc32c(crc: number): string {
+  return `crc32c:${crc.toString(16).padStart(8, "0")}`;
+}
+
 /** "crc32c:1a2b3c4d" or "sha256:…" (lower-case hexadecimal); undefined for "none". */
 export async function checksum(hash: HashName, data: Uint8Array): Promise<string | undefined> {
   if (hash === "none") return undefined;
-  if (hash === "crc32c") return `crc32c:${crc32c(data).toString(16).padStart(8, "0")}`;
+  if (hash === "crc32c") return spelledCrc32c(crc32c(data));
   const digest = new Uint8Array(await globalThis.crypto.subtle.digest("SHA-256", new Uint8Array(data)));
   return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

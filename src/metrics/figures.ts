@@ -1,7 +1,7 @@
 // The tables of `compare`, `run` and sweeps: one row per mode or guest. Each column is explained in docs/figures.md.
 import { isSafe } from "../scenario/workload.js";
-import { brief, bytes, grouped, ratio } from "./format.js";
-import type { GuestReport } from "./report.js";
+import { brief, bytes, grouped, percent, ratio } from "./format.js";
+import { type GuestReport, type NetworkFigures, unitOf } from "./report.js";
 import { type Column, type ColumnGroup, type Style, type TableOptions, table } from "./table.js";
 
 /** One line of the figures; `labels` stand before it: mode, or guest and mode, or a sweep's value. */
@@ -34,15 +34,76 @@ const STATUS_STYLE: Record<GuestReport["status"], Style> = {
 /** A figure per operation; a dash without operations. */
 const perIo = (report: GuestReport, figure: number) => (report.operations > 0 ? brief(figure) : "–");
 
-function throughput(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+/** What operations are called: "I/O", "message", or both. */
+function unitsOf(rows: readonly FigureRow[]): string {
+  const units = rows.filter(({ report }) => report.operations > 0).map(({ report }) => unitOf(report));
+  return [...new Set(units)].sort().join(" or ") || "I/O";
+}
+/** Whether all operations are messages to or from the peer. */
+const allMessages = (rows: readonly FigureRow[]) => unitsOf(rows) === "message";
+/** Whether all operations are characters on the serial line. */
+const allCharacters = (rows: readonly FigureRow[]) => unitsOf(rows) === "character";
+
+/** Where characters are all that is moved: at the line's other end, and the time of one. */
+function serialLine(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const compared = rows.some((row) => row.report.relative);
+  const figure = (title: string, of: (serial: GuestReport["serial"]) => string) =>
+    column(title, (r) => (r.operations > 0 ? of(r.serial) : "–"));
+  const echoed = rows.some(({ report }) => report.serial.echo);
+  return {
+    heading: "serial line",
+    columns: [
+      figure("characters/s", (s) => brief(s.charactersPerSecond)),
+      ...(compared ? [column("×native", (r) => ratio(r.relative?.throughput), dim)] : []),
+      figure("of its rate", (s) => percent(s.ofLineRate)),
+      figure("µs each", (s) => brief(s.lineSeconds * 1e6)),
+      figure("hart's µs", (s) => brief(s.hartSeconds * 1e6)),
+      ...(echoed ? [figure("echo µs", (s) => (s.echo ? brief(s.echo.mean * 1e6) : "–"))] : []),
+    ],
+  };
+}
+
+function throughput(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  if (allCharacters(rows)) return serialLine(rows);
+  const compared = rows.some((row) => row.report.relative);
+  const messages = allMessages(rows);
   return {
     heading: "throughput (machine time)",
     columns: [
-      column("MB/s", (r) => perIo(r, r.throughputMBps)),
+      messages
+        ? column("Mb/s", (r) => perIo(r, r.throughputMBps * 8))
+        : column("MB/s", (r) => perIo(r, r.throughputMBps)),
       ...(compared ? [column("×native", (r) => ratio(r.relative?.throughput), dim)] : []),
-      column("IOPS", (r) => perIo(r, r.iops)),
+      column(messages ? "messages/s" : "IOPS", (r) => perIo(r, r.iops)),
     ],
+  };
+}
+
+/** Where datagrams are exchanged with the peer. */
+function lan(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
+  const figure = (title: string, of: (network: NetworkFigures) => number) =>
+    column(title, ({ network }) => (network && network.datagrams > 0 ? brief(of(network)) : "–"));
+  const networks = rows.flatMap(({ report: { network } }) => network ?? []);
+  const cut = rows.some(({ report: { network, operations } }) => network && network.datagrams !== operations);
+  return {
+    heading: networks.some(({ roundTrip }) => roundTrip) ? "LAN, round trip in µs" : "LAN",
+    columns:
+      networks.length === 0
+        ? []
+        : [
+            ...(allMessages(rows) ? [] : [figure("Mb/s", (n) => n.megabitsPerSecond)]),
+            figure("packets/s", (n) => n.datagramsPerSecond),
+            ...(cut
+              ? [figure("exits/packet", (n) => n.exitsPerDatagram), figure("busy/packet", (n) => n.busyPerDatagram)]
+              : []),
+            ...(networks.some(({ lost }) => lost > 0) ? [figure("lost", (n) => n.lost)] : []),
+            ...(networks.some(({ roundTrip }) => roundTrip)
+              ? [
+                  figure("mean", ({ roundTrip }) => roundTrip?.mean ?? 0),
+                  figure("longest", ({ roundTrip }) => roundTrip?.most ?? 0),
+                ]
+              : []),
+          ],
   };
 }
 
@@ -51,7 +112,7 @@ function cycles(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const shared = rows.some(({ report }) => report.elsewhere > 0 && report.operations > 0);
   const per = (name: keyof GuestReport["perOperation"]) => (r: GuestReport) => perIo(r, r.perOperation[name]);
   return {
-    heading: "cycles per I/O",
+    heading: `cycles per ${unitsOf(rows)}`,
     columns: [
       column("all", per("cycles")),
       ...(compared ? [column("×native", (r) => ratio(r.relative?.cycles), dim)] : []),
@@ -69,7 +130,7 @@ function cycles(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
 function exits(rows: readonly FigureRow[]): ColumnGroup<FigureRow> {
   const reasons = [...new Set(rows.flatMap((row) => Object.keys(row.report.exits)))].sort();
   return {
-    heading: "exits per I/O",
+    heading: `exits per ${unitsOf(rows)}`,
     columns: [
       column("all", (r) => perIo(r, r.perOperation.exits)),
       ...reasons.map((reason) => column(reason, (r) => perIo(r, (r.exits[reason] ?? 0) / r.operations))),
@@ -164,7 +225,7 @@ export function figures(titles: readonly string[], rows: readonly FigureRow[], o
   };
   return table(
     key,
-    [outcome, throughput(rows), cycles(rows), exits(rows), iotlb, interrupts, copies, totals(rows)],
+    [outcome, throughput(rows), lan(rows), cycles(rows), exits(rows), iotlb, interrupts, copies, totals(rows)],
     rows,
     options,
   );

@@ -1,9 +1,9 @@
 // Sentences under the table, worked out from the figures.
 import type { CompareReport } from "../scenario/compare.js";
-import { MODES } from "../scenario/workload.js";
+import { cut, isNetwork, MODES } from "../scenario/workload.js";
 import { brief, bytes, grouped, hex, list, percent, printable } from "./format.js";
 import type { StopReason } from "../scenario/types.js";
-import type { GuestReport } from "./report.js";
+import { type GuestReport, unitOf } from "./report.js";
 
 type Part = "guest" | "exit" | "vmm";
 const PARTS: Readonly<Record<Part, string>> = {
@@ -27,6 +27,8 @@ export function findings(report: CompareReport): string[] {
     ...failures(report.modes),
     ...dearest(finished),
     ...slowest(finished),
+    ...wire(report),
+    ...serialLine(finished),
     ...translation(report),
     ...checksums(report),
     ...diskAfter(report),
@@ -49,7 +51,7 @@ function commonest(report: GuestReport): string | undefined {
   if (!reason || reason[1] === 0) return undefined;
   const device = reason[0].startsWith("mmio") ? top(report.mmioExits) : undefined;
   const where = device ? `, most register accesses going to ${device[0]}` : "";
-  return `${brief(report.perOperation.exits)} exits per I/O, ${brief(reason[1] / report.operations)} of them ${reason[0]}${where}`;
+  return `${brief(report.perOperation.exits)} exits per ${unitOf(report)}, ${brief(reason[1] / report.operations)} of them ${reason[0]}${where}`;
 }
 
 /** Which mode costs the hart most per I/O, and by which component it exceeds the cheapest (or native). */
@@ -59,7 +61,7 @@ function dearest(modes: readonly GuestReport[]): string[] {
   const most = modes.reduce((worst, mode) => (mode.perOperation.busy > worst.perOperation.busy ? mode : worst));
   const { busy } = most.perOperation;
   if (most === base) {
-    return [`native itself costs the hart most, ${brief(busy)} busy cycles per I/O: no mode adds to it.`];
+    return [`native itself costs the hart most, ${brief(busy)} busy cycles per ${unitOf(most)}: no mode adds to it.`];
   }
   const than = base ?? modes.reduce((best, mode) => (mode.perOperation.busy < best.perOperation.busy ? mode : best));
   const added = {
@@ -72,13 +74,13 @@ function dearest(modes: readonly GuestReport[]): string[] {
   if (difference <= 0) return [];
   if (difference < NOTICEABLE * than.perOperation.busy) {
     return [
-      `No mode costs the hart noticeably more than ${than.mode}: ${most.mode}, the dearest, ${percent(difference / than.perOperation.busy)} more busy cycles per I/O.`,
+      `No mode costs the hart noticeably more than ${than.mode}: ${most.mode}, the dearest, ${percent(difference / than.perOperation.busy)} more busy cycles per ${unitOf(most)}.`,
     ];
   }
   const share = Math.min(1, added[part] / difference);
   const exits = commonest(most);
   return [
-    `${most.mode} costs the hart most: ${brief(busy)} busy cycles per I/O, ${brief(busy / than.perOperation.busy)} times ${than.mode}'s ` +
+    `${most.mode} costs the hart most: ${brief(busy)} busy cycles per ${unitOf(most)}, ${brief(busy / than.perOperation.busy)} times ${than.mode}'s ` +
       `${brief(than.perOperation.busy)}. ${percent(share)} of the difference is ${PARTS[part]}${exits ? ` (${exits})` : ""}.`,
   ];
 }
@@ -87,7 +89,7 @@ function alone(report: GuestReport): string {
   const { guest, exit, vmm, busy } = report.perOperation;
   const part = largest({ guest, exit, vmm });
   const exits = commonest(report);
-  return `${report.mode} costs the hart ${brief(busy)} busy cycles per I/O; ${percent({ guest, exit, vmm }[part] / busy)} of them are ${PARTS[part]}${exits ? ` (${exits})` : ""}.`;
+  return `${report.mode} costs the hart ${brief(busy)} busy cycles per ${unitOf(report)}; ${percent({ guest, exit, vmm }[part] / busy)} of them are ${PARTS[part]}${exits ? ` (${exits})` : ""}.`;
 }
 
 /** Whether the cost shows in throughput, or hides behind the disk. */
@@ -106,8 +108,79 @@ function slowest(modes: readonly GuestReport[]): string[] {
     return [`All modes reach at least ${percent(Math.min(1, share))} of native's throughput: ${why}.`];
   }
   return [
-    `${least.mode} reaches ${percent(share)} of native's throughput (${brief(least.throughputMBps)} of ${brief(base.throughputMBps)} MB/s); ` +
+    `${least.mode} reaches ${percent(share)} of native's throughput (${rates(least, base)}); ` +
       `the hart idles ${percent(least.perOperation.idle / least.perOperation.cycles)} of its time, natively ${percent(idle)}.`,
+  ];
+}
+
+/** "12.3 of 45.6 MB/s"; bits for what goes over the wire. */
+function rates(...reports: readonly GuestReport[]): string {
+  const isMessages = reports.some((report) => unitOf(report) === "message");
+  return `${reports.map(({ throughputMBps }) => brief(throughputMBps * (isMessages ? 8 : 1))).join(" of ")} ${isMessages ? "Mb/s" : "MB/s"}`;
+}
+
+/** Bytes of a frame around a datagram's data: Ethernet, IPv4, UDP; the least of a frame; preamble, check sequence, gap. */
+const FRAME_HEADERS = 42;
+const SHORTEST_FRAME = 60;
+const AROUND_FRAME = 24;
+
+/** 10^6 bits of data per second that the wire can carry in messages of `bs` bytes. */
+function wireLimit(bs: number, bandwidth: number): number {
+  const { datagrams, bytes: each, last } = cut(bs);
+  const frame = (data: number) => Math.max(SHORTEST_FRAME, data + FRAME_HEADERS) + AROUND_FRAME;
+  return (bandwidth * bs) / ((datagrams - 1) * frame(each) + frame(last)) / 1e6;
+}
+
+/** What the wire would allow, and who comes near it; or whose round trips are longest. */
+function wire({ modes, network, workload: { kind, bs } }: CompareReport): string[] {
+  const done = modes.filter((mode) => mode.operations > 0 && mode.network);
+  if (!network || !isNetwork(kind) || done.length === 0) return [];
+  const peak = (of: (mode: GuestReport) => number, best: (a: number, b: number) => number) =>
+    done.reduce((a, b) => (best(of(a), of(b)) === of(a) ? a : b));
+  if (kind === "netrr") {
+    const mean = (mode: GuestReport) => mode.network?.roundTrip?.mean ?? 0;
+    const [shortest, longest] = [peak(mean, Math.min), peak(mean, Math.max)];
+    const ratio = mean(longest) / mean(shortest);
+    return [
+      `A round trip of ${bytes(bs)} takes ${shortest.mode} ${brief(mean(shortest))} µs${longest === shortest ? "" : ` and ${longest.mode} ${brief(mean(longest))} µs, ${brief(ratio)} times as long`}.`,
+    ];
+  }
+  const limit = wireLimit(bs, network.bandwidth);
+  const rate = (mode: GuestReport) => mode.throughputMBps * 8;
+  const [fastest, slowestOne] = [peak(rate, Math.max), peak(rate, Math.min)];
+  const share = (mode: GuestReport) => `${mode.mode} fills ${percent(rate(mode) / limit)} of it`;
+  const lost = done.reduce((sum, mode) => sum + (mode.network?.lost ?? 0), 0);
+  return [
+    `In messages of ${bytes(bs)} the wire can carry ${brief(limit)} Mb/s of data: ${share(fastest)}${slowestOne === fastest ? "" : `, ${share(slowestOne)}`}.`,
+    ...(lost > 0 ? [`${grouped(lost)} datagrams were lost on the wires.`] : []),
+  ];
+}
+
+/** How the hart's time for a character compares with the line's, and at which rate it would be as long. */
+function serialLine(modes: readonly GuestReport[]): string[] {
+  const done = modes.filter((mode) => unitOf(mode) === "character");
+  if (done.length === 0) return [];
+  const { baud, lineSeconds } = done[0].serial;
+  const cost = ({ serial }: GuestReport) => serial.hartSeconds;
+  const micro = (seconds: number) => `${brief(seconds * 1e6)} µs`;
+  const [least, most] = [
+    done.reduce((best, mode) => (cost(mode) < cost(best) ? mode : best)),
+    done.reduce((worst, mode) => (cost(mode) > cost(worst) ? mode : worst)),
+  ];
+  const busy = (mode: GuestReport) => `${micro(cost(mode))} (${percent(cost(mode) / lineSeconds)}) under ${mode.mode}`;
+  const echoes = done.filter(({ serial }) => serial.echo);
+  const echo = ({ serial }: GuestReport) => serial.echo!.mean;
+  return [
+    `The line of ${grouped(baud)} baud takes ${micro(lineSeconds)} for a character; the hart is busy for ${busy(least)}` +
+      `${most === least ? "" : `, and for ${busy(most)}, which would be all of its time at ${grouped(Math.round(10 / cost(most)))} baud`}.`,
+    ...(echoes.length > 0
+      ? [
+          `A character typed has come back after ${list(echoes.map((mode) => `${micro(echo(mode))} under ${mode.mode}`))}.`,
+        ]
+      : []),
+    ...done
+      .filter(({ serial }) => serial.ofLineRate < 1 - NOTICEABLE)
+      .map((mode) => `${mode.mode} fills only ${percent(mode.serial.ofLineRate)} of the line.`),
   ];
 }
 
@@ -145,12 +218,13 @@ function checksums(report: CompareReport): string[] {
   const reference = expectedChecksum ?? hashed[0].checksum;
   const equal = hashed.filter((mode) => mode.checksum === reference);
   const different = hashed.filter((mode) => mode.checksum !== reference);
+  const origin = originOf(modes);
   const found = equal.length > 0 ? `, as ${list(equal.map((mode) => mode.mode))} found` : "";
   if (different.length > 0) {
     const wrong = list(different.map((mode) => `${mode.mode} reported ${mode.checksum}`));
     return [
       expectedChecksum
-        ? `${wrong}, but the host computed ${reference} from the disk's bytes${found}.`
+        ? `${wrong}, but the host computed ${reference} from ${origin}${found}.`
         : `${wrong}, but ${list(equal.map((mode) => mode.mode))} ${reference}.`,
     ];
   }
@@ -161,12 +235,19 @@ function checksums(report: CompareReport): string[] {
         ? "Both checksums"
         : `All ${hashed.length} checksums`;
   const agree = hashed.length === 1 ? "equals" : "equal";
-  if (expectedChecksum) return [`${who} (${reference}) ${agree} the one that the host computed from the disk's bytes.`];
+  if (expectedChecksum) return [`${who} (${reference}) ${agree} the one that the host computed from ${origin}.`];
   return hashed.length === 1 ? [] : [`${who} are ${reference}; the host can't compute this one by itself.`];
 }
 
+/** What the host computes checksums from. */
+export function originOf(reports: readonly GuestReport[]): string {
+  const given = reports.filter(({ workload }) => workload === "netrecv" || workload === "netsave");
+  if (given.length === 0) return "the disk's bytes";
+  return given.length === reports.length ? "what the peer gave" : "the disk's bytes and what the peer gave";
+}
+
 function diskAfter({ disk }: CompareReport): string[] {
-  if (!disk.after) return [];
+  if (!disk?.after) return [];
   const { after, expectedAfter } = disk;
   const digests = Object.entries(after);
   const [first] = digests;
@@ -194,12 +275,13 @@ export function referenceDigest(after: Readonly<Record<string, string>>): string
 
 function failures(modes: readonly GuestReport[]): string[] {
   return modes
-    .filter(({ status }) => status !== "ok" && status !== "wrong-checksum" && status !== "wrong-data")
+    .filter(({ status, problem }) => problem !== null || !["ok", "wrong-checksum", "wrong-data"].includes(status))
     .map((report) => `${report.name}: ${whyStopped(report)}.`);
 }
 
 /** Why a guest isn't ok, without a full stop. */
-export function whyStopped({ stop, status, errors, console }: GuestReport): string {
+export function whyStopped({ stop, status, problem, errors, console }: GuestReport): string {
+  if (problem !== null) return problem;
   if (stop.kind === "crash")
     return `the guest crashed: ${stop.what} at pc ${hex(stop.pc)}, address ${hex(stop.address)}`;
   if (stop.kind === "hang") return `the guest ${whyHung(stop)}`;
@@ -272,7 +354,7 @@ export function sweepFindings(parameter: string, points: readonly SweepPoint[]):
       ),
     ),
     ...(bad.length === 0 && points.every(({ report }) => report.expectedChecksum !== null)
-      ? ["Every checksum equals the one that the host computed from the disk's bytes."]
+      ? [`Every checksum equals the one that the host computed from ${originOf(points.map(({ report }) => report))}.`]
       : []),
   ];
 }
@@ -292,7 +374,7 @@ function varied(parameter: string, points: readonly SweepPoint[]): string[] {
       : `its IOTLB misses go from ${grouped(misses(most))} (${most.value}) to ${grouped(misses(least))} (${least.value})`;
   if (cost(worst) === cost(best)) return [`${best.subject}: ${parameter} changes nothing; ${missed}.`];
   return [
-    `${best.subject}: dearest with ${parameter} ${worst.value}, ${brief(cost(worst))} cycles per I/O, and cheapest with ${best.value}, ` +
+    `${best.subject}: dearest with ${parameter} ${worst.value}, ${brief(cost(worst))} cycles per ${unitOf(best.report)}, and cheapest with ${best.value}, ` +
       `${brief(cost(best))} (${percent(1 - cost(best) / cost(worst))} less); ${missed}.`,
   ];
 }

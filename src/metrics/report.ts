@@ -2,7 +2,7 @@
 import type { CyclesBy, GuestResult, Landed, SerialFigures, StopReason } from "../scenario/types.js";
 import type { CommonMode } from "../scenario/modes.js";
 import { BITS_PER_CHARACTER } from "../platform/serial.js";
-import { driverOf, isSerial } from "../scenario/workload.js";
+import { driverOf, isSerial, NET_WORKLOADS } from "../scenario/workload.js";
 import type { DeviceModes } from "../vmm/types.js";
 import { printable } from "./format.js";
 
@@ -14,11 +14,9 @@ export interface PerOperation extends CyclesBy {
   readonly exits: number;
 }
 
-/** The serial line, and for a workload that uses nothing else what a character costs. */
+/** The serial line, and what a character on it costs. */
 export interface SerialReport extends SerialFigures {
-  /** The counts divided by the characters that the workload moved; null for another workload. */
-  readonly perCharacter: PerOperation | null;
-  /** Seconds that the hart spends on one, and that the line takes for one. */
+  /** Seconds that the hart is busy for one, 0 for a workload of another device; and that the line takes for one. */
   readonly hartSeconds: number;
   readonly lineSeconds: number;
 }
@@ -28,6 +26,27 @@ export interface Relative {
   readonly throughput: number;
   readonly cycles: number;
   readonly busy: number;
+}
+
+/** Of a guest with a network workload. Datagrams are those that carried its data: there for netrr, not back. */
+export interface NetworkFigures {
+  readonly datagrams: number;
+  readonly datagramsPerSecond: number;
+  /** 10^6 bits of data per second of machine time. */
+  readonly megabitsPerSecond: number;
+  /** Datagrams that didn't arrive. */
+  readonly lost: number;
+  readonly exitsPerDatagram: number;
+  /** Cycles that the hart spent (guest + exit + VMM). */
+  readonly busyPerDatagram: number;
+  /** netrr: from the first byte of a message sent to the last one back, in microseconds, as the guest measures it. */
+  readonly roundTrip: { readonly mean: number; readonly most: number } | null;
+}
+
+/** How long one request took, as the guest measures it: microseconds. */
+export interface Response {
+  readonly mean: number;
+  readonly most: number;
 }
 
 /** ok: finished, and nothing contradicts its checksum, nor what it left on the disk ("wrong-data"). */
@@ -49,6 +68,8 @@ export interface GuestReport {
   readonly modes: DeviceModes;
   readonly driver: "stock" | "modified" | "virtio" | "mixed";
   readonly status: GuestStatus;
+  /** With "wrong-data": what is wrong, where something at the other end shows it; else null. */
+  readonly problem: string | null;
   readonly stop: StopReason;
   readonly workload: string;
   readonly checksum: string | null;
@@ -62,6 +83,9 @@ export interface GuestReport {
   /** 10^6 bytes per second of machine time. */
   readonly throughputMBps: number;
   readonly iops: number;
+  /** Of its requests; null where it doesn't time them. */
+  readonly response: Response | null;
+  readonly network: NetworkFigures | null;
   readonly instructions: number;
   readonly cycles: number;
   readonly cyclesBy: CyclesBy;
@@ -86,8 +110,16 @@ export interface GuestReport {
   readonly details: Readonly<Record<string, number>>;
   /** assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
   /** Everything the guest said on its serial line. */
   readonly console: string;
+}
+
+/** What an operation of the guest is called. */
+export function unitOf({ workload }: GuestReport): "I/O" | "message" | "character" {
+  if (isSerial(workload)) return "character";
+  return (NET_WORKLOADS as readonly string[]).includes(workload) ? "message" : "I/O";
 }
 
 function ordered(counts: Readonly<Record<string, number>>, keep: (reason: string) => boolean): Record<string, number> {
@@ -124,19 +156,9 @@ function each({ cycles, cyclesBy: { guest, exit, vmm, idle } }: GuestResult["cou
   };
 }
 
-function serialReport(
-  { serial, counters, result, bytes }: GuestResult,
-  frequency: number,
-  exits: number,
-): SerialReport {
-  const characters = isSerial(result?.workload ?? "") ? bytes : 0;
-  const perCharacter = characters > 0 ? each(counters, exits, characters) : null;
-  return {
-    ...serial,
-    perCharacter,
-    hartSeconds: perCharacter ? perCharacter.busy / frequency : 0,
-    lineSeconds: BITS_PER_CHARACTER / serial.baud,
-  };
+function serialReport({ serial, counters, result, bytes }: GuestResult, frequency: number): SerialReport {
+  const { busy } = each(counters, 0, isSerial(result?.workload ?? "") ? bytes : 0);
+  return { ...serial, hartSeconds: busy / frequency, lineSeconds: BITS_PER_CHARACTER / serial.baud };
 }
 
 /**
@@ -159,6 +181,7 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     modes: result.modes,
     driver: driverOf(result.modes),
     status: status(result, expected, errors),
+    problem: null,
     stop: result.stop,
     workload: printable(result.result?.workload ?? ""),
     checksum: checksum ?? null,
@@ -169,6 +192,8 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     seconds,
     throughputMBps: result.throughputMBps,
     iops: seconds > 0 ? operations / seconds : 0,
+    response: responseOf(result),
+    network: networkFigures(result, { seconds, exits: exitsTotal, busy: guest + exit + vmm }),
     instructions: counters.instructions,
     cycles: counters.cycles,
     cyclesBy: { guest, exit, vmm, idle },
@@ -183,12 +208,42 @@ export function guestReport(result: GuestResult, frequency: number, expected?: s
     interrupts: counters.interrupts,
     bytesCopied: counters.bytesCopied,
     dma: counters.dma,
-    serial: serialReport(result, frequency, exitsTotal),
+    serial: serialReport(result, frequency),
     tlbMisses: counters.tlbMisses,
     l1dMisses: counters.l1dMisses,
     details: ordered(result.details ?? {}, () => true),
     landed: result.landed,
+    taken: result.taken,
     console: result.console,
+  };
+}
+
+function responseOf({ result }: GuestResult): Response | null {
+  const [mean, most] = ["latency_mean_ns", "latency_max_ns"].map((key) => Number(result?.[key]) / 1000);
+  return mean > 0 && most > 0 ? { mean, most } : null;
+}
+
+function networkFigures(
+  { result = {}, throughputMBps }: GuestResult,
+  { seconds, exits, busy }: { readonly seconds: number; readonly exits: number; readonly busy: number },
+): NetworkFigures | null {
+  if (result.datagrams === undefined) return null;
+  const figure = (key: string) => Number(result[key] ?? 0) || 0;
+  // netrr counts those that came back whole
+  const datagrams = figure("datagrams");
+  const over = (count: number, base: number) => (base > 0 ? count / base : 0);
+  const microseconds = (key: string) => figure(key) / 1000;
+  return {
+    datagrams,
+    datagramsPerSecond: over(datagrams, seconds),
+    megabitsPerSecond: throughputMBps * 8,
+    lost: figure("lost"),
+    exitsPerDatagram: over(exits, datagrams),
+    busyPerDatagram: over(busy, datagrams),
+    roundTrip:
+      result.workload === "netrr"
+        ? { mean: microseconds("latency_mean_ns"), most: microseconds("latency_max_ns") }
+        : null,
   };
 }
 

@@ -1,15 +1,19 @@
 // Whole reports as text: a line about what ran, tables, sentences.
 import type { CompareReport } from "../scenario/compare.js";
 import type { EventReport, RunReport } from "../scenario/scenario.js";
-import type { Workload } from "../scenario/workload.js";
+import { spelledModes } from "../scenario/modes.js";
+import { isNetwork, isSerial, type Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
-import { findings, strays, sweepFindings, whyStopped } from "./findings.js";
-import { brief, bytes, grouped, percent } from "./format.js";
+import { findings, originOf, strays, sweepFindings, whyStopped } from "./findings.js";
+import { brief, bytes, grouped, list, percent } from "./format.js";
+import { sharesText } from "./shares.js";
 import { plain, type TableOptions } from "./table.js";
 
-function described({ kind, bs, qd, batch, total, hash }: Workload, disk: number): string {
-  const amount = total === 0 ? `all ${bytes(disk)}` : bytes(total);
-  return `${kind} of ${amount}, requests of ${bytes(bs)}, ${qd} in flight${batch > 1 ? ` in batches of ${batch}` : ""}, hash ${hash}`;
+function described({ workload, disk, modes }: CompareReport): string {
+  const { kind, bs, qd, batch, total, hash } = workload;
+  if (isSerial(kind)) return `${kind} of ${grouped(total)} characters at ${grouped(modes[0].serial.baud)} baud`;
+  const amount = total === 0 && disk ? `all ${bytes(disk.bytes)}` : bytes(total);
+  return `${kind} of ${amount}, ${isNetwork(kind) ? "messages" : "requests"} of ${bytes(bs)}, ${qd} in flight${batch > 1 ? ` in batches of ${batch}` : ""}, hash ${hash}`;
 }
 
 function paragraphs(sentences: readonly string[], width: number): string {
@@ -34,7 +38,7 @@ export function compareText(report: CompareReport, options: TableOptions): strin
   const rows = report.modes.map((mode): FigureRow => ({ labels: [mode.mode], report: mode }));
   const paint = options.paint ?? plain;
   return [
-    `${paint("bold", "Yado")} ${report.version}: ${described(report.workload, report.disk.bytes)}\n`,
+    `${paint("bold", "Yado")} ${report.version}: ${described(report)}\n`,
     figures(["mode"], rows, options),
     paragraphs(findings(report), options.width),
   ].join("\n");
@@ -51,7 +55,7 @@ export function sweepText(
   );
   const [{ report }] = runs;
   return [
-    `Yado ${report.version}: ${described(report.workload, report.disk.bytes)}; varying ${parameter}\n`,
+    `Yado ${report.version}: ${described(report)}; varying ${parameter}\n`,
     figures([parameter, "mode"], rows, options),
     paragraphs(
       sweepFindings(
@@ -70,16 +74,18 @@ export function runText(reports: readonly RunReport[], options: TableOptions): s
   const rows = reports.flatMap((report) =>
     report.guests.map(
       (guest): FigureRow => ({
-        labels: [...(report.sweep ? [report.sweep.value] : []), guest.name, guest.mode],
+        labels: [...(report.sweep ? [report.sweep.value] : []), guest.name, spelledModes(guest.modes)],
         report: guest,
       }),
     ),
   );
-  const titles = [...(swept === undefined ? [] : [swept]), "guest", "mode"];
+  const isMixed = rows.some(({ report }) => report.mode === "mixed");
+  const titles = [...(swept === undefined ? [] : [swept]), "guest", isMixed ? "mode (disk + nic)" : "mode"];
   const disks = first.disks.map((disk) => `${disk.name} (${bytes(disk.bytes)})`).join(", ");
   return [
     `Yado ${first.version}: ${[first.title || "scenario", disks, swept && `varying ${swept}`].filter(Boolean).join("; ")}\n`,
     figures(titles, rows, options),
+    ...reports.filter(({ shares }) => shares.length > 0).map((report) => sharesText(report, options)),
     paragraphs(
       swept === undefined
         ? runFindings(first)
@@ -95,6 +101,12 @@ export function runText(reports: readonly RunReport[], options: TableOptions): s
 function runFindings(report: RunReport): string[] {
   const { cycles, cyclesBy, guests } = report;
   const wrong = guests.filter((guest) => guest.status === "wrong-checksum");
+  const whole = (workload: string, sentence: (names: string) => string) => {
+    const names = guests
+      .filter((guest) => guest.workload === workload && guest.status === "ok")
+      .map(({ name }) => name);
+    return names.length > 0 ? [sentence(list(names))] : [];
+  };
   return [
     ...(report.events ?? []).map(happened),
     ...guests
@@ -105,13 +117,15 @@ function runFindings(report: RunReport): string[] {
     ...alike(report).flatMap(shares),
     ...wrong.map(
       (guest) =>
-        `${guest.name} reported ${guest.checksum}, but the host computed ${guest.expectedChecksum} from its bytes.`,
+        `${guest.name} reported ${guest.checksum}, but the host computed ${guest.expectedChecksum} from ${originOf([guest])}.`,
     ),
     ...(guests.every((guest) => guest.expectedChecksum !== null && guest.status === "ok")
       ? [
-          `${guests.length === 1 ? "The guest's checksum equals the one" : "All guests' checksums equal those"} that the host computed from the disk's bytes.`,
+          `${guests.length === 1 ? "The guest's checksum equals the one" : "All guests' checksums equal those"} that the host computed from ${originOf(guests)}.`,
         ]
       : []),
+    ...whole("netserve", (names) => `What ${names} served has come to the peer byte for byte.`),
+    ...whole("netsave", (names) => `What the peer gave ${names} is on disk byte for byte.`),
     ...guests.flatMap(strays),
   ];
 }
@@ -156,7 +170,7 @@ function shares(done: RunReport["guests"]): string[] {
   const least = done.reduce((best, guest) => (cost(guest) < cost(best) ? guest : best));
   if (most === least) return [];
   return [
-    `Per byte, ${most.name} (${most.mode}) cost the hart ${brief(cost(most))} cycles and ${least.name} (${least.mode}) ${brief(cost(least))}: ` +
+    `Per byte, ${most.name} (${spelledModes(most.modes)}) cost the hart ${brief(cost(most))} cycles and ${least.name} (${spelledModes(least.modes)}) ${brief(cost(least))}: ` +
       `${brief(cost(most) / cost(least))} times as much.`,
   ];
 }

@@ -16,9 +16,8 @@ import { NVME_BAR_SIZE, NVME_IDENTITY } from "../devices/nvme/parameters.js";
 import { VirtioBlk } from "../devices/virtio/blk.js";
 import { VirtioConsole } from "../devices/virtio/console.js";
 import type { VirtioDevice } from "../devices/virtio/device.js";
-import { NO_DEVICE, VirtioMmio } from "../devices/virtio/mmio.js";
+import { NO_DEVICE } from "../devices/virtio/mmio.js";
 import { VirtioNet } from "../devices/virtio/net.js";
-import { STRUCTURES_BAR, STRUCTURES_BYTES, VirtioPci, virtioIdentity } from "../devices/virtio/pci.js";
 import { ATA_FUNCTION } from "./ata-function.js";
 import { deviceTree, letDevicesThrough } from "./boot.js";
 import type { Console } from "./console.js";
@@ -35,12 +34,13 @@ import { type AiaMode, type BoardTreeConfig, DEFAULT_EXTENSIONS } from "./device
 import { Machine, type PcieDevicePorts } from "./machine.js";
 import { msixBarSize } from "./msix.js";
 import { macAddress } from "./mac.js";
-import { RTC, VIRTIO_MMIO, virtioSlot } from "./memory-map.js";
+import { RTC, VIRTIO_MMIO } from "./memory-map.js";
 import type { PcieFunctionConfig } from "./pcie.js";
 import type { Clock, ConsolePort, Link, PcieDevice } from "./ports.js";
 import { UserError } from "./user-error.js";
+import { attachVirtioMmio, attachVirtioPci, VIRTIO_CLASS, type VirtioInterface } from "./virtio-places.js";
 
-export type DiskInterface = "nvme" | "ata" | "virtio" | "virtio-mmio";
+export type DiskInterface = "nvme" | "ata" | VirtioInterface;
 
 export interface BoardDisk {
   /** What is on the disk; a DiskImage is such. */
@@ -48,7 +48,7 @@ export interface BoardDisk {
   interface: DiskInterface;
 }
 
-export type NicInterface = "e1000e" | "virtio" | "virtio-mmio";
+export type NicInterface = "e1000e" | VirtioInterface;
 
 export interface BoardNic {
   interface: NicInterface;
@@ -103,8 +103,6 @@ export const DEFAULT_RTC_START = Date.UTC(2026, 0, 1) / 1000;
 const EXTENSIONS = [...DEFAULT_EXTENSIONS, "h", "svadu", "svnapot", "svpbmt"];
 const FIRST_SLOT = 1;
 const PCIE_SLOTS = 31;
-/** device_id of virtio-mmio slot 0, one beyond all functions of PCIe bus 0. */
-const MMIO_DEVICE_ID = 0x100;
 
 /** An I/O queue pair for each of so many harts, and a message for each queue of a controller and its administration. */
 const NVME_QUEUES = 8;
@@ -132,25 +130,6 @@ const E1000E_FUNCTION = {
   express: true,
   msix: { vectors: 5, bar: 3 },
 } as const;
-
-/** Class codes. */
-const SCSI_STORAGE = 0x01_0000;
-const ETHERNET = 0x02_0000;
-const COMMUNICATION = 0x07_8000;
-/** A virtio device with a message for each queue and one for its configuration. */
-function virtioFunction({ deviceId, queueSizes }: VirtioDevice, classCode: number): Omit<PcieFunctionConfig, "slot"> {
-  const vectors = queueSizes.length + 1;
-  return {
-    identity: virtioIdentity(deviceId, classCode),
-    bars: [
-      { index: 1, size: msixBarSize(vectors), width: 32 },
-      { index: STRUCTURES_BAR, size: STRUCTURES_BYTES, prefetchable: true },
-    ],
-    pin: 1,
-    express: true,
-    msix: { vectors, bar: 1 },
-  };
-}
 
 /** Builds the board. UserError when there are more devices than places. */
 export function buildBoard(config: BoardConfig): Board {
@@ -207,7 +186,7 @@ class Places {
   }
 
   virtio(device: VirtioDevice, classCode: number): void {
-    this.pcie(virtioFunction(device, classCode), (ports) => new VirtioPci(ports, device));
+    attachVirtioPci(this.machine, { slot: this.slot++, classCode }, device);
   }
 
   virtioMmio(device: VirtioDevice): void {
@@ -217,8 +196,7 @@ class Places {
   /** Puts every virtio-mmio slot on the bus, those that nobody took empty. */
   close(): void {
     for (let slot = 0; slot < VIRTIO_MMIO.slots; slot++) {
-      const place = { ...virtioSlot(slot), deviceId: MMIO_DEVICE_ID + slot };
-      this.machine.attachMmio(place, (ports) => new VirtioMmio(ports, this.mmio[slot] ?? NO_DEVICE));
+      attachVirtioMmio(this.machine, slot, this.mmio[slot] ?? NO_DEVICE);
     }
   }
 }
@@ -245,7 +223,7 @@ function attachDisk(places: Places, disk: NumberedDisk, harts: number): void {
       attachAta(places, disk, backend);
       break;
     case "virtio":
-      places.virtio(virtio(harts), SCSI_STORAGE);
+      places.virtio(virtio(harts), VIRTIO_CLASS.disk);
       break;
     case "virtio-mmio":
       places.virtioMmio(virtio(1));
@@ -285,7 +263,7 @@ function attachNic(places: Places, nic: BoardNic, index: number, harts: number):
       );
       break;
     case "virtio":
-      places.virtio(virtio(harts), ETHERNET);
+      places.virtio(virtio(harts), VIRTIO_CLASS.nic);
       break;
     case "virtio-mmio":
       places.virtioMmio(virtio(1));
@@ -297,6 +275,6 @@ function attachConsole(places: Places, console: ConsolePort | undefined): Virtio
   if (!console) return undefined;
   const { events: clock, costs } = places.machine;
   const device = new VirtioConsole({ clock, console }, virtioTimes(costs));
-  places.virtio(device, COMMUNICATION);
+  places.virtio(device, VIRTIO_CLASS.console);
   return device;
 }

@@ -44,7 +44,8 @@ export interface BoardTreeConfig {
   /** virtio-mmio slots to show. */
   virtio?: number;
   pcie?: boolean;
-  /** Whether the I/O window and the one above 4 GiB are shown as well. */
+  /** Whether the I/O window is shown as well, or that and the one above 4 GiB. */
+  ioWindow?: boolean;
   everyWindow?: boolean;
   iommu?: boolean;
   rtc?: boolean;
@@ -186,7 +187,7 @@ function pci(config: BoardTreeConfig): TreeNode {
     "dma-coherent": true,
     reg: reg(ECAM),
     ranges: [
-      ...(config.everyWindow ? range(IO, PCIE_IO, 0) : []),
+      ...(config.ioWindow || config.everyWindow ? range(IO, PCIE_IO, 0) : []),
       ...range(MEMORY_32, PCIE_WINDOW),
       ...(config.everyWindow ? range(MEMORY_64, PCIE_HIGH_WINDOW) : []),
     ],

@@ -1,6 +1,7 @@
 // PCI Local Bus Specification 3.0, "I/O Space", "Master-Abort": the ports behind the bridge. What nobody claims reads as all
 // ones and takes writes for nothing, and no access is refused.
-import { Bus, type Region } from "./bus.js";
+import { Bus, type Reach, type Region } from "./bus.js";
+import type { PcieBar } from "./pcie.js";
 import { Access, type MmioDevice } from "./ports.js";
 
 export class IoSpace implements MmioDevice {
@@ -31,4 +32,19 @@ export class IoSpace implements MmioDevice {
   }
 
   reset(): void {}
+}
+
+/** Puts what answers in a BAR into memory or I/O space, to be seen nowhere; the result places it, or hides it. */
+export function barPlacer(
+  { bus, ioSpace }: { readonly bus: Bus; readonly ioSpace: IoSpace },
+  { size, space }: PcieBar,
+  device: MmioDevice,
+  reach: Reach,
+): (address: number | undefined) => void {
+  if (space === "io") {
+    const region = ioSpace.movable(size, device);
+    return (port) => ioSpace.move(region, port);
+  }
+  const region = bus.movable(size, device, reach);
+  return (address) => bus.move(region, address);
 }

@@ -30,7 +30,7 @@ import { applyCosts, Costs } from "./costs.js";
 import type { AiaMode } from "./devicetree.js";
 import { EventQueue } from "./events.js";
 import { HubDmaPort, HubMsiPort, IommuRegisters } from "./hub.js";
-import { IoSpace } from "./io-space.js";
+import { barPlacer, IoSpace } from "./io-space.js";
 import {
   ACLINT,
   APLIC_M,
@@ -48,7 +48,7 @@ import {
   UART,
   imsicStride,
 } from "./memory-map.js";
-import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
+import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "./pcie.js";
 import {
   Access,
   type Clock,
@@ -239,7 +239,7 @@ export class Machine {
 
   // ---- devices
 
-  private readonly ioSpace = new IoSpace();
+  readonly ioSpace = new IoSpace();
   /** How to place the BARs of each function. */
   private readonly bars = new Map<PcieFunction, Map<number, (address: number | undefined) => void>>();
 
@@ -257,15 +257,9 @@ export class Machine {
     for (const capability of device.capabilities ?? []) fn.add(capability);
     const answering = (bar: number): MmioDevice =>
       bar === config.msix?.bar ? fn.msix! : (device.bars?.[bar] ?? device);
-    this.bars.set(fn, new Map(fn.bars.map((bar) => [bar.index, this.placer(bar, answering(bar.index))])));
+    const placers = fn.bars.map((bar) => [bar.index, barPlacer(this, bar, answering(bar.index), "pcie")] as const);
+    this.bars.set(fn, new Map(placers));
     return { fn, device };
-  }
-
-  /** Puts what answers in a BAR into memory or I/O space; the result moves it there. */
-  private placer({ size, space }: PcieBar, device: MmioDevice): (address: number | undefined) => void {
-    const { bus, ioSpace } = this;
-    const region = space === "io" ? ioSpace.movable(size, device) : bus.movable(size, device, "pcie");
-    return (address) => (space === "io" ? ioSpace : bus).move(region, address);
   }
 
   /** Puts a device on the bus at a fixed place, with a PLIC source and, if it does DMA, a device_id. */

@@ -1,21 +1,29 @@
-// One guest program on one disk, once per attach mode.
+// One guest program with one disk, one network interface, or both, once per attach mode.
 import { checksum } from "../metrics/checksum.js";
 import { referenceDigest } from "../metrics/findings.js";
 import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
 import { UserError } from "../platform/user-error.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
-import type { RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, hashesInOrder, isSafe, type Workload, writes } from "./workload.js";
+import { expectedChecksum, given, judged, wholeDisk } from "./far-end.js";
+import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
+import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 
 /** What may be set about the machine: the part of a RunConfig that isn't guests and disks. */
-export type MachineOptions = Omit<RunConfig, "guests" | "disks" | "attack" | "allowRaw" | "keepDisks">;
+export type MachineOptions = Omit<
+  RunConfig,
+  "guests" | "disks" | "nics" | "network" | "attack" | "allowRaw" | "keepDisks"
+>;
 
 export interface CompareOptions {
   /** The guest program: an ELF file's bytes. */
   readonly kernel: Uint8Array;
-  /** The disk's contents; every mode starts from them. Not changed. */
+  /** The disk's contents; every mode starts from them. Not changed. Empty for workloads that have none. */
   readonly image: Uint8Array;
+  /** The wire, for workloads that have one. */
+  readonly network?: LanConfig;
+  /** The disk's controller. Default "nvme". */
+  readonly interface?: DiskName;
   readonly modes: readonly AttachModeName[];
   readonly workload: Workload;
   /** Bytes of guest RAM. */
@@ -47,14 +55,24 @@ export interface CompareReport {
   readonly version: string;
   /** The guest program. */
   readonly guest: { readonly bytes: number; readonly crc32c: string };
+  /** Null for workloads without one. */
   readonly disk: {
+    /** Its controller. */
+    readonly interface: DiskName;
     readonly bytes: number;
     readonly crc32c: string;
     /** For a workload that writes: the contents after each mode. */
     readonly after: Readonly<Record<string, string>> | null;
     /** What they ought to be, as the host foretells them; null where it can't. */
     readonly expectedAfter: string | null;
-  };
+  } | null;
+  /** Null for workloads without one. */
+  readonly network:
+    | (Required<LanConfig> & {
+        /** Datagrams at the peer's services, by mode. */
+        readonly peer: Readonly<Record<string, PeerCounts>>;
+      })
+    | null;
   readonly workload: Workload;
   /** Everything else the figures depend on, with every default filled in. */
   readonly configuration: Readonly<Record<string, unknown>>;
@@ -77,20 +95,37 @@ export interface CompareServices {
   readonly observer?: CompareObserver;
 }
 
+/** The guest's address. */
+const PEER_SEES = "10.0.2.15";
+/** What LanConfig says of each key. */
+const USUAL_LAN: Required<LanConfig> = { bandwidth: 1e9, latency: 5000, loss: 0 };
 /** Largest seed that the foretelling of written bytes knows. */
 const MOST_SEED = 0xffff_ffff;
 
 const crc = async (data: Uint8Array) => (await checksum("crc32c", data)) as string;
 
 function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
+  const { kernel, workload, memory: ram, image, network = {} } = options;
+  const [disk, nic] = [usesDisk(workload.kind), usesNic(workload.kind)];
+  const devices = { disk: disk ? 0 : null, ...(nic ? { nic: 0 } : {}) };
+  const typed = typedFor(workload);
   return {
     ...options.machine,
     guests: [
-      { name: mode, kernel: options.kernel, bootargs: bootargs(options.workload, mode), mode, ram: options.memory },
+      {
+        name: mode,
+        kernel,
+        bootargs: bootargs(workload, mode, [], options.interface),
+        mode,
+        ram,
+        ...devices,
+        ...(typed ? { typed } : {}),
+      },
     ],
-    disks: [{ size: options.image.length, image: options.image }],
+    ...(disk ? { disks: [{ interface: options.interface, size: image.length, image }] } : {}),
+    ...(nic ? { nics: [{}], network } : {}),
     allowRaw: mode === "assigned-raw",
-    keepDisks: writes(options.workload.kind),
+    keepDisks: writes(workload.kind),
   };
 }
 
@@ -100,8 +135,11 @@ export async function compare(options: CompareOptions, services: CompareServices
   const { observer } = services;
   if (modes.length === 0)
     throw new UserError("no attach mode is named", "--modes", "Name at least one, as in --modes native");
-  const total = covered(workload, image.length);
-  const expected = hashesInOrder(workload) ? await checksum(workload.hash, image.subarray(0, total)) : undefined;
+  const [hasDisk, hasNic] = [usesDisk(workload.kind), usesNic(workload.kind)];
+  const total = hasDisk ? covered(workload, image.length) : workload.total;
+  const disk = hasDisk ? wholeDisk(image) : undefined;
+  const lossy = (options.network?.loss ?? 0) > 0;
+  const expected = await expectedChecksum(workload, disk);
 
   const results = await Promise.all(
     modes.map(async (mode) => {
@@ -119,10 +157,21 @@ export async function compare(options: CompareOptions, services: CompareServices
   const expectedAfter = after && (await foretold(options));
   const left = after && (expectedAfter ?? referenceDigest(after));
   const reports = results
-    .map((result) => guestReport(result.guests[0], result.frequency, reference))
+    .map((result) => {
+      const { peer, disks } = result;
+      const report = guestReport(result.guests[0], result.frequency, reference);
+      return judged(report, workload, { address: PEER_SEES, peer, lossy, before: disk, after: disks?.[0] });
+    })
     .map((report) => (report.status === "ok" && after && after[report.mode] !== left ? withWrongData(report) : report));
   const baseline = reports.find((report) => report.mode === "native");
-  const { guests: _guests, disks: _disks, attack: _attack, ...configuration } = results[0].resolved;
+  const {
+    guests: _guests,
+    disks: _disks,
+    nics: _nics,
+    network: _network,
+    attack: _attack,
+    ...configuration
+  } = results[0].resolved;
 
   const written = after && reports.every(succeeded) ? results[0].disks?.[0] : undefined;
   return {
@@ -130,7 +179,16 @@ export async function compare(options: CompareOptions, services: CompareServices
       schema: "yado.compare/1",
       version: services.version,
       guest: { bytes: options.kernel.length, crc32c: await crc(options.kernel) },
-      disk: { bytes: image.length, crc32c: await crc(image), after, expectedAfter },
+      disk: hasDisk
+        ? {
+            interface: options.interface ?? "nvme",
+            bytes: image.length,
+            crc32c: await crc(image),
+            after,
+            expectedAfter,
+          }
+        : null,
+      network: hasNic ? { ...USUAL_LAN, ...options.network, peer: peers(modes, results) } : null,
       workload,
       configuration: { memory: options.memory, ...configuration },
       expectedChecksum: expected ?? null,
@@ -150,12 +208,18 @@ function referenceChecksum(results: readonly RunResult[]): string | undefined {
 
 const withWrongData = (report: GuestReport): GuestReport => ({ ...report, status: "wrong-data" });
 
-/** The disk after a sequential write, known beforehand. */
+/** The disk after it was written in order, known beforehand. */
 async function foretold({ image, workload }: CompareOptions): Promise<string | null> {
-  if (workload.kind !== "seqwrite" || workload.seed > MOST_SEED) return null;
+  const { kind, seed } = workload;
   const disk = image.slice();
-  disk.set(writtenPattern(covered(workload, image.length), workload.seed));
+  if (kind === "netsave") disk.set(given(workload, image.length));
+  else if (kind === "seqwrite" && seed <= MOST_SEED) disk.set(writtenPattern(covered(workload, image.length), seed));
+  else return null;
   return crc(disk);
+}
+
+function peers(modes: readonly AttachModeName[], results: readonly RunResult[]): Record<string, PeerCounts> {
+  return Object.fromEntries(results.flatMap(({ peer }, i) => (peer ? [[modes[i], peer]] : [])));
 }
 
 async function diskDigests(

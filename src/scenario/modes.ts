@@ -1,6 +1,5 @@
 // One mode per device of a guest: a scenario may name a single one for disk and network interface, or one for each.
 import { UserError } from "../platform/user-error.js";
-import { serialModes } from "../vmm/attach/index.js";
 import type { AttachModeName, DeviceModes, SerialModeName } from "../vmm/types.js";
 
 /**
@@ -35,7 +34,11 @@ export function deviceModes(
   return { ...modes, serial: serialMode(ofSerial ?? (isNative ? "native" : "emulated"), place) };
 }
 
-export const SERIAL_MODE_NAMES = Object.keys(serialModes) as SerialModeName[];
+const SERIAL_MODES = { native: true, emulated: true, assigned: true, paravirtual: true } as const satisfies Record<
+  SerialModeName,
+  true
+>;
+export const SERIAL_MODE_NAMES = Object.keys(SERIAL_MODES) as SerialModeName[];
 
 function serialMode(mode: AttachModeName, place: string): SerialModeName {
   const known = SERIAL_MODE_NAMES.find((name) => name === mode);
@@ -55,4 +58,10 @@ export function attachedModes({ disk, nic }: DeviceModes): AttachModeName[] {
 export function commonMode(modes: DeviceModes): CommonMode {
   const [first = modes.serial, ...others] = attachedModes(modes);
   return others.every((mode) => mode === first) ? first : "mixed";
+}
+
+/** "assigned", or "assigned + paravirtual" for disk and network interface where they differ. */
+export function spelledModes(modes: DeviceModes): string {
+  const mode = commonMode(modes);
+  return mode === "mixed" ? attachedModes(modes).join(" + ") : mode;
 }

@@ -8,8 +8,19 @@ import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
 import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
-import type { AttachModeName } from "../vmm/types.js";
-import { DATAGRAMS, defaultWorkload, isNetwork, isSerial, MODE_NAMES, type Workload } from "./workload.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
+import {
+  defaultWorkload,
+  INTERFACES,
+  isFile,
+  isNetwork,
+  isSerial,
+  MODE_NAMES,
+  usesDisk,
+  usesNic,
+  usualTotal,
+  type Workload,
+} from "./workload.js";
 
 export const SECTOR = 512;
 const PAGE_SIZES = [4096, 2 * 1024 * 1024];
@@ -28,8 +39,15 @@ const LEAST_CHUNK = 2 * 1024 * 1024;
 /** Entries of the IOTLB when only its ways are set. */
 const IOTLB_ENTRIES = 64;
 const MAX_REQUEST = 1024 * 1024;
-const MOST_DATA = 1472;
+/** Of messages: guests/probe/net.h. */
+const MOST_DATA = 64 * 1024;
 const LEAST_DATA = 4;
+/** Characters that a workload of the serial line moves where its total is 0. */
+const CHARACTERS = 4096;
+/** Bytes of a message where nothing is said: one full datagram. */
+const USUAL_DATA = 1472;
+/** The probe's buffers for frames. */
+const FRAMES = 512 * 1024;
 
 /** Bytes of the disk of `npm start`, which is generated: the repository holds no image. */
 export const DEFAULT_DISK_SIZE = 8 * 1024 * 1024;
@@ -115,18 +133,19 @@ export function resolveMachine(file: MachineFile, place: PlaceOf): MachineOption
 /** Fills in the workload's defaults, and checks its limits against the probe's and the disk's. */
 export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: number): Workload {
   const kind = file.kind ?? defaultWorkload.kind;
-  const hash = kind === "checksum" || kind === "netrecv" || kind === "netrr" ? defaultWorkload.hash : "none";
-  const usual = isNetwork(kind) ? { ...defaultWorkload, bs: MOST_DATA } : defaultWorkload;
+  const hashing = ["checksum", "netrecv", "netrr"].includes(kind) || isFile(kind);
+  const hash = hashing ? defaultWorkload.hash : "none";
+  const usual = isNetwork(kind) ? { ...defaultWorkload, bs: USUAL_DATA } : defaultWorkload;
   const workload = { ...usual, hash, ...file } as Workload;
   const { bs, total } = workload;
   if (isNetwork(kind) && (bs < LEAST_DATA || bs > MOST_DATA)) {
     complain(
-      `datagrams of ${bytes(bs)} are impossible`,
+      `messages of ${bytes(bs)} are impossible`,
       place("bs"),
       `Give a number from ${LEAST_DATA} to ${MOST_DATA}`,
     );
   }
-  if (isNetwork(kind)) return { ...checkDepth(workload, place), total: total || DATAGRAMS * bs };
+  if (isNetwork(kind)) return { ...checkDepth(workload, place), total: total || usualTotal(bs) };
   if (bs === 0 || bs % SECTOR !== 0 || bs > MAX_REQUEST) {
     complain(
       `requests of ${bytes(bs)} are impossible`,
@@ -135,7 +154,7 @@ export function resolveWorkload(file: WorkloadFile, place: PlaceOf, available: n
     );
   }
   checkDepth(workload, place);
-  if (isSerial(kind)) return workload;
+  if (isSerial(kind)) return { ...workload, total: total || CHARACTERS };
   if (total % SECTOR !== 0) {
     complain(
       `${total} bytes aren't whole sectors`,
@@ -172,10 +191,12 @@ export function checkMemory(
   { chunk = CHUNK, vmmRam = Math.max(VMM_MEMORY, chunk) }: MachineOptions,
   all = memory,
 ): void {
-  const least = Math.ceil((BUFFERS + workload.bs * workload.qd + DEVICE_TREE) / chunk) * chunk;
+  const { kind, bs, qd } = workload;
+  const buffers = (usesNic(kind) ? FRAMES : 0) + (usesDisk(kind) ? bs * qd : 0);
+  const least = Math.ceil((BUFFERS + buffers + DEVICE_TREE) / chunk) * chunk;
   if (memory < least) {
     complain(
-      `${bytes(memory)} are too little memory for a guest with ${workload.qd} requests of ${bytes(workload.bs)}`,
+      `${bytes(memory)} are too little memory for a guest with ${qd} requests of ${bytes(bs)}`,
       place,
       `Give at least ${bytes(least)}, or smaller requests or fewer of them in flight`,
     );
@@ -215,6 +236,10 @@ export interface SweepStep {
   readonly memory?: number;
   /** Of all guests. */
   readonly mode?: AttachModeName;
+  /** Of all disks. */
+  readonly interface?: DiskName;
+  /** How many of the guests there are, from the first on. */
+  readonly guests?: number;
   /** Parameter → value, as written. */
   readonly values: Readonly<Record<string, string>>;
 }
@@ -301,6 +326,14 @@ function step(
       const mode = MODE_NAMES.find((known) => known === label);
       return { mode: mode ?? complain(`no attach mode is called "${label}"`, place, suggest(label, MODE_NAMES)) };
     }
+    case "interface": {
+      const name = INTERFACES.find((known) => known === label);
+      return {
+        interface: name ?? complain(`no disk controller is called "${label}"`, place, suggest(label, INTERFACES)),
+      };
+    }
+    case "guests":
+      return { guests: whole() };
     case "iotlb-entries":
       return { machine: { iotlb: { entries: whole() } } };
     case "iotlb-ways":

@@ -1,20 +1,19 @@
 // One run: a machine, its disks and its guests from a plain configuration; what was counted, printed and damaged.
 import { Counter } from "../../assembly/isa/counter.js";
 import { RAM_START } from "../../assembly/layout.js";
-import { Medium } from "../backends/medium.js";
 import { Core } from "../core/core.js";
-import { buildNetwork, type Network } from "../backends/network/index.js";
+import { formatIpv4 } from "../backends/network/peer/packet.js";
+import { buildNetwork, type Network, type Peer } from "../backends/network/index.js";
 import { E1000eController } from "../devices/e1000e/controller.js";
-import { NvmeController } from "../devices/nvme/controller.js";
+import { crc32c, spelledCrc32c } from "../metrics/checksum.js";
 import { bootNative } from "../platform/boot.js";
-import { e1000eTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
+import { e1000eTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
 import { macAddress } from "../platform/mac.js";
 import type { Machine, StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import type { DmaPort, IrqLine } from "../platform/ports.js";
 import { E1000E_FUNCTION } from "../vmm/attach/e1000e-function.js";
-import { NVME_FUNCTION } from "../vmm/attach/nvme-function.js";
 import { vmmCosts } from "../vmm/costs.js";
 import { type Hosted, startHosted } from "../vmm/hosted.js";
 import { type PlacedRun, Placement } from "../vmm/memory/placement.js";
@@ -22,15 +21,17 @@ import { attackAddress, attackTop } from "./attack-aim.js";
 import { countersBetween, nativeAccount, type Snapshot, snapshot } from "./counters.js";
 import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.js";
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
+import { attachDisk } from "./disk.js";
 import { Incidents } from "./incidents.js";
 import { Landing } from "./landing.js";
 import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
+import { sharesOf } from "./shares.js";
 import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
 import { Traffic, together } from "./traffic.js";
-import type { FaultRecord, GuestResult, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
+import type { FaultRecord, GuestResult, PeerCounts, RunConfig, RunObserver, RunResult, StopReason } from "./types.js";
 import { Watch } from "./watch.js";
 
 /** Cycles between two looks at the guests' progress. */
@@ -43,11 +44,19 @@ const REGION = 1;
 const DDTP = 16;
 const DDTP_BARE = 1;
 
+/** PCIe slot of the first device. */
+const FIRST_SLOT = 1;
+
 /** First begin and last end of a guest's region of interest. */
 interface Region {
-  begin: Snapshot;
+  begin: Moment;
   marked: boolean;
-  end: Snapshot | undefined;
+  end: Moment | undefined;
+}
+
+/** With what the devices that the VMM drives were given for each of their guests' parts. */
+interface Moment extends Snapshot {
+  readonly served: readonly number[];
 }
 
 /** A physical device, and what was counted for it. */
@@ -105,6 +114,7 @@ class Run {
     this.disks = config.disks.map((_, i) => this.makeDisk(i));
     const { nics, network } = config;
     this.network = nics.length > 0 ? buildNetwork({ ...network, guests: nics.length }, this.machine.events) : undefined;
+    if (this.network) this.network.peer.udp.checksum = crc32c;
     this.nics = nics.map((_, i) => this.makeNic(i));
     const watched = native ? [] : this.watched();
     this.watch = new Watch(core, watched);
@@ -183,6 +193,7 @@ class Run {
       next = machine.core.cycles + pause;
     } while (stop.kind === "paused" || (stop.kind === "deadline" && machine.core.cycles < maxCycles && !quiet));
     this.hosted?.vmm.settle();
+    this.serials.drain();
     const hang: StopReason =
       stop.kind !== "deadline"
         ? { kind: "hang" }
@@ -199,7 +210,8 @@ class Run {
       leaks: this.leaks.report(),
       faults: this.faults(),
       ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
-      ...(this.network ? { peer: { ...this.network.peer.udp.counters } } : {}),
+      ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
+      shares: this.hosted ? sharesOf(this.hosted.parts, this.config.guests, this.ends()) : [],
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -262,28 +274,20 @@ class Run {
 
   private makeDisk(index: number): Disk {
     const { machine, config } = this;
-    const { size, image } = config.disks[index];
-    const disk = new DiskImage(new MemorySource(padded(image ?? generatedBytes(size, config.seed + index), size)));
+    const { size, image, interface: name = "nvme" } = config.disks[index];
+    const disk = new DiskImage(new MemorySource(padded(image ?? generated(size, config.seed + index), size)));
     const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
-    const place = { ...NVME_FUNCTION, slot: NVME_FUNCTION.slot + index };
-    const { fn, device } = machine.attachPcie(place, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, this.isRaw("disk", index));
-      const line = counted(irq, () => made.raised++);
-      const serial = `YADO${String(index + 1).padStart(4, "0")}`;
-      const uuid = `5961646f-0000-4000-8000-${String(index + 1).padStart(12, "0")}`;
-      const backend = new Medium(machine.events, disk, mediumParameters(config.costs));
-      return new NvmeController(
-        { irq: line, dma: port, clock, backend },
-        { serialNumber: serial, uuid, times: nvmeTimes(config.costs) },
-      );
+    const observe = ({ irq, dma }: { irq: IrqLine; dma: DmaPort }) => ({
+      irq: counted(irq, () => made.raised++),
+      dma: this.observed(made.traffic, dma, this.isRaw("disk", index)),
     });
-    return Object.assign(made, { fn, reset: () => device.restart() });
+    return Object.assign(made, attachDisk(machine, { name, index, contents: disk, costs: config.costs, observe }));
   }
 
   private makeNic(index: number): Device {
     const { machine, config } = this;
     const made = { traffic: new Traffic(machine.core), raised: 0 };
-    const slot = NVME_FUNCTION.slot + config.disks.length + index;
+    const slot = FIRST_SLOT + config.disks.length + index;
     const { fn, device } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
       const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
       const line = counted(irq, () => made.raised++);
@@ -317,7 +321,7 @@ class Run {
     this.firmware = bootNative(
       machine,
       { bytes: guest.kernel, name: guest.name },
-      { bootargs: this.bootargs(0), pcie: true },
+      { bootargs: this.bootargs(0), pcie: true, ioWindow: config.disks.some((disk) => disk.interface === "ata") },
     );
   }
 
@@ -359,15 +363,18 @@ class Run {
     else if (!region.marked) {
       region.begin = this.snapshot(guest);
       region.marked = true;
+      const { typed } = this.given.guests[guest];
+      if (typed) this.serials.type(guest, typed);
     }
   }
 
-  private snapshot(guest: number): Snapshot {
+  private snapshot(guest: number): Moment {
     const { machine, hosted } = this;
     const vm = hosted?.vmm.guests[guest];
     const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, machine.uart.interrupts);
     const account = vm?.account ?? nativeAccount(machine, raised);
-    return snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm));
+    const served = hosted?.parts.map(({ turns }) => turns.bytes) ?? [];
+    return { ...snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm)), served };
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
@@ -396,8 +403,14 @@ class Run {
       throughputMBps: seconds > 0 ? bytes / seconds / 1e6 : 0,
       serial: this.serials.figures(index, region.begin.handed, end.handed),
       ...(vm?.details.size ? { details: Object.fromEntries([...vm.details].map(([name, n]) => [name, n()])) } : {}),
-      landed: index === this.rawGuest ? this.landing.report() : [],
+      landed: index === this.rawGuest ? this.landing.landed() : [],
+      taken: index === this.rawGuest ? this.landing.taken() : [],
     };
+  }
+
+  /** Begin and end of each guest's region of interest, or of the whole run. */
+  private ends(): { begin: Moment; end: Moment }[] {
+    return this.regions.map(({ begin, end }, i) => ({ begin, end: end ?? this.snapshot(i) }));
   }
 
   private faults(): FaultRecord[] {
@@ -417,7 +430,7 @@ class Run {
       profile: costs.profile,
       attack: this.given.attack?.target ?? null,
       guests: guests.map(({ kernel: _kernel, ...guest }, i) => ({ ...guest, bootargs: this.bootargs(i) })),
-      disks: disks.map(({ size }) => ({ size })),
+      disks: disks.map(({ size, interface: name = "nvme" }) => ({ size, interface: name })),
       serials: serials.map(({ baud }) => ({ baud })),
       costs: costs.resolved(),
     };
@@ -446,6 +459,31 @@ function counted(line: IrqLine, onRise: () => void): IrqLine {
       line.set(level);
     },
   };
+}
+
+function peerCounts({ udp }: Peer): PeerCounts {
+  const stored = [...udp.stored].map(([address, { checksum, ...counts }]) => ({
+    address: formatIpv4(address),
+    ...counts,
+    checksum: spelledCrc32c(checksum),
+  }));
+  return { ...udp.counters, stored };
+}
+
+/** Contents of generated disks of the last runs: a run only reads them. */
+const images = new Map<string, Uint8Array>();
+const MOST_IMAGES = 4;
+const LARGEST_IMAGE = 0x100_0000;
+
+function generated(size: number, seed: number): Uint8Array {
+  const key = `${size} ${seed}`;
+  const known = images.get(key);
+  if (known) return known;
+  const bytes = generatedBytes(size, seed);
+  if (size > LARGEST_IMAGE) return bytes;
+  if (images.size === MOST_IMAGES) images.delete(images.keys().next().value!);
+  images.set(key, bytes);
+  return bytes;
 }
 
 function padded(image: Uint8Array, size: number): Uint8Array {

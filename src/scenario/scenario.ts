@@ -1,13 +1,14 @@
 // Several guests on one machine, as a scenario file describes them.
 import { generatedBytes } from "../backends/disk-image.js";
-import { characters } from "../backends/network/peer/udp-services.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
-import type { DeviceModes } from "../vmm/types.js";
+import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
+import { chosenFile, type DiskFile, resolveFiles, sizeOf } from "./disk-files.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
+import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
 import { suggest } from "./near.js";
 import { Costs } from "../platform/costs.js";
 import { resolveEvents } from "./scenario-events.js";
@@ -25,9 +26,19 @@ import {
   sweepSteps,
   sweptPlace,
 } from "./resolve.js";
+import { checkShare } from "./shares.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
-import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
-import { bootargs, covered, hashesInOrder, isNetwork, isSerial, MODES, type Workload } from "./workload.js";
+import type {
+  CyclesBy,
+  DeviceShares,
+  GuestConfig,
+  Happened,
+  NicConfig,
+  PeerCounts,
+  RunConfig,
+  RunResult,
+} from "./types.js";
+import { bootargs, isFile, MODES, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
@@ -38,9 +49,12 @@ export interface Loader {
 
 interface Disk {
   readonly name: string;
+  readonly interface: DiskName;
   readonly image: Uint8Array;
   /** Bytes; beyond the image they are zeros. */
   readonly size: number;
+  readonly depth: number | undefined;
+  readonly files: readonly DiskFile[];
 }
 
 interface Range {
@@ -55,6 +69,8 @@ interface Guest {
   /** With its range; undefined for a guest that has none. */
   readonly disk: Disk | undefined;
   readonly range: Range;
+  /** Or a file of the disk instead of a range; `range.length` is its size. */
+  readonly file: DiskFile | undefined;
 }
 
 interface Nic extends NicConfig {
@@ -90,9 +106,16 @@ export interface RunReport {
     readonly value: string;
     readonly values: Readonly<Record<string, string>>;
   } | null;
-  readonly disks: readonly { readonly name: string; readonly bytes: number; readonly crc32c: string }[];
+  readonly disks: readonly {
+    readonly name: string;
+    readonly interface: DiskName;
+    readonly bytes: number;
+    readonly crc32c: string;
+  }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
+  /** Of each device that the VMM shared out, by its name. */
+  readonly shares: readonly (Omit<DeviceShares, "index"> & { readonly name: string })[];
   /** What happened from outside, and guests' own reboots; left out where there was nothing. */
   readonly events?: readonly EventReport[];
   readonly configuration: Readonly<Record<string, unknown>>;
@@ -118,6 +141,7 @@ export interface EventReport {
 const MOST_DEVICES = 4;
 /** The first guest is 10.0.2.15, where users of QEMU's user networking expect it. */
 const FIRST_HOST = 15;
+const NETWORK = "10.0.2";
 /** In place of a disk's index. */
 const NONE = -1;
 const OWNERS = ["vmm", "free", "nothing", "neighbour"];
@@ -133,7 +157,7 @@ export function resolveScenario(
   over: MachineFile = {},
 ): ResolvedScenario {
   const { value: file, at } = source;
-  const disks = resolveDisks(source, load);
+  const named = resolveDisks(source, load);
   const sweeps = file.sweep === undefined ? [] : Array.isArray(file.sweep) ? file.sweep : [file.sweep];
   const steps = combinations(
     sweeps.map(({ parameter, values }, n) => {
@@ -149,14 +173,15 @@ export function resolveScenario(
     kernels.set(key, bytes);
     return bytes;
   };
-  const nics = resolveNics(source, disks.length);
+  const nics = resolveNics(source, named.length);
   const serials = resolveSerials(source);
   const runs = steps.map((step): ScenarioRun => {
+    const disks = step.interface ? named.map((disk) => ({ ...disk, interface: step.interface! })) : named;
     const machine = resolveMachine(
       mergeMachine(mergeMachine(file.machine ?? {}, over), step.machine ?? {}),
       sweptPlace(step, (key) => at(["machine", ...key.split(".")])),
     );
-    const guests = resolveGuests(source, { disks, nics, serials }, machine, step, kernel);
+    const guests = resolveGuests(firstGuests(source, step), { disks, nics, serials }, machine, step, kernel);
     const { frequency } = new Costs(machine.costs, machine.profile);
     const names = { guest: guests.map(({ config }) => config), disk: disks, nic: nics };
     const events = resolveEvents(source, names, frequency);
@@ -169,9 +194,15 @@ export function resolveScenario(
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
-        disks: disks.map(({ size, image }) => ({ size, image })),
-        ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
+        disks: disks.map(({ size, image, interface: controller, depth }) => ({
+          interface: controller,
+          size,
+          image,
+          ...(depth === undefined ? {} : { depth }),
+        })),
+        ...(nics.length > 0 ? { nics: nics.map(({ name: _, ...nic }) => nic), network: file.network ?? {} } : {}),
         ...(events.length > 0 ? { events } : {}),
+        ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
         allowRaw: guests.some(({ modes }) => attachedModes(modes).includes("assigned-raw")),
       },
@@ -191,9 +222,9 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
     );
   }
   if (!value.disks && value.guests.every((guest) => !hasDisk(value, guest))) return disks;
-  for (const [i, { name, file, size }] of (
-    value.disks ?? [{ name: "disk", file: undefined, size: undefined }]
-  ).entries()) {
+  const entries: NonNullable<ScenarioFile["disks"]> = value.disks ?? [{ name: "disk" }];
+  for (const [i, entry] of entries.entries()) {
+    const { name, file, size, depth, interface: controller = "nvme" } = entry;
     const place = (key: string): Path => ["disks", i, key];
     if (disks.some((disk) => disk.name === name)) {
       throw new UserError(`a second disk called "${name}"`, at(place("name")), "Give each disk a name of its own");
@@ -209,7 +240,9 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
         "Leave size out, or make it larger",
       );
     }
-    disks.push({ name, image, size: size ?? image.length });
+    const disk = { name, interface: controller, size: size ?? image.length, depth };
+    const placeOf = (...key: (string | number)[]) => at(["disks", i, ...key]);
+    disks.push({ ...disk, ...resolveFiles(entry, { ...disk, image }, placeOf, load.disk) });
   }
   return disks;
 }
@@ -218,11 +251,13 @@ const kindOf = (file: ScenarioFile, guest: Guests[number]) => guest.workload?.ki
 
 function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
   const kind = kindOf(file, guest);
-  return guest.disk !== undefined || (guest.nic === undefined && !isNetwork(kind) && !isSerial(kind));
+  return (
+    guest.disk !== undefined || guest.file !== undefined || isFile(kind) || (guest.nic === undefined && usesDisk(kind))
+  );
 }
 
 function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
-  return guest.nic !== undefined || isNetwork(kindOf(file, guest));
+  return guest.nic !== undefined || usesNic(kindOf(file, guest));
 }
 
 function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[] {
@@ -299,8 +334,17 @@ function resolveGuests(
     return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
   });
   checkSharing(file.guests, modes, names, chosen, disks, at);
-  const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
-  checkRanges(ranges, names, chosen, disks, at);
+  const lines = file.guests.map((guest, i) =>
+    chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
+  );
+  checkLines(modes, names, lines, serials, at);
+  const files = file.guests.map((guest, i) => {
+    const { disk: inMode } = modes[i];
+    if (inMode === undefined || !MODES[inMode].shares) return undefined;
+    return fileOf(guest, disks[chosen[i]], (key) => at(["guests", i, key]));
+  });
+  const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, files, i));
+  checkRanges(ranges, files, names, chosen, disks, at);
 
   const memories = file.guests.map((guest) => step.memory ?? guest.memory ?? file.memory ?? DEFAULT_MEMORY);
   const all = memories.reduce((sum, memory) => sum + memory, 0);
@@ -317,11 +361,15 @@ function resolveGuests(
     const nic = hasNic(file, file.guests[i])
       ? chosenDevice(guest.nic, nics, "network interface", at(["guests", i, "nic"]))
       : undefined;
-    const serial = chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"]));
+    const serial = lines[i];
     const place = step.places.memory ?? at(["guests", i, "memory"]);
     checkMemory(memories[i], workload, place, machine, all);
+    const typed = typedFor(workload);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
+    checkShare(guest.share, modes[i], (key) => at(["guests", i, "share", ...key.split(".")]));
+    const extents = files[i]?.extents;
     return {
+      file: files[i],
       modes: modes[i],
       workload,
       disk,
@@ -329,15 +377,32 @@ function resolveGuests(
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`]),
+        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], disk?.interface),
         mode: guest.mode,
         ram: memories[i],
-        ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
+        ...(disk ? { disk: chosen[i], ...(extents ? { extents } : shared ? { range } : {}) } : { disk: null }),
+        ...(guest.share ? { share: guest.share } : {}),
         ...(nic === undefined ? {} : { nic }),
         ...(serial === 0 ? {} : { serial }),
+        ...(typed ? { typed } : {}),
       },
     };
   });
+}
+
+/** The scenario with as many guests as the sweep wants. */
+function firstGuests(
+  { value, at }: Located<ScenarioFile>,
+  { guests: wanted, places }: SweepStep,
+): Located<ScenarioFile> {
+  const { guests } = value;
+  if (wanted === undefined) return { value, at };
+  if (wanted <= guests.length) return { value: { ...value, guests: guests.slice(0, wanted) }, at };
+  throw new UserError(
+    `${wanted} guests are more than the ${guests.length} that are described`,
+    places.guests,
+    "Describe more of them",
+  );
 }
 
 type Guests = ScenarioFile["guests"];
@@ -365,7 +430,7 @@ function checkSharing(
   disks: readonly Disk[],
   at: At,
 ): void {
-  for (const [i, { range }] of guests.entries()) {
+  for (const [i, { range, file }] of guests.entries()) {
     const place = at(["guests", i, "mode"]);
     if (attachedModes(modes[i]).includes("native") && guests.length > 1) {
       throw new UserError(
@@ -376,12 +441,9 @@ function checkSharing(
     }
     const { disk: mode } = modes[i];
     if (mode === undefined || MODES[mode].shares) continue;
-    if (range) {
-      throw new UserError(
-        `a guest with mode ${mode} has the whole disk`,
-        at(["guests", i, "range"]),
-        "Leave range out",
-      );
+    if (range || file !== undefined) {
+      const key = range ? "range" : "file";
+      throw new UserError(`a guest with mode ${mode} has the whole disk`, at(["guests", i, key]), `Leave ${key} out`);
     }
     const other = chosen.findIndex((disk, j) => j !== i && disk !== NONE && disk === chosen[i]);
     if (other >= 0) {
@@ -394,10 +456,36 @@ function checkSharing(
   }
 }
 
+function checkLines(
+  modes: readonly DeviceModes[],
+  names: readonly string[],
+  lines: readonly number[],
+  serials: Devices["serials"],
+  at: At,
+): void {
+  for (const [i, { serial }] of modes.entries()) {
+    const other = lines.findIndex((line, j) => j !== i && line === lines[i]);
+    if (serial !== "assigned" || other < 0) continue;
+    throw new UserError(
+      `mode assigned dedicates serial line "${serials[lines[i]].name}", but ${names[other]} uses it too`,
+      at(["guests", i, "mode"]),
+      "Give it one of its own (serials, and the guest's serial), or let both use emulated or paravirtual",
+    );
+  }
+}
+
 /** The part of its disk that a guest sees: as written, or an equal share, in whole pages of 4 KiB where there is room. */
-function rangeOf(guests: Guests, chosen: readonly number[], disks: readonly Disk[], i: number): Range {
+function rangeOf(
+  guests: Guests,
+  chosen: readonly number[],
+  disks: readonly Disk[],
+  files: readonly (DiskFile | undefined)[],
+  i: number,
+): Range {
   const { range } = guests[i];
   if (chosen[i] === NONE) return { start: 0, length: 0 };
+  const file = files[i];
+  if (file) return { start: file.extents[0].start, length: sizeOf(file.extents) };
   if (range) return range;
   const { size } = disks[chosen[i]];
   const sharers = chosen.flatMap((disk, j) => (disk === chosen[i] ? [j] : []));
@@ -408,8 +496,19 @@ function rangeOf(guests: Guests, chosen: readonly number[], disks: readonly Disk
   return { start: sharers.indexOf(i) * length, length };
 }
 
+/** The file that is a guest's part of its disk; undefined for one that has a range. */
+function fileOf({ file, range }: Guests[number], disk: Disk, place: (key: string) => string): DiskFile | undefined {
+  if (file === undefined) {
+    if (disk.files.length === 0) return undefined;
+    throw new UserError(`disk "${disk.name}" has files, and the guest names none`, place("disk"), "Give it a file");
+  }
+  if (range) throw new UserError("both a file and a range", place("range"), "Leave one of them out");
+  return chosenFile(file, disk.files, disk.name, place("file"));
+}
+
 function checkRanges(
   ranges: readonly Range[],
+  files: readonly (DiskFile | undefined)[],
   names: readonly string[],
   chosen: readonly number[],
   disks: readonly Disk[],
@@ -419,6 +518,12 @@ function checkRanges(
     if (chosen[i] === NONE) continue;
     const place = at(["guests", i, "range"]);
     const disk = disks[chosen[i]];
+    if (files[i]) {
+      const first = files.indexOf(files[i]);
+      if (first === i) continue;
+      const where = at(["guests", i, "file"]);
+      throw new UserError(`${names[first]} has that file`, where, "Give each guest a file of its own");
+    }
     if (start % SECTOR !== 0 || length % SECTOR !== 0 || length === 0) {
       throw new UserError(
         "its range isn't made of whole sectors",
@@ -442,27 +547,6 @@ function checkRanges(
   }
 }
 
-/** What the peer's source gives: characters, each datagram beginning with its number. */
-function given({ bs, total }: Workload): Uint8Array {
-  const data = new Uint8Array(Math.ceil(total / bs) * bs);
-  const view = new DataView(data.buffer);
-  for (let at = 0; at < data.length; at += bs) {
-    data.set(characters(bs), at);
-    view.setUint32(at, at / bs);
-  }
-  return data;
-}
-
-/** The host's own checksum of what a guest is to hash. */
-async function expectation({ workload, disk, range }: Guest): Promise<string | undefined> {
-  if (workload.kind === "netrecv" && workload.hash !== "none") return checksum(workload.hash, given(workload));
-  if (!disk || !hashesInOrder(workload)) return undefined;
-  const length = covered(workload, range.length);
-  const data = new Uint8Array(length);
-  data.set(disk.image.subarray(range.start, range.start + length));
-  return checksum(workload.hash, data);
-}
-
 const digests = new WeakMap<Uint8Array, Promise<string | undefined>>();
 
 /** Of a disk's image, which many runs may share. */
@@ -483,14 +567,15 @@ export async function runScenario(
   observer: { started?(total: number): void; progress?(bytes: number, total: number): void } = {},
 ): Promise<RunReport> {
   const total = run.guests.reduce((sum, { workload, range }) => sum + (workload.total || range.length), 0);
-  const expected = await Promise.all(run.guests.map(expectation));
+  const expected = await Promise.all(run.guests.map((guest) => expectedChecksum(guest.workload, partOf(guest))));
   const result: RunResult = await services.run(run.config, {
     started: () => observer.started?.(total),
     progress: (dmaBytes) => observer.progress?.(Math.min(dmaBytes, total), total),
   });
   const disks = await Promise.all(
-    run.disks.map(async ({ name, size, image }) => ({
+    run.disks.map(async ({ name, size, image, interface: controller }) => ({
       name,
+      interface: controller,
       bytes: size,
       crc32c: (await digest(image)) as string,
     })),
@@ -504,11 +589,24 @@ export async function runScenario(
       scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label, values: run.values },
     disks,
     ...(result.peer ? { peer: result.peer } : {}),
+    shares: result.shares.map(({ index, ...shares }) => ({
+      name: (shares.device === "disk" ? run.disks : run.nics)[index].name,
+      ...shares,
+    })),
     ...(result.events ? { events: result.events.map((event) => eventReport(event, run, result.frequency)) } : {}),
     configuration: { ...configuration, guests: run.guests.map(described) },
     cycles: result.cycles,
     cyclesBy: result.cyclesBy,
-    guests: result.guests.map((guest, i) => guestReport(guest, result.frequency, expected[i])),
+    guests: result.guests.map((guest, i) => {
+      const { workload, config } = run.guests[i];
+      return judged(guestReport(guest, result.frequency, expected[i]), workload, {
+        address: `${NETWORK}.${FIRST_HOST + i}`,
+        peer: result.peer,
+        lossy: (run.config.network?.loss ?? 0) > 0,
+        before: partOf(run.guests[i]),
+        after: typeof config.disk === "number" ? result.disks?.[config.disk] : undefined,
+      });
+    }),
   };
 }
 
@@ -523,14 +621,19 @@ function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, freq
     : { ...base, guest, action, restarted: event.restarted ?? null };
 }
 
-function described({ config, modes, workload, disk, range }: Guest) {
-  const { name, ram, bootargs: commandLine } = config;
+function partOf({ disk, range, file }: Guest): DiskPart | undefined {
+  return disk && { image: disk.image, extents: file?.extents ?? [range], length: range.length };
+}
+
+function described({ config, modes, workload, disk, range, file }: Guest) {
+  const { name, ram, bootargs: commandLine, share } = config;
   return {
     name,
     mode: commonMode(modes),
     modes,
     memory: ram,
-    ...(disk ? { disk: disk.name, range } : {}),
+    ...(disk ? { disk: disk.name, ...(file ? { file: file.name, extents: file.extents } : { range }) } : {}),
+    ...(share ? { share } : {}),
     workload,
     bootargs: commandLine,
   };

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
-import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
-import { MODE_NAMES, NET_WORKLOADS, WORKLOADS } from "./workload.js";
+import { MOMENT_FORM, parseMoment, parseRate, parseSize, RATE_FORM, SIZE_FORM } from "./quantity.js";
+import { ALL_WORKLOADS, INTERFACES, MODE_NAMES } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -15,6 +15,35 @@ const size = (what: string) =>
       return z.NEVER;
     })
     .describe(`${what}: ${SIZE_FORM}`);
+
+const rate = (what: string) =>
+  z
+    .union([z.number(), z.string()], { error: `expected ${RATE_FORM}` })
+    .transform((value, context) => {
+      const perSecond = parseRate(value);
+      if (perSecond !== undefined) return perSecond;
+      context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no rate` });
+      return z.NEVER;
+    })
+    .describe(`${what}: ${RATE_FORM}`);
+
+const weight = z.number().positive().describe("against the weights of the others, above 0; 1 by default").optional();
+const shareSchema = z
+  .strictObject({
+    disk: z
+      .strictObject({
+        weight,
+        rate: rate("bytes that it may move").optional(),
+        iops: rate("commands to the disk that it may make").optional(),
+      })
+      .describe("its share of its disk")
+      .optional(),
+    nic: z
+      .strictObject({ weight, rate: rate("bits of the wire that it may send").optional() })
+      .describe("its share of what its network interface sends")
+      .optional(),
+  })
+  .describe("its share of devices that the VMM shares out: mode emulated or paravirtual");
 
 const count = (what: string, least = 1) => z.int().min(least).describe(what);
 const modeName = z.enum(MODE_NAMES).describe("how its devices are attached to the guest");
@@ -28,8 +57,10 @@ const modeChoice = z
 
 export const workloadSchema = z
   .strictObject({
-    kind: z.enum(WORKLOADS).describe("what the guest does with its disk").optional(),
-    bs: size("bytes per request, a multiple of 512").optional(),
+    kind: z.enum(ALL_WORKLOADS).describe("what the guest does with its disk or network interface").optional(),
+    bs: size(
+      "bytes per request, a multiple of 512; of netstream, netrecv and netrr: bytes of a message, 4 to 64K",
+    ).optional(),
     qd: count("requests in flight").optional(),
     batch: count("completions taken before new requests are sent off together, at most qd").optional(),
     total: size("bytes to move, 0 for all of the guest's part of the disk; for console: characters to send").optional(),
@@ -40,17 +71,7 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
-  })
-  .describe("options of the probe guest");
-
-/** The same for guests that may have a network interface. */
-const guestWorkloadSchema = workloadSchema
-  .extend({
-    kind: z
-      .enum([...WORKLOADS, ...NET_WORKLOADS])
-      .describe("what the guest does with its disk or network interface")
-      .optional(),
-    bs: size("bytes per request, a multiple of 512; bytes in a datagram, 4 to 1472").optional(),
+    pace: z.int().min(0).max(1_000_000).describe("µs from one request to the next at least: disks, netrr").optional(),
   })
   .describe("options of the probe guest");
 
@@ -83,11 +104,29 @@ export const machineSchema = z
   })
   .describe("the machine");
 
+const interfaceName = z.enum(INTERFACES).describe("the disk's controller: nvme (the default), or ata");
+
 const diskSchema = z
   .strictObject({
     name: z.string().min(1).describe("how guests call it"),
+    interface: interfaceName.optional(),
     file: z.string().min(1).describe("image file, relative to this file; never changed").optional(),
     size: size("bytes of a generated image, or of the disk when it is larger than its file").optional(),
+    depth: count("commands that wait at the disk at a time while guests share it; 16 by default").optional(),
+    files: z
+      .array(
+        z
+          .strictObject({
+            name: z.string().min(1).describe("how guests call it"),
+            size: size("bytes, a multiple of 512; by default those of its image").optional(),
+            image: z.string().min(1).describe("its contents, relative to this file; never changed").optional(),
+          })
+          .describe("a file on the disk"),
+      )
+      .min(1)
+      .describe("files that the VMM keeps on the disk, each a guest's disk")
+      .optional(),
+    extent: size("pieces in which the disk is given to its files, a multiple of 4K; 1M by default").optional(),
   })
   .describe("a physical disk");
 
@@ -95,6 +134,10 @@ const nicSchema = z
   .strictObject({
     name: z.string().min(1).describe("how guests call it"),
     mac: z.string().describe("its MAC address, like 52:54:00:12:34:56").optional(),
+    interrupts: z
+      .union([z.literal("adaptive"), z.int().min(0)])
+      .describe("most interrupts a second where the VMM drives it: a number, 0 for no limit, or adaptive, the default")
+      .optional(),
   })
   .describe("a physical network interface, an Intel 82574L");
 
@@ -134,9 +177,11 @@ const guestSchema = z
       .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })
       .describe("its part of a shared disk; equal parts by default")
       .optional(),
+    file: z.string().min(1).describe("name of the file on its disk that is its part of it").optional(),
+    share: shareSchema.optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     kernel: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
-    workload: guestWorkloadSchema.optional(),
+    workload: workloadSchema.optional(),
   })
   .describe("a guest");
 
@@ -183,14 +228,16 @@ export const SWEEP_PARAMETERS = [
   "batch",
 ] as const;
 
-/** What only a scenario's sweep may vary: the mode of all its guests. A comparison has them all anyway. */
-export const SCENARIO_SWEEPS: readonly string[] = ["mode"];
+/** What only a scenario's sweep may vary: the mode of all its guests, how many of them there are, and the controller of all disks. */
+export const SCENARIO_SWEEPS: readonly string[] = ["mode", "guests", "interface"];
 
 const sweepSchema = z
   .strictObject({
     parameter: z
       .string()
-      .describe(`one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode`),
+      .describe(
+        `one of ${SWEEP_PARAMETERS.join(", ")}, or the name of a cost; in a scenario also mode, interface, or guests: the first so many`,
+      ),
     values: z
       .array(z.union([z.number(), z.string()]))
       .min(1)
@@ -204,7 +251,7 @@ export const scenarioSchema = z
     title: z.string().describe("a line for the report").optional(),
     machine: machineSchema.optional(),
     memory: size("RAM of guests that don't set their own").optional(),
-    workload: guestWorkloadSchema.describe("options for guests that don't set their own").optional(),
+    workload: workloadSchema.describe("options for guests that don't set their own").optional(),
     nics: z.array(nicSchema).min(1).describe("the physical network interfaces; one where a guest needs it").optional(),
     network: networkSchema.optional(),
     serials: z
@@ -227,10 +274,12 @@ export const scenarioSchema = z
 export const compareSchema = z
   .strictObject({
     disk: z.string().min(1).describe("image file, relative to this file").optional(),
+    interface: interfaceName.optional(),
     guest: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
     modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     workload: workloadSchema.optional(),
+    network: networkSchema.optional(),
     machine: machineSchema.optional(),
     sweep: sweepSchema.optional(),
   })
@@ -239,7 +288,7 @@ export const compareSchema = z
 export type ScenarioFile = z.output<typeof scenarioSchema>;
 export type CompareFile = z.output<typeof compareSchema>;
 export type MachineFile = z.output<typeof machineSchema>;
-export type WorkloadFile = z.output<typeof guestWorkloadSchema>;
+export type WorkloadFile = z.output<typeof workloadSchema>;
 
 /** JSON Schema (draft 2020-12) of either kind of file, as `yado schema` prints it. */
 export function fileSchema(kind: "scenario" | "compare"): object {

@@ -75,6 +75,11 @@ export class SerialLines {
       for (const [register, value] of uartSetUp(rate)) uart.write(register, 1, value);
   }
 
+  /** Sends what is still on its way, as the machine stops. */
+  drain(): void {
+    for (const { uart } of this.lines) uart.drain();
+  }
+
   private lineOf(guest: number): Line {
     return this.lines[this.users[guest].serial];
   }
@@ -107,14 +112,21 @@ export class SerialLines {
     const { sent, received } = this.channelOf(guest);
     const there = Math.min(end, sent.count);
     const { frequency } = this.machine.costs;
+    const answered = Math.min(there - begin, received.count);
+    const delays = Array.from({ length: answered }, (_, i) => (sent.at(begin + i) - received.at(i)) / frequency);
     const seconds = (sent.at(there - 1) - sent.at(begin)) / frequency;
     const pace = there - begin > 1 && seconds > 0 ? (there - begin - 1) / seconds : 0;
     return {
       baud: rate.baud,
       sent: end - begin,
+      arrived: Math.max(0, there - begin),
       received: received.count,
       charactersPerSecond: pace,
       ofLineRate: (pace * BITS_PER_CHARACTER) / rate.baud,
+      echo:
+        delays.length > 0
+          ? { mean: delays.reduce((sum, delay) => sum + delay, 0) / delays.length, most: Math.max(...delays) }
+          : null,
     };
   }
 }

@@ -1,5 +1,5 @@
 // A run: what is assembled, and what comes out of it. Plain data on both sides.
-import type { DeviceModes } from "../vmm/types.js";
+import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { CommonMode, ModeChoice } from "./modes.js";
 import type { VmmProfile } from "../platform/costs.js";
 
@@ -21,22 +21,42 @@ export interface GuestConfig {
   readonly nic?: number;
   /** Which serial line (index into `serials`). Default 0. */
   readonly serial?: number;
+  /** Typed at the guest's console when its region of interest begins; it comes in at the line's rate. */
+  readonly typed?: Uint8Array;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
+  /** Runs of bytes of the disk, one behind the other as those of a file are, in place of `range`. */
+  readonly extents?: readonly { readonly start: number; readonly length: number }[];
+  /** What it may have of devices that the VMM shares out. */
+  readonly share?: ShareConfig;
+}
+
+/** A guest's share of the devices that the VMM drives itself (emulated and paravirtual only); weights are above 0. */
+export interface ShareConfig {
+  /** Bytes a second, and commands to the disk a second. Default: weight 1, no limit. */
+  readonly disk?: { readonly weight?: number; readonly rate?: number; readonly iops?: number };
+  /** Bits a second of the wire, framing included. Default: weight 1, no limit. */
+  readonly nic?: { readonly weight?: number; readonly rate?: number };
 }
 
 /** One physical disk. */
 export interface DiskConfig {
+  /** Behind what controller. Default "nvme". */
+  readonly interface?: DiskName;
   /** Bytes, a multiple of 512. */
   readonly size: number;
   /** Its contents; shorter than `size` reads as zeros behind. Default: a pattern made from `seed`. Not changed by the run. */
   readonly image?: Uint8Array;
+  /** Commands that the VMM lets wait at the disk while guests share it. Default 16. */
+  readonly depth?: number;
 }
 
 /** One physical network interface, an Intel 82574L. */
 export interface NicConfig {
   /** Six bytes in hexadecimal, colons between them. Default 52:54:00:12:34:56 + its index. */
   readonly mac?: string;
+  /** Interrupts a second at most, where the VMM drives it: a number, 0 for no limit, or as traffic asks for. Default "adaptive". */
+  readonly interrupts?: "adaptive" | number;
 }
 
 /** One physical serial line, a 16550A. */
@@ -178,12 +198,16 @@ export interface SerialFigures {
   readonly baud: number;
   /** Characters that the guest gave to its device in the region of interest. */
   readonly sent: number;
+  /** Of those: how many have arrived at the line's other end. */
+  readonly arrived: number;
   /** Characters typed at the guest, over the whole run. */
   readonly received: number;
   /** From the first to the last of those sent, at the line's other end; 0 for fewer than two. */
   readonly charactersPerSecond: number;
   /** The same ÷ what the line can carry: a start bit, eight data bits and a stop bit each. */
   readonly ofLineRate: number;
+  /** Seconds from the first bit of a character typed to the last bit of the one that the guest sent in answer to it. */
+  readonly echo: { readonly mean: number; readonly most: number } | null;
 }
 
 /** Why a guest stopped. */
@@ -199,11 +223,11 @@ export type StopReason =
       readonly cycles?: number;
     };
 
-/** Where bytes that a device wrote for a guest went. */
+/** Where bytes that a device wrote for a guest went, or those that it read came from. */
 export interface Landed {
   /** Physical address of the first byte. */
   readonly start: number;
-  /** Bytes written, those written twice counted twice. */
+  /** Bytes written or read, those twice moved counted twice. */
   readonly bytes: number;
   /** Pages of 4 KiB, one after the other from that of `start`, that were hit. */
   readonly pages: number;
@@ -262,6 +286,47 @@ export interface GuestResult {
   readonly details?: Readonly<Record<string, number>>;
   /** Where a device is assigned-raw: where the device's writes went. */
   readonly landed: readonly Landed[];
+  /** And where its reads came from. */
+  readonly taken: readonly Landed[];
+}
+
+/** What one guest has sent to the peer's store. */
+export interface StoredFile {
+  /** The guest's, as in 10.0.2.15. */
+  readonly address: string;
+  readonly datagrams: number;
+  readonly bytes: number;
+  /** Datagrams that never came. */
+  readonly missing: number;
+  /** "crc32c:1a2b3c4d" */
+  readonly checksum: string;
+}
+
+/** How a device that the VMM drives was shared out. */
+export interface DeviceShares {
+  readonly device: "disk" | "nic";
+  /** Of the disk, or of the network interface. */
+  readonly index: number;
+  /** Cycles between which all its guests were in their regions of interest; `end` isn't above `begin` when they never were. */
+  readonly begin: number;
+  readonly end: number;
+  readonly guests: readonly GuestShare[];
+}
+
+export interface GuestShare {
+  readonly name: string;
+  readonly weight: number;
+  /** Bytes a second (of a network interface with framing), commands a second; null without a limit. */
+  readonly rate: number | null;
+  readonly iops: number | null;
+  /** What was given to the device for it in the whole run: commands or frames, and their bytes. */
+  readonly pieces: number;
+  readonly bytes: number;
+  /** Of those, from `begin` to `end`. */
+  readonly commonBytes: number;
+  /** Cycles that they waited for their turn, all together, and the longest. */
+  readonly waited: number;
+  readonly longest: number;
 }
 
 /** Datagrams at the peer's services. */
@@ -270,6 +335,7 @@ export interface PeerCounts {
   readonly discardedDatagrams: number;
   readonly discardedBytes: number;
   readonly given: number;
+  readonly stored: readonly StoredFile[];
 }
 
 export interface RunResult {
@@ -290,6 +356,8 @@ export interface RunResult {
   readonly faults: readonly FaultRecord[];
   /** With network interfaces: what the peer has seen. */
   readonly peer?: PeerCounts;
+  /** Of each device that the VMM shares between guests, or for which a guest's share is given. */
+  readonly shares: readonly DeviceShares[];
   /** What happened to it from outside, and guests' own reboots, in order; left out where there was nothing. */
   readonly events?: readonly Happened[];
   /** With `keepDisks`: each disk's contents after the run. */

@@ -3,25 +3,17 @@ import type { Core } from "../core/core.js";
 import type { PlacedRun } from "../vmm/memory/placement.js";
 import type { Damage } from "./types.js";
 
-const PIECE = 0x1_0000;
 const MULTIPLIER = 0x9e37_79b1;
 /** MULTIPLIER times it is 1 modulo 2^32. */
 const INVERSE = 0x0e8b_2f51;
 const MASK = 0x5961_646f;
-
-function pattern(start: number, bytes: number): Uint8Array {
-  const words = new Uint32Array(bytes / 4);
-  const first = (start / 4) >>> 0;
-  for (let i = 0; i < words.length; i++) words[i] = Math.imul(first + i, MULTIPLIER) ^ MASK;
-  return new Uint8Array(words.buffer);
-}
 
 /** The address (below 2^34) at which the pattern has a word. */
 export function addressOf(word: number): number {
   return (Math.imul(word ^ MASK, INVERSE) >>> 0) * 4;
 }
 
-/** Runs of physical memory, each a multiple of 64 KiB. */
+/** Runs of physical memory, each of whole words. */
 export class Watch {
   constructor(
     private readonly core: Core,
@@ -30,7 +22,10 @@ export class Watch {
 
   fill(): void {
     for (const { start, bytes } of this.runs) {
-      for (let at = start; at < start + bytes; at += PIECE) this.core.store(at, pattern(at, PIECE));
+      const words = this.words(start, bytes);
+      const first = (start / 4) >>> 0;
+      for (let i = 0; i < words.length; i++) words[i] = Math.imul(first + i, MULTIPLIER) ^ MASK;
+      this.core.exports.touched(words.byteOffset, bytes);
     }
   }
 
@@ -39,15 +34,23 @@ export class Watch {
     return this.runs.flatMap((run) => this.compare(run));
   }
 
+  private words(start: number, bytes: number): Int32Array {
+    const { buffer, byteOffset } = this.core.slice(start, bytes);
+    return new Int32Array(buffer, byteOffset, bytes / 4);
+  }
+
   private compare({ start, bytes, owner, what }: PlacedRun): Damage[] {
+    const words = this.words(start, bytes);
+    const firstWord = (start / 4) >>> 0;
     let changed = 0;
     let first = 0;
-    for (let at = start; at < start + bytes; at += PIECE) {
-      const expected = pattern(at, PIECE);
-      const found = this.core.slice(at, PIECE);
-      for (let i = 0; i < PIECE; i++) {
-        if (found[i] === expected[i]) continue;
-        if (changed === 0) first = at + i;
+    for (let i = 0; i < words.length; i++) {
+      const expected = Math.imul(firstWord + i, MULTIPLIER) ^ MASK;
+      const difference = words[i] ^ expected;
+      if (difference === 0) continue;
+      for (let byte = 0; byte < 4; byte++) {
+        if (((difference >>> (8 * byte)) & 0xff) === 0) continue;
+        if (changed === 0) first = start + i * 4 + byte;
         changed++;
       }
     }

@@ -3,25 +3,28 @@ import { RAM_START } from "../../assembly/layout.js";
 import { deviceTree, deviceTreeAddress } from "../platform/boot.js";
 import { loadElf } from "../platform/elf.js";
 import type { Machine } from "../platform/machine.js";
-import { ECAM, PCIE_FIRST_IRQ, PCIE_WINDOW } from "../platform/memory-map.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import { macAddress } from "../platform/mac.js";
 import { E1000E_KIND } from "./attach/e1000e-function.js";
 import { attachModes, nicModes, serialModes } from "./attach/index.js";
-import { NVME_KIND } from "./attach/nvme-function.js";
 import { type BlockShare, BlockService } from "./block-service.js";
 import type { VmmCosts } from "./costs.js";
+import { diskKinds } from "./disk-kinds.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
 import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
+import type { Extent } from "./extents.js";
+import type { FlowCounters, Share } from "./fair-queue.js";
+import type { ThrottleSetting } from "./interrupt-throttle.js";
+import type { ShareConfig } from "../scenario/types.js";
 import { LentMemory } from "./lent-memory.js";
 import { type LinkShare, NetService } from "./net-service.js";
-import { NvmeDriver } from "./nvme-driver.js";
+import { FunctionPlaces } from "./physical-function.js";
 import { type SerialPort, SerialService } from "./serial-service.js";
-import type { Attachment, DeviceKind, DeviceModes, GuestMemory, PhysicalFunction } from "./types.js";
+import type { Attachment, DeviceModes, DiskKind, DiskName, GuestMemory, PhysicalFunction } from "./types.js";
 import type { PhysicalSerial } from "./uart-driver.js";
 import { Vcpu } from "./vcpu.js";
 import { VirtualMachine, type VmParts } from "./vm.js";
@@ -29,13 +32,6 @@ import { Vmm } from "./vmm.js";
 
 /** GSCIDs of the VMM's own DMA pools begin here; those of the guests are their VMIDs. */
 const POOL_GSCID = 0x1000;
-/** PCIe base address register 0 and command register. */
-const PCI_BAR0 = 0x10;
-const PCI_COMMAND = 4;
-const MEMORY_DECODE = 2;
-/** From one physical BAR to the next. */
-const BAR_DISTANCE = 0x10_0000;
-
 export interface HostedGuest {
   readonly name: string;
   readonly kernel: Uint8Array;
@@ -44,14 +40,19 @@ export interface HostedGuest {
   readonly ram: number;
   /** Which disk, and the guest's range of it; which network interface. */
   readonly disk?: number | undefined;
-  readonly range: { readonly start: number; readonly length: number };
+  readonly range: Extent;
+  /** In place of the range. */
+  readonly extents?: readonly Extent[];
   readonly nic?: number | undefined;
+  readonly share?: ShareConfig;
   /** Which serial line; the first one if left out. */
   readonly serial?: number | undefined;
 }
 
 export interface HostedConfig {
   readonly guests: readonly HostedGuest[];
+  readonly disks?: readonly { readonly interface?: DiskName; readonly depth?: number }[];
+  readonly nics?: readonly { readonly interrupts?: ThrottleSetting }[];
   /** Page size of the G-stage in bytes, and that of the IOMMU's second stage if it differs. */
   readonly pageSize: number;
   readonly iommuPageSize: number;
@@ -59,24 +60,6 @@ export interface HostedConfig {
   readonly limit: number;
   readonly costs: VmmCosts;
   readonly exitsInWasm?: boolean;
-}
-
-/** A physical function whose BAR the VMM places at `bar`. */
-function physicalFunction(vmm: Vmm, kind: DeviceKind, fn: PcieFunction, bar: number): PhysicalFunction {
-  const config = ECAM.start + fn.bdf * 0x1000;
-  const physical: PhysicalFunction = {
-    kind,
-    deviceId: fn.bdf,
-    bar,
-    barSize: kind.function.bars![0].size,
-    irq: PCIE_FIRST_IRQ + ((fn.pin - 1 + fn.slot) % 4),
-    readConfig: (offset, size) => vmm.mmioRead(config + offset, size),
-    writeConfig: (offset, size, value) => vmm.mmioWrite(config + offset, size, value),
-  };
-  physical.writeConfig(PCI_BAR0, 4, bar);
-  physical.writeConfig(PCI_BAR0 + 4, 4, 0);
-  physical.writeConfig(PCI_COMMAND, 2, MEMORY_DECODE);
-  return physical;
 }
 
 /** A disk that the VMM drives itself, once the first guest asks for a range of it. */
@@ -89,9 +72,11 @@ class SharedDisk {
   constructor(
     private readonly vmm: Vmm,
     private readonly iommu: IommuDriver,
+    private readonly kind: DiskKind,
     private readonly disk: PhysicalFunction,
     private readonly gscid: number,
     private readonly pageSize: number,
+    private readonly depth: number | undefined,
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
@@ -101,8 +86,8 @@ class SharedDisk {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    const { name, range } = guest;
-    const part = this.parts.get(name) ?? this.service.open({ name, extents: [range], direct });
+    const { name, range, extents = [range] } = guest;
+    const part = this.parts.get(name) ?? this.service.open({ name, extents, direct, share: diskShare(guest) });
     this.parts.set(name, part);
     return part;
   }
@@ -123,10 +108,10 @@ class SharedDisk {
     const pool = new DmaPool(vmm);
     this.pool = pool;
     iommu.bind(disk.deviceId, pool.secondStage(this.gscid));
-    const driver = new NvmeDriver(vmm, disk, pool);
+    const driver = this.kind.driver(vmm, disk, pool);
     driver.start(() => vmm.step());
     vmm.onInterrupt(disk.irq, () => void driver.interrupt());
-    return new BlockService(vmm, driver, pool);
+    return new BlockService(vmm, driver, pool, { depth: this.depth });
   }
 }
 
@@ -141,13 +126,14 @@ class SharedNic {
     private readonly iommu: IommuDriver,
     private readonly nic: PhysicalFunction,
     private readonly gscid: number,
+    private readonly interrupts: ThrottleSetting | undefined,
   ) {}
 
-  open(vm: VirtualMachine): LinkShare {
+  open(vm: VirtualMachine, share: Share): LinkShare {
     this.service ??= this.start();
     const known = this.ports.get(vm.name);
     if (known) return known;
-    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work), share);
     this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`port:${name}`, () => port.counters[name]);
@@ -159,7 +145,7 @@ class SharedNic {
     const { vmm, iommu, nic } = this;
     const pool = new DmaPool(vmm);
     iommu.bind(nic.deviceId, pool.secondStage(this.gscid));
-    const driver = new E1000eDriver(vmm, nic, pool);
+    const driver = new E1000eDriver(vmm, nic, pool, { interrupts: this.interrupts });
     driver.start(() => vmm.step());
     vmm.onInterrupt(nic.irq, () => void driver.interrupt());
     const service = new NetService(vmm, driver);
@@ -167,6 +153,19 @@ class SharedNic {
     return service;
   }
 }
+
+const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[disk]?.interface ?? "nvme";
+const diskShare = ({ share }: HostedGuest): Share => ({
+  weight: share?.disk?.weight,
+  rate: share?.disk?.rate,
+  pieces: share?.disk?.iops,
+});
+
+/** The wire's limit is in bits. */
+const nicShare = ({ share }: HostedGuest): Share => ({
+  weight: share?.nic?.weight,
+  rate: share?.nic?.rate === undefined ? undefined : share.nic.rate / 8,
+});
 
 /** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
 class SharedSerial {
@@ -216,7 +215,7 @@ function makeGuest(
   const memory = new PlacedMemory(core, placement, index, ram);
   const gstage = new GStage(vmm, `G-stage tables of ${name}`);
   mapRam(gstage, placement, index, ram, config.pageSize);
-  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config.guests[index], serials);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid: index + 1 }, config, serials);
 }
 
 /** The same guest as after power-on: its RAM zeroed, its kernel loaded, its hart at the entry. */
@@ -229,17 +228,17 @@ function remakeGuest(
   const { name, index, memory, gstage, vmid } = before;
   for (const { hpa, length } of memory.pieces(memory.start, memory.size)!) vmm.core.store(hpa, new Uint8Array(length));
   vmm.charge("vmm", memory.size * vmm.costs.copyByte);
-  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config.guests[index], serials);
+  return loadGuest({ vmm, name, index, memory, gstage, vmid, before }, config, serials);
 }
 
 function loadGuest(
   parts: Omit<VmParts, "vcpu">,
-  guest: HostedGuest,
+  config: HostedConfig,
   serials: readonly PhysicalSerial[],
 ): VirtualMachine {
-  const { memory, gstage, vmid } = parts;
+  const { memory, gstage, vmid, index } = parts;
   const { core } = parts.vmm;
-  const { name, ram, kernel, bootargs, modes, serial = 0 } = guest;
+  const { name, ram, kernel, bootargs, modes, disk, serial = 0 } = config.guests[index];
   const at = deviceTreeAddress(ram);
   const entry = loadElf(kernel, name, { start: RAM_START, size: at - RAM_START }, (gpa, bytes) =>
     memory.write(gpa, bytes),
@@ -248,7 +247,8 @@ function loadGuest(
   const pcie = attached.some((mode) => mode !== "paravirtual");
   const virtio = [...attached, modes.serial].filter((mode) => mode === "paravirtual").length;
   const uart = modes.serial !== "paravirtual" && serials[serial].rate.clock;
-  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, uart }));
+  const ioWindow = disk !== undefined && modes.disk !== "paravirtual" && diskName(config, disk) === "ata";
+  memory.write(at, deviceTree({ ramSize: ram, bootargs, virtio, pcie, ioWindow, uart }));
   const start = { entry, deviceTree: at, hartId: 0, hgatp: gstage.atp(vmid), htimedelta: 0n };
   return new VirtualMachine({ ...parts, vcpu: new Vcpu(core, start) });
 }
@@ -273,6 +273,17 @@ function secondStage(vmm: Vmm, vm: VirtualMachine, placement: Placement, config:
 export interface Hosted {
   readonly vmm: Vmm;
   readonly iommu: IommuDriver;
+  /** Guests' parts of the devices that the VMM drives. */
+  readonly parts: readonly DevicePart[];
+}
+
+/** What a guest has of a device that the VMM drives, and what it was given so far. */
+export interface DevicePart {
+  readonly device: "disk" | "nic";
+  readonly index: number;
+  readonly guest: number;
+  readonly share: Share;
+  readonly turns: FlowCounters;
 }
 
 /** Takes the machine over and leaves its first guest ready on the hart: `machine.run` goes on. */
@@ -292,16 +303,22 @@ export function startHosted(
   const iommu = new IommuDriver(vmm);
   iommu.start();
   vmm.onTranslationsChanged = (guest) => iommu.invalidate(guest.gscid);
-  let bar = PCIE_WINDOW.start;
-  const place = (kind: DeviceKind, fn: PcieFunction) => {
-    const physical = physicalFunction(vmm, kind, fn, bar);
-    bar += BAR_DISTANCE;
-    return physical;
+  const places = new FunctionPlaces(vmm);
+  const kinds = devices.disks.map((_, i) => diskKinds[diskName(config, i)]);
+  const disks = devices.disks.map((fn, i) => places.place(kinds[i], fn));
+  const nics = devices.nics.map((fn) => places.place(E1000E_KIND, fn));
+  const sharedDisks = disks.map(
+    (disk, i) =>
+      new SharedDisk(vmm, iommu, kinds[i], disk, POOL_GSCID + i, config.iommuPageSize, config.disks?.[i]?.depth),
+  );
+  const sharedNics = nics.map(
+    (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i]?.interrupts),
+  );
+  const parts: DevicePart[] = [];
+  /** A guest that was reset opens what it had. */
+  const note = (part: DevicePart) => {
+    if (parts.every(({ turns }) => turns !== part.turns)) parts.push(part);
   };
-  const disks = devices.disks.map((fn) => place(NVME_KIND, fn));
-  const nics = devices.nics.map((fn) => place(E1000E_KIND, fn));
-  const sharedDisks = disks.map((disk, i) => new SharedDisk(vmm, iommu, disk, POOL_GSCID + i, config.iommuPageSize));
-  const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
   const sharedSerials = devices.serials.map((line, n) => {
     const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
     return new SharedSerial(vmm, line, users > 1);
@@ -331,13 +348,15 @@ export function startHosted(
       const openBlock = (options?: { direct?: boolean }) => {
         const direct = options?.direct ? vm.memory : undefined;
         const part = shared.open(guest, direct);
+        note({ device: "disk", index: guest.disk!, guest: vm.index, share: diskShare(guest), turns: part.turns });
         detach.push(() => {
           busy++;
           shared.leave(guest, direct, () => --busy === 0 && quiet());
         });
         return part;
       };
-      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), { openBlock })));
+      const more = { kind: kinds[guest.disk], openBlock };
+      detach.push(attachModes[modes.disk].attach(Object.assign(attachment(disks[guest.disk]), more)));
     }
     if (guest.nic !== undefined && modes.nic) {
       const shared = sharedNics[guest.nic];
@@ -345,7 +364,8 @@ export function startHosted(
         mac: macAddress(undefined, nics.length + vm.index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
-          const port = shared.open(vm);
+          const port = shared.open(vm, nicShare(guest));
+          note({ device: "nic", index: guest.nic!, guest: vm.index, share: nicShare(guest), turns: port.turns });
           detach.push(() => {
             port.drop();
             port.leave();
@@ -388,7 +408,7 @@ export function startHosted(
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
-  return { vmm, iommu };
+  return { vmm, iommu, parts };
 }
 
 /** What was counted before goes on: what counts anew counts further, what only the first attachment named counts on. */

@@ -1,7 +1,7 @@
 // Shares one physical serial line between guests: each has a port that takes characters as fast as the line sends them. Guests
-// that share a line take turns, and escapes in it tell whose characters follow (platform/serial-mux.ts).
+// that share a line take turns, and escapes in it tell whose characters follow (backends/serial-mux.ts).
 import type { ConsolePort } from "../platform/ports.js";
-import { ChannelDecoder, ChannelEncoder } from "../platform/serial-mux.js";
+import { ChannelDecoder, ChannelEncoder } from "../backends/serial-mux.js";
 import type { VmmServices } from "./types.js";
 import { type PhysicalSerial, type SerialEvents, UartDriver } from "./uart-driver.js";
 
@@ -39,6 +39,8 @@ class Port implements SerialPort {
   waiters: (() => void)[] = [];
   /** Whether a hand-over of this moment is already known to the driver. */
   announced = false;
+  /** Whether characters of the guest are in the device's FIFO. */
+  underway = false;
 
   constructor(
     private readonly service: SerialService,
@@ -63,7 +65,7 @@ class Port implements SerialPort {
     this.waiters.push(action);
   }
   empty(): boolean {
-    return this.queue.length === 0 && !this.service.driver.busy;
+    return this.queue.length === 0 && !this.underway;
   }
 }
 
@@ -120,6 +122,7 @@ export class SerialService implements SerialEvents {
     if (follows !== undefined) return { byte: follows, book };
     this.left--;
     const byte = port.queue.shift()!;
+    port.underway = true;
     this.makeRoom(port);
     if (!this.shared) return { byte, book };
     const [first, ...others] = this.encoder.encode(port.index, byte);
@@ -147,6 +150,10 @@ export class SerialService implements SerialEvents {
     const { waiters } = port;
     port.waiters = [];
     for (const action of waiters) this.vmm.clock.after(0, action);
+  }
+
+  emptied(): void {
+    for (const port of this.ports) port.underway = false;
   }
 
   // ---- to the guests

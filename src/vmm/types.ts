@@ -1,10 +1,12 @@
 // What the parts of the VMM know of each other. RISC-V Privileged Architecture, "H" Extension for Hypervisor Support.
 import type { Core } from "../core/core.js";
 import type { Bus } from "../platform/bus.js";
-import type { PcieFunction, PcieFunctionConfig } from "../platform/pcie.js";
-import type { BlockBackend, Clock, DmaPort, IrqLine, Link, MmioDevice } from "../platform/ports.js";
+import type { PcieBar, PcieFunction, PcieFunctionConfig } from "../platform/pcie.js";
+import type { BlockBackend, Clock, DmaPort, IrqLine, Link, MmioDevice, PcieDevice } from "../platform/ports.js";
 import type { VmmCosts } from "./costs.js";
+import type { DmaPool } from "./dma-pool.js";
 import type { IommuDriver, SecondStage } from "./iommu.js";
+import type { PhysicalDisk } from "./physical-disk.js";
 import type { SerialPort } from "./serial-service.js";
 import type { PhysicalSerial } from "./uart-driver.js";
 
@@ -70,8 +72,59 @@ export interface Owner {
 export interface DeviceKind {
   /** The PCIe function as every guest finds it, whatever stands behind. */
   readonly function: PcieFunctionConfig;
-  /** Registers of BAR0 and what is written to them, in order, to end all DMA. */
-  readonly quiet: readonly (readonly [register: number, value: number])[];
+  /** Registers and what is written to them, in order, to end all DMA; of BAR 0 and 4 bytes unless they say otherwise. */
+  readonly quiet: readonly (readonly [register: number, value: number, bar?: number, size?: number])[];
+}
+
+/** The sorts of disk that there are physically, and as the VMM's software models. */
+export type DiskName = "nvme" | "ata";
+
+/** What the VMM knows of a sort of disk. */
+export interface DiskKind extends DeviceKind {
+  /** Also what accesses to its trapped registers are counted under. */
+  readonly name: DiskName;
+  /** A software model: what it does takes the hart's time, and none of its own. */
+  model(ports: ModelPorts): PcieDevice;
+  /** The VMM's own driver of the physical controller. */
+  driver(vmm: VmmServices, physical: PhysicalFunction, pool: DmaPool): DiskDriver;
+  /** Stands between a guest and the physical controller, which takes physical addresses. */
+  rewriter(vmm: VmmServices, vm: Vm, physical: PhysicalFunction, irq: IrqLine): Rewriter;
+}
+
+/** What a software model of a disk works with. */
+export interface ModelPorts {
+  readonly irq: IrqLine;
+  readonly dma: DmaPort;
+  readonly clock: Clock;
+  readonly backend: BlockBackend;
+}
+
+export interface DiskDriver extends PhysicalDisk {
+  /**
+   * Brings the controller up. `step` lets time pass to the machine's next event; it says false when there is none.
+   * Throws when the controller isn't one, or doesn't answer.
+   */
+  start(step: () => boolean): void;
+  /** The VMM calls it when the controller's source is presented by the physical PLIC. */
+  interrupt(): void;
+}
+
+export interface Rewriter {
+  /** The registers as the guest sees them. */
+  readonly device: PcieDevice;
+  readonly counters: Readonly<Record<string, number>>;
+  /** Takes the physical interrupt. The result ends all DMA and lets go of it. */
+  listen(): () => void;
+}
+
+/** I/O BARs of a physical function. */
+export interface PhysicalPorts {
+  /** Physical address of a page of I/O space that nothing is in but what `move` puts there. */
+  readonly page: number;
+  /** Physical address of a BAR. */
+  at(bar: number): number;
+  /** Puts a BAR into the page, `offset` bytes behind its begin, or where the VMM had it at first. */
+  move(bar: number, offset: number | undefined): void;
 }
 
 /** A physical PCIe function that the VMM drives itself or hands out. */
@@ -82,6 +135,8 @@ export interface PhysicalFunction {
   /** Physical address and bytes of BAR0, as the VMM placed it. */
   readonly bar: number;
   readonly barSize: number;
+  /** Where its registers are I/O ports. */
+  readonly ports?: PhysicalPorts;
   /** Source number at the physical PLIC. */
   readonly irq: number;
   /** Config space of the physical function: byte offset, size in bytes. */
@@ -136,8 +191,10 @@ export interface Vm {
   map(start: number, size: number, device: MmioDevice, name: string): void;
   /** Adds a function to the guest's virtual PCIe bus. */
   addFunction(config: PcieFunctionConfig, onMap: BarPlacement): PcieFunction;
-  /** A function whose BAR 0 traps to `device`, wherever the guest puts it. */
-  addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction;
+  /** A function whose BARs trap to `device`, wherever the guest puts it. */
+  addTrappedFunction(config: PcieFunctionConfig, device: PcieDevice, name: string): PcieFunction;
+  /** What answers in an I/O BAR traps; the result places it, or hides it. */
+  trapPorts(bar: PcieBar, device: MmioDevice, name: string): (port: number | undefined) => void;
   /** Called after each write to the virtual configuration space: to carry bits over to a physical function. */
   onConfigWrite(action: () => void): void;
   /** Source `source` of the guest's virtual PLIC. */
@@ -166,6 +223,7 @@ export interface Attachment {
 
 /** For a disk. */
 export interface DiskAttachment extends Attachment {
+  readonly kind: DiskKind;
   /** The guest's range of the disk through the VMM's block service, which drives the controller from then on. */
   openBlock(options?: {
     /** Lets the controller reach the guest's RAM, so that whole pages aren't copied. Default false. */

@@ -38,6 +38,8 @@ export interface SerialEvents {
   /** The next byte for the line, and how its sending is booked; undefined when there is none. */
   next(): { readonly byte: number; book(work: () => void): void } | undefined;
   received(byte: number): void;
+  /** All that was sent before has left the FIFO. */
+  emptied(): void;
 }
 
 export class UartDriver {
@@ -71,6 +73,7 @@ export class UartDriver {
         case Cause.NONE:
           return;
         case Cause.THR_EMPTY:
+          this.events.emptied();
           this.fill();
           break;
         case Cause.DATA:

@@ -5,9 +5,10 @@ import { Plic } from "../devices/plic.js";
 import { Finisher } from "../devices/finisher.js";
 import { Bus } from "../platform/bus.js";
 import { Console } from "../platform/console.js";
-import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
-import { type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
-import { Access, type DmaPort, type IrqLine, type MmioDevice } from "../platform/ports.js";
+import { barPlacer, IoSpace } from "../platform/io-space.js";
+import { ECAM, FINISHER, PCIE_FIRST_IRQ, PCIE_IO, PCIE_WINDOW, PLIC } from "../platform/memory-map.js";
+import { type PcieBar, type PcieFunction, type PcieFunctionConfig, PcieRoot } from "../platform/pcie.js";
+import { Access, type DmaPort, type IrqLine, type MmioDevice, type PcieDevice } from "../platform/ports.js";
 import type { StopReason } from "../scenario/types.js";
 import { charge, count, emptyAccount, type GuestAccount } from "./account.js";
 import { answerEcall, type SbiContext } from "../platform/sbi.js";
@@ -57,6 +58,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   readonly account: GuestAccount;
   readonly console: Console;
   readonly mmio = new Bus();
+  private readonly ioSpace = new IoSpace();
   readonly details = new Map<string, () => number>();
   readonly plic: Plic;
   readonly pcie: PcieRoot;
@@ -104,9 +106,11 @@ export class VirtualMachine implements Vm, ExitGuest {
       intx: (line) => this.irq(PCIE_FIRST_IRQ + line),
       onMap: (fn, bar, address) => this.bars.get(fn)?.(bar, address),
       windows: [PCIE_WINDOW],
+      ioPorts: PCIE_IO.size,
     });
     this.map(PLIC.start, PLIC.size, this.plicPort(), "plic");
     this.map(ECAM.start, ECAM.size, this.configPort(), "pcie-config");
+    this.map(PCIE_IO.start, PCIE_IO.size, this.ioSpace, "pcie-io");
     this.map(FINISHER.start, FINISHER.size, finisher, "finisher");
   }
 
@@ -130,11 +134,21 @@ export class VirtualMachine implements Vm, ExitGuest {
     return fn;
   }
 
-  /** A function whose BAR 0 traps to `device`. */
-  addTrappedFunction(config: PcieFunctionConfig, device: MmioDevice, name: string): PcieFunction {
-    const region = this.mmio.movable(config.bars![0].size, device, "pcie");
+  /** A function whose BARs trap to `device`. */
+  addTrappedFunction(config: PcieFunctionConfig, device: PcieDevice, name: string): PcieFunction {
+    const places = new Map(
+      config.bars!.map((bar) => [bar.index, this.placer(bar, device.bars?.[bar.index] ?? device, name)]),
+    );
+    return this.addFunction(config, (bar, address) => places.get(bar)?.(address));
+  }
+
+  trapPorts(bar: PcieBar, device: MmioDevice, name: string): (port: number | undefined) => void {
+    return this.placer(bar, device, name);
+  }
+
+  private placer(bar: PcieBar, device: MmioDevice, name: string): (address: number | undefined) => void {
     this.trap(device, name);
-    return this.addFunction(config, (_bar, address) => this.mmio.move(region, address));
+    return barPlacer({ bus: this.mmio, ioSpace: this.ioSpace }, bar, device, "pcie");
   }
 
   onConfigWrite(action: () => void): void {
@@ -275,7 +289,8 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {
     const device = this.mmio.deviceAt(gpa);
-    const trapped = device && this.trapped.get(device);
+    const ports = device === this.ioSpace ? this.ioSpace.at(gpa - PCIE_IO.start) : undefined;
+    const trapped = device && this.trapped.get(ports ?? device);
     if (!trapped) return false;
     this.count(trapped.reason);
     this.charge("vmm", trapped.cycles);

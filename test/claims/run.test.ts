@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CLAIMS } from "../../src/claims/claims.js";
 import { claimsHtml } from "../../src/claims/html.js";
-import type { ClaimReport, ClaimsReport } from "../../src/claims/report.js";
+import type { ClaimReport, ClaimsReport, PartReport } from "../../src/claims/report.js";
 import { allHold } from "../../src/claims/report.js";
 import { runClaims } from "../../src/claims/run.js";
 import { claimsText } from "../../src/claims/text.js";
@@ -12,7 +12,7 @@ import { scenarioSchema } from "../../src/scenario/schema.js";
 import type { RunConfig } from "../../src/scenario/types.js";
 import { parseYaml } from "../../src/scenario/yaml-source.js";
 import { fakeRunner } from "../scenario/fake-runner.js";
-import { claim } from "./figures.js";
+import { claim, part } from "./figures.js";
 
 const FILES = new URL("../../scenarios/claims/", import.meta.url);
 const scenario = (name: string) =>
@@ -39,8 +39,15 @@ async function ran(claims: readonly Claim[], options: { quick?: boolean; sensiti
 test("an experiment that several claims use is run once", async () => {
   const { configs, report } = await ran([claim("S5"), claim("S7"), claim("S8")]);
   const raw = configs.filter(({ guests }) => guests[0].mode === "assigned-raw");
-  expect(raw).toHaveLength(1);
-  expect(report.experiments.map(({ name }) => name)).toEqual(["addresses", "streams"]);
+  expect(raw.map(({ nics }) => nics?.length ?? 0)).toEqual([0, 2]);
+  expect(report.experiments.map(({ name }) => name)).toEqual([
+    "addresses",
+    "lan-addresses",
+    "lan-stray",
+    "streams",
+    "lan-stream-out",
+    "lan-stream-in",
+  ]);
 });
 
 test("--quick moves a quarter", async () => {
@@ -64,20 +71,25 @@ test("each cost is halved and raised by half, relative to what the profile has; 
     ["emulated", 3750],
     ["emulated", 11250],
   ]);
-  expect(report.claims[0].sensitivity?.parameters.map(({ cost }) => cost)).toEqual(claim("S2").sensitivity?.costs);
+  expect(report.claims[0].parts[0].sensitivity?.parameters.map(({ cost }) => cost)).toEqual(
+    part("S2").sensitivity?.costs,
+  );
 });
 
+const nothing = () => ({ verdict: "not shown yet", why: "", figures: [] }) as const;
+
 test("every scenario that claims name is there, and has the runs that they want", async () => {
-  const { report } = await ran(CLAIMS.map((one): Claim => ({ ...one, attack: false, judge: claim("S10").judge })));
+  const { report } = await ran(
+    CLAIMS.map(
+      (one): Claim => ({ ...one, parts: one.parts.map(({ device, uses }) => ({ device, uses, judge: nothing })) }),
+    ),
+  );
   expect(report.experiments.filter(({ runs }) => runs.length === 0)).toEqual([]);
 });
 
-const found: ClaimReport = {
-  id: "S3",
-  says: "It <collapses>.",
+const disk: PartReport = {
+  device: "disk",
   verdict: "doesn't hold",
-  covers: ["disk"],
-  missing: ["LAN: no experiment yet"],
   why: "Nine tenths & more are left.",
   figures: [{ name: "stream", value: 0.9, unit: "%" }],
   charts: [{ title: "stream", kind: "line", x: "size", y: "MB/s", points: [{ x: "4K", y: 1, series: "native" }] }],
@@ -91,6 +103,14 @@ const found: ClaimReport = {
     ],
   },
 };
+const lan: PartReport = { ...disk, device: "LAN", verdict: "holds", sensitivity: null, costs: [] };
+const found: ClaimReport = {
+  id: "S3",
+  says: "It <collapses>.",
+  verdict: "doesn't hold",
+  parts: [disk, lan],
+  missing: ["serial line: no experiment yet"],
+};
 const made = (...claims: ClaimReport[]): ClaimsReport => ({
   schema: "yado.claims/1",
   version: "0",
@@ -103,7 +123,7 @@ const made = (...claims: ClaimReport[]): ClaimsReport => ({
 
 test("what doesn't hold is printed as such, with what wasn't run and where the verdict flips", () => {
   const text = claimsText(made(found), { width: 120 });
-  expect(text).toContain("S3   doesn't hold  (shown for: disk; LAN: no experiment yet)");
+  expect(text).toContain("S3   doesn't hold  (disk: doesn't hold; LAN: holds; serial line: no experiment yet)");
   expect(text).toContain(
     "Flips with mmio-exit +50 % (holds); otherwise the same throughout ±50 % in each of mmio-exit",
   );
@@ -112,8 +132,9 @@ test("what doesn't hold is printed as such, with what wasn't run and where the v
 });
 
 test("a verdict that no change turns holds throughout", () => {
-  const sensitivity = { throughout: true, parameters: found.sensitivity!.parameters };
-  const text = claimsText(made({ ...found, verdict: "holds", sensitivity }), { width: 120 });
+  const sensitivity = { throughout: true, parameters: disk.sensitivity!.parameters };
+  const parts = [{ ...disk, verdict: "holds" as const, sensitivity }];
+  const text = claimsText(made({ ...found, verdict: "holds", parts }), { width: 120 });
   expect(text).toContain("Holds throughout −50 % and +50 % in each of mmio-exit and vmm-copy.");
 });
 

@@ -159,6 +159,7 @@ test("the JSON Schema names every key of a scenario", () => {
     "workload",
     "nics",
     "network",
+    "serials",
     "disks",
     "guests",
     "sweep",

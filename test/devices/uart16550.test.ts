@@ -202,3 +202,37 @@ test("scratch keeps a byte; reset forgets", () => {
   uart.reset();
   expect(read(SCR)).toBe(0);
 });
+
+test("a model without a line of its own waits for its console's room, and is empty when that is", () => {
+  const clock = { now: 0 };
+  const events = new EventQueue(() => clock.now, FREQUENCY);
+  const waiting: (() => void)[] = [];
+  const console = { got: "", room: 2, empty: false };
+  const uart = new Uart16550({
+    irq: { set: () => {} },
+    clock: events,
+    console: {
+      write: (byte) => {
+        console.got += String.fromCharCode(byte);
+        console.room--;
+      },
+      take: () => -1,
+      room: () => console.room,
+      whenRoom: (action) => waiting.push(action),
+      empty: () => console.empty,
+    },
+    inputClock: 0,
+  });
+  uart.write(IIR, 1, 1);
+  for (const byte of [0x61, 0x62, 0x63, 0x64, 0x65]) uart.write(RBR, 1, byte);
+  expect([console.got, uart.read(LSR, 1) & (THRE | TEMT), waiting.length]).toEqual(["ab", 0, 1]);
+  console.room = 2;
+  waiting.shift()?.();
+  expect([console.got, uart.read(LSR, 1) & (THRE | TEMT), waiting.length]).toEqual(["abcd", THRE, 1]);
+  console.room = 9;
+  waiting.shift()?.();
+  expect([console.got, uart.read(LSR, 1) & (THRE | TEMT)]).toEqual(["abcde", THRE]);
+  console.empty = true;
+  expect(uart.read(LSR, 1) & (THRE | TEMT)).toBe(THRE | TEMT);
+  expect(uart.accepted).toBe(5);
+});

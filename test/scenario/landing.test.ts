@@ -28,7 +28,7 @@ test("pages that agree are merged; a page is intended where guest and physical a
   seen.write(RAM_START + 4 * MIB - 10, 0, 20 + PAGE);
   seen.write(1, 0, 50);
   seen.read(RAM_START + 6 * MIB, 0, 100);
-  expect(landing.report()).toEqual([
+  expect(landing.landed()).toEqual([
     { start: RAM_START, bytes: 200, pages: 1, owner: "a", what: "RAM", intended: true },
     { start: RAM_START + 4 * MIB - PAGE, bytes: 10, pages: 1, owner: "a", what: "RAM", intended: true },
     { start: RAM_START + 4 * MIB, bytes: 10 + PAGE, pages: 2, owner: "vmm", what: "unused", intended: false },

@@ -4,8 +4,11 @@ import { expect, test } from "vitest";
 import { UserError } from "../../src/platform/user-error.js";
 import type { ModeChoice } from "../../src/scenario/modes.js";
 import { run } from "../../src/scenario/run.js";
+import { resolveScenario, runScenario } from "../../src/scenario/scenario.js";
+import { scenarioSchema } from "../../src/scenario/schema.js";
 import type { GuestConfig, RunConfig } from "../../src/scenario/types.js";
 import { bootargs, defaultWorkload, type WorkloadKind } from "../../src/scenario/workload.js";
+import { parseYaml } from "../../src/scenario/yaml-source.js";
 
 const kernel = new Uint8Array(readFileSync(new URL("../../guests/probe/probe.elf", import.meta.url)));
 const MIB = 1024 * 1024;
@@ -62,4 +65,17 @@ test("two guests in one device of a mode that dedicates it are refused, whatever
       guest({ disk: "paravirtual", nic: "emulated" }, "checksum"),
     ]);
   expect(start).toThrow("mode assigned takes network interface 0 for itself");
+});
+
+test("scenarios/file-server.yaml: files go from disk to peer and back whole, in four mixtures of modes", async () => {
+  const url = new URL("../../scenarios/file-server.yaml", import.meta.url);
+  const source = parseYaml(readFileSync(url, "utf8"), "file-server.yaml", scenarioSchema);
+  const none = () => new Uint8Array();
+  const scenario = resolveScenario(source, { disk: none, kernel: none }, () => kernel, { core: "flat" });
+  const report = await runScenario(scenario, scenario.runs[0], { run: async (config) => run(config), version: "0" });
+  expect(report.guests.map(({ name, status, problem }) => [name, status, problem])).toEqual(
+    ["server", "mirror", "old", "oldest"].map((name) => [name, "ok", null]),
+  );
+  expect(report.guests.map(({ bytes }) => bytes)).toEqual(Array(4).fill(2 * MIB));
+  expect(report.peer?.stored.map(({ bytes, missing }) => [bytes, missing])).toEqual(Array(2).fill([2 * MIB, 0]));
 });

@@ -4,7 +4,8 @@ import { DiskImage, MemorySource } from "../../src/backends/disk-image.js";
 import { Medium } from "../../src/backends/medium.js";
 import { NvmeController } from "../../src/devices/nvme/controller.js";
 import { DmaPool } from "../../src/vmm/dma-pool.js";
-import { type DiskOutcome, NvmeDriver, type NvmeDriverOptions } from "../../src/vmm/nvme-driver.js";
+import { NvmeDriver, type NvmeDriverOptions } from "../../src/vmm/nvme-driver.js";
+import type { DiskOutcome } from "../../src/vmm/physical-disk.js";
 import { PlainNvme } from "./plain-nvme.js";
 import { BAR, fixture, PlainDma, plainFunction, same } from "./services.js";
 

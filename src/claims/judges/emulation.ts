@@ -1,153 +1,95 @@
-// S1 to S3: the VMM's model of a device, and what it costs.
+// S1 and S3: the VMM's model of a device, and what it costs.
 import { brief, list, percent } from "../../metrics/format.js";
 import type { GuestReport } from "../../metrics/report.js";
 import type { Evidence } from "../evidence.js";
 import type { Chart, Figure, Judgement } from "../types.js";
-import { over, pairs, throughputRatio } from "./workloads.js";
-
-const trapped = ({ exits }: GuestReport) => (exits["mmio-read"] ?? 0) + (exits["mmio-write"] ?? 0);
-const busyOf = ({ cyclesBy: { guest, exit, vmm } }: GuestReport) => guest + exit + vmm;
+import { type BusDevice, DEVICES, prefixed } from "./devices.js";
+import { over, pairs, throughputCharts, throughputRatio } from "./workloads.js";
 
 /** Each guest's data is right, its driver the ordinary one, its accesses trapped, and the others' work lies in between. */
-export function judgeSharing(evidence: Evidence): Judgement {
-  const guests = evidence.guests("shared-emulated");
-  const wrong = guests.filter(({ status }) => status !== "ok");
-  const foreign = guests.filter(({ driver }) => driver !== "stock");
-  const untrapped = guests.filter(({ mmioExits }) => !mmioExits.nvme);
-  const alone = guests.filter(({ elsewhere }) => elsewhere === 0);
-  const holds = guests.length > 1 && [wrong, foreign, untrapped, alone].every((group) => group.length === 0);
-  const names = (group: readonly GuestReport[]) => list(group.map(({ name }) => name));
-  const faults = [
-    ...(wrong.length > 0 ? [`${names(wrong)}: data that isn't right, or a failure.`] : []),
-    ...(foreign.length > 0 ? [`${names(foreign)}: not the ordinary driver.`] : []),
-    ...(untrapped.length > 0 ? [`${names(untrapped)}: no register access of the disk's trapped.`] : []),
-    ...(alone.length > 0 ? [`${names(alone)}: ran alone, not together with the others.`] : []),
-  ];
-  return {
-    verdict: holds ? "holds" : "doesn't hold",
-    why: holds
-      ? `${guests.length} guests with the ordinary driver used one disk at the same time; their accesses to the registers of a controller that each believed to own left the guest, each got or kept exactly its own bytes, and each reported so on an emulated serial line.`
-      : faults.join(" "),
-    figures: guests.flatMap((guest): Figure[] => [
-      { name: `${guest.name}: trapped accesses to the disk's registers`, value: guest.mmioExits.nvme ?? 0, unit: "" },
-      { name: `${guest.name}: bytes moved`, value: guest.bytes, unit: "bytes" },
-    ]),
-  };
-}
-
-/** 115,200 baud; a start bit, eight data bits and a stop bit. */
-const LINE_SECONDS = 10 / 115_200;
-/** Of native's pace: below it the hart, not the line, would be what one waits for. */
-const AT_LINE_RATE = 0.95;
-const MICROSECONDS = 1e6;
-
-/** The line stays what one waits for: characters leave at its pace, and the hart's work for one is done before the next. */
-export function judgeSerial(evidence: Evidence): Judgement {
-  const perCharacter = (guest: GuestReport) => over(busyOf(guest), guest.cycles) * over(guest.seconds, guest.bytes);
-  const [base] = evidence.all("console", { mode: "native" });
-  const native = base.guests[0];
-  const emulated = evidence.all("console", { mode: "emulated" }).map(({ values, guests: [guest] }) => ({
-    name: `emulated in the ${values.profile === "userspace" ? "VMM's process" : "VMM's kernel"}`,
-    guest,
-    cost: perCharacter(guest),
-    pace: over(guest.throughputMBps, native.throughputMBps),
-  }));
-  const good = ({ guest, cost, pace }: (typeof emulated)[number]) =>
-    guest.status === "ok" && pace >= AT_LINE_RATE && cost < LINE_SECONDS;
-  const holds = emulated.length > 0 && emulated.every(good);
-  const found = emulated.map(
-    ({ name, cost, pace }) =>
-      `${name} a character costs the hart ${brief(cost * MICROSECONDS)} µs of the ${brief(LINE_SECONDS * MICROSECONDS)} µs that the line takes for it, at ${percent(pace)} of native's pace`,
-  );
-  return {
-    verdict: holds ? "holds" : "doesn't hold",
-    why: `${list(found)} (well enough: less than the line's time, and at least ${percent(AT_LINE_RATE)}).`,
-    figures: [
-      { name: "the line's time for a character", value: LINE_SECONDS * MICROSECONDS, unit: "µs" },
-      { name: "native: hart's time for a character", value: perCharacter(native) * MICROSECONDS, unit: "µs" },
-      ...emulated.flatMap(({ name, guest, cost, pace }): Figure[] => [
-        { name: `${name}: hart's time for a character`, value: cost * MICROSECONDS, unit: "µs" },
-        { name: `${name}: exits for a character`, value: over(trapped(guest), guest.bytes), unit: "" },
-        { name: `${name}: pace ÷ native`, value: pace, unit: "%" },
+export const judgeSharing =
+  (device: BusDevice) =>
+  (evidence: Evidence): Judgement => {
+    const { noun, registers } = DEVICES[device];
+    const guests = evidence.guests(prefixed(device, "shared-emulated"));
+    const wrong = guests.filter(({ status }) => status !== "ok");
+    const foreign = guests.filter(({ driver }) => driver !== "stock");
+    const untrapped = guests.filter(({ mmioExits }) => !mmioExits[registers]);
+    const alone = guests.filter(({ elsewhere }) => elsewhere === 0);
+    const faultless = [wrong, foreign, untrapped, alone].every((group) => group.length === 0);
+    const holds = guests.length > 1 && faultless;
+    const names = (group: readonly GuestReport[]) => list(group.map(({ name }) => name));
+    const faults = [
+      ...(wrong.length > 0 ? [`${names(wrong)}: data that isn't right, or a failure.`] : []),
+      ...(foreign.length > 0 ? [`${names(foreign)}: not the ordinary driver.`] : []),
+      ...(untrapped.length > 0 ? [`${names(untrapped)}: no register access of the ${noun}'s trapped.`] : []),
+      ...(alone.length > 0 ? [`${names(alone)}: ran alone, not together with the others.`] : []),
+    ];
+    return {
+      verdict: holds ? "holds" : "doesn't hold",
+      why: holds
+        ? `${guests.length} guests with the ordinary driver used one ${noun} at the same time; their accesses to the registers of a controller that each believed to own left the guest, ${device === "disk" ? "each got or kept exactly its own bytes" : "each got exactly the bytes meant for it, the peer all that were sent"}, and each reported so on an emulated serial line.`
+        : faults.join(" "),
+      figures: guests.flatMap((guest): Figure[] => [
+        {
+          name: `${guest.name}: trapped accesses to the ${noun}'s registers`,
+          value: guest.mmioExits[registers] ?? 0,
+          unit: "",
+        },
+        { name: `${guest.name}: bytes moved`, value: guest.bytes, unit: "bytes" },
       ]),
-    ],
-    charts: [
-      {
-        title: "the hart's time for a character; dashed: the line's",
-        kind: "bar",
-        x: "",
-        y: "µs",
-        threshold: LINE_SECONDS * MICROSECONDS,
-        points: [{ name: "native", cost: perCharacter(native) }, ...emulated].map(({ name, cost }) => ({
-          x: name,
-          y: cost * MICROSECONDS,
-          series: name === "native" ? "native" : "emulated",
-        })),
-      },
-    ],
+    };
   };
-}
 
 /** Less than half is left. */
 const COLLAPSED = 0.5;
 
 /** Throughput under emulation is less than half of native's, whatever the requests are like. */
-export function judgeCollapse(evidence: Evidence): Judgement {
-  const measured = pairs(evidence, "native", "emulated").map((pair) => ({
-    ...pair,
-    left: throughputRatio(pair),
-    work: over(pair.other.perOperation.busy, pair.base.perOperation.busy),
-  }));
-  const standing = measured.filter(({ left }) => left >= COLLAPSED);
-  const fallen = measured.filter(({ left }) => left < COLLAPSED);
-  const shares = (group: typeof measured) =>
-    list(group.map(({ name, left, work }) => `${name} (${percent(left)}, ${brief(work)} × the hart's work)`));
-  const [kernel, userspace] = ["kernel", "userspace"].map((profile) => evidence.guest("profile", { profile }));
-  return {
-    verdict: standing.length === 0 ? "holds" : "doesn't hold",
-    why: [
-      `Collapse: less than ${percent(COLLAPSED)} of native's throughput is left.`,
-      fallen.length > 0 ? `So it is with ${shares(fallen)}.` : "So it is with no workload.",
-      ...(standing.length > 0
-        ? [`Not so with ${shares(standing)}: an NVMe request takes the same few register accesses however large it is.`]
-        : []),
-      `A model in a process of its own costs ${brief(over(userspace.perOperation.busy, kernel.perOperation.busy))} × as much of the hart as one in the kernel.`,
-    ].join(" "),
-    figures: [
-      ...measured.flatMap(({ name, left, work, other }): Figure[] => [
-        { name: `${name}: throughput ÷ native`, value: left, unit: "%" },
-        { name: `${name}: exits per operation`, value: other.perOperation.exits, unit: "" },
-        { name: `${name}: hart's work per operation ÷ native`, value: work, unit: "×" },
-      ]),
-      ...[kernel, userspace].flatMap((guest, i): Figure[] => [
-        {
-          name: `model in the ${i ? "VMM's process" : "kernel"}: cycles per operation`,
-          value: guest.perOperation.busy,
-          unit: "cycles",
-        },
-      ]),
-    ],
-    charts: [throughputChart(evidence), profileChart(kernel, userspace)],
+export const judgeCollapse =
+  (device: BusDevice) =>
+  (evidence: Evidence): Judgement => {
+    const measured = pairs(evidence, device, "native", "emulated").map((pair) => ({
+      ...pair,
+      left: throughputRatio(pair),
+      work: over(pair.other.perOperation.busy, pair.base.perOperation.busy),
+    }));
+    const standing = measured.filter(({ left }) => left >= COLLAPSED);
+    const fallen = measured.filter(({ left }) => left < COLLAPSED);
+    const shares = (group: typeof measured) =>
+      list(group.map(({ name, left, work }) => `${name} (${percent(left)}, ${brief(work)} × the hart's work)`));
+    const [kernel, userspace] = ["kernel", "userspace"].map((profile) =>
+      evidence.guest(prefixed(device, "profile"), { ...(device === "LAN" ? { mode: "emulated" } : {}), profile }),
+    );
+    return {
+      verdict: standing.length === 0 ? "holds" : "doesn't hold",
+      why: [
+        `Collapse: less than ${percent(COLLAPSED)} of native's throughput is left.`,
+        fallen.length > 0 ? `So it is with ${shares(fallen)}.` : "So it is with no workload.",
+        ...(standing.length > 0 ? [`Not so with ${shares(standing)}: ${DEVICES[device].whyNot}.`] : []),
+        `A model in a process of its own costs ${brief(over(userspace.perOperation.busy, kernel.perOperation.busy))} × as much of the hart as one in the kernel.`,
+      ].join(" "),
+      figures: [
+        ...measured.flatMap(({ name, left, work, other }): Figure[] => [
+          { name: `${name}: throughput ÷ native`, value: left, unit: "%" },
+          { name: `${name}: exits per operation`, value: other.perOperation.exits, unit: "" },
+          { name: `${name}: hart's work per operation ÷ native`, value: work, unit: "×" },
+        ]),
+        ...[kernel, userspace].flatMap((guest, i): Figure[] => [
+          {
+            name: `model in the ${i ? "VMM's process" : "kernel"}: cycles per operation`,
+            value: guest.perOperation.busy,
+            unit: "cycles",
+          },
+        ]),
+      ],
+      charts: [...throughputCharts(evidence, device), profileChart(device, kernel, userspace)],
+    };
   };
-}
 
-/** Throughput of the streams by request size, all modes that were run. */
-export function throughputChart(evidence: Evidence): Chart {
-  return {
-    title: "stream, 16 requests in flight",
-    kind: "line",
-    x: "request size",
-    y: "MB/s",
-    points: evidence
-      .all("streams")
-      .map(({ values, guests: [guest] }) => ({ x: values.bs, y: guest.throughputMBps, series: values.mode })),
-  };
-}
-
-function profileChart(kernel: GuestReport, userspace: GuestReport): Chart {
+function profileChart(device: BusDevice, kernel: GuestReport, userspace: GuestReport): Chart {
   const parts = ["guest", "exit", "vmm", "idle"] as const;
   return {
-    title: "cycles per emulated request of 4 KiB",
+    title: device === "disk" ? "cycles per emulated request of 4 KiB" : "cycles per emulated datagram of 1472 bytes",
     kind: "bar",
     x: "",
     y: "cycles",

@@ -88,6 +88,11 @@ export class AtaController implements PcieDevice {
   reset(): void {
     for (const channel of this.channels) channel.reset();
   }
+
+  /** A hardware reset that isn't the host's wish: what the disks have in their write caches stays. */
+  restart(): void {
+    this.reset();
+  }
 }
 
 /** Registers of a byte each, in ports that the BAR's size bounds. */

@@ -1,36 +1,35 @@
-// Direct assignment without address translation in the hub: the VMM traps the controller's registers and doorbells, and
-// rewrites every DMA address on its way to the device. The driver in the guest is the stock one.
-import { Command } from "../../platform/pcie.js";
-import type { AttachMode } from "../types.js";
-import { NvmeShadow } from "./nvme-shadow.js";
-import type { ShadowCounters } from "./nvme-shadow-commands.js";
+// Direct assignment without address translation in the hub: the VMM traps the controller's registers and whatever else tells of
+// DMA addresses, and rewrites every one on its way to the device. The driver in the guest is the stock one.
+import { Command, type PcieFunction } from "../../platform/pcie.js";
+import { decodeOf } from "../physical-function.js";
+import type { AttachMode, DiskAttachment } from "../types.js";
 
 const PCI_COMMAND = 4;
 
-export const assignedRewrite: AttachMode = {
+export const assignedRewrite: AttachMode<DiskAttachment> = {
   name: "assigned-rewrite",
   exclusive: true,
-  attach({ vmm, vm, physical, iommu }) {
+  attach({ vmm, vm, physical, iommu, kind }) {
     iommu.bare(physical.deviceId);
-    const line = vm.counted({ set: (level) => virtual.irq.set(level) });
-    const shadow = new NvmeShadow(vmm, vm, physical, line);
-    for (const name of Object.keys(shadow.counters) as (keyof ShadowCounters)[]) {
-      vm.details.set(name, () => shadow.counters[name]);
-    }
-    const virtual = vm.addTrappedFunction(physical.kind.function, shadow, "nvme");
+    let virtual: PcieFunction | undefined;
+    const { device, counters, listen } = kind.rewriter(vmm, vm, physical, { set: (level) => virtual?.irq.set(level) });
+    for (const name of Object.keys(counters)) vm.details.set(name, () => counters[name]);
+    const fn = vm.addTrappedFunction(kind.function, device, kind.name);
+    virtual = fn;
 
     // The right to master the bus is the guest's; the physical INTx stays on, since it tells the VMM of completions.
-    let master = virtual.command & Command.MASTER;
-    physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | master);
+    const decode = decodeOf(physical);
+    let master = fn.command & Command.MASTER;
+    physical.writeConfig(PCI_COMMAND, 2, decode | master);
     vm.onConfigWrite(() => {
-      if ((virtual.command & Command.MASTER) === master) return;
-      master = virtual.command & Command.MASTER;
-      physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | master);
+      if ((fn.command & Command.MASTER) === master) return;
+      master = fn.command & Command.MASTER;
+      physical.writeConfig(PCI_COMMAND, 2, decode | master);
     });
-    vmm.onInterrupt(physical.irq, () => shadow.interrupt());
+    const release = listen();
     return () => {
-      shadow.reset();
-      physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY);
+      release();
+      physical.writeConfig(PCI_COMMAND, 2, decode);
       iommu.unbind(physical.deviceId);
     };
   },

@@ -2,7 +2,9 @@
 // configuration space is the VMM's, and its INTx is injected. PCI Local Bus Specification 3.0, "Interrupt Pin".
 import { PCIE_FIRST_IRQ } from "../../platform/memory-map.js";
 import { Command } from "../../platform/pcie.js";
-import type { PhysicalFunction, Vm, VmmServices } from "../types.js";
+import { decodeOf } from "../physical-function.js";
+import type { BarPlacement, PhysicalFunction, Vm, VmmServices } from "../types.js";
+import { assignPorts } from "./assigned-ports.js";
 
 /** COMMAND of a physical function, and the bits of it that are the guest's. */
 const PCI_COMMAND = 4;
@@ -10,27 +12,47 @@ const GUEST_COMMAND = Command.MASTER | Command.INTX_DISABLE;
 
 /** Hands the controller's registers and interrupt to the guest. The result takes them back and quiets the controller. */
 export function assignFunction(vmm: VmmServices, vm: Vm, physical: PhysicalFunction): () => void {
-  let placed: number | undefined;
-  const virtual = vm.addFunction(physical.kind.function, (_bar, address) => {
-    if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
-    placed = address;
-    if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
-  });
+  const { function: config } = physical.kind;
+  const registers = physical.ports ? assignPorts(vmm, vm, physical.ports, config.bars!) : assignMemory(vm, physical);
+  const virtual = vm.addFunction(config, registers.place);
 
+  const decode = decodeOf(physical);
   let command = virtual.command & GUEST_COMMAND;
-  physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
+  physical.writeConfig(PCI_COMMAND, 2, decode | command);
   vm.onConfigWrite(() => {
     if ((virtual.command & GUEST_COMMAND) === command) return;
     command = virtual.command & GUEST_COMMAND;
-    physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY | command);
+    physical.writeConfig(PCI_COMMAND, 2, decode | command);
   });
 
   const release = injectInterrupts(vmm, vm, physical, (level) => virtual.irq.set(level));
   return () => {
-    for (const [register, value] of physical.kind.quiet) vmm.mmioWrite(physical.bar + register, 4, value);
-    physical.writeConfig(PCI_COMMAND, 2, Command.MEMORY);
+    quiet(vmm, physical);
+    physical.writeConfig(PCI_COMMAND, 2, decode);
     release();
-    if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
+    registers.release();
+  };
+}
+
+/** Ends all DMA of a physical function. */
+export function quiet(vmm: VmmServices, { kind, bar: first, ports }: PhysicalFunction): void {
+  for (const [register, value, bar = 0, size = 4] of kind.quiet) {
+    vmm.mmioWrite((ports ? ports.at(bar) : first) + register, size, value);
+  }
+}
+
+/** A BAR of memory is mapped wherever the guest puts it. */
+function assignMemory(vm: Vm, physical: PhysicalFunction): { place: BarPlacement; release: () => void } {
+  let placed: number | undefined;
+  return {
+    place: (_bar, address) => {
+      if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
+      placed = address;
+      if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
+    },
+    release: () => {
+      if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 // Rings of descriptors that carry DMA addresses, when the device behind them has no translation: the guest's ring is
 // read, never shown to the device; the device has a ring of its own in the VMM's memory. For any device with such rings.
-import type { GuestMemory } from "../types.js";
+import type { GuestMemory, Piece } from "../types.js";
 
 const TWO32 = 0x1_0000_0000;
 const PAGE = 0x1000;
@@ -31,6 +31,14 @@ export class AddressGate {
     }
     this.counters.addressesRewritten++;
     return pieces[0].hpa;
+  }
+
+  /** The physical runs of [gpa, gpa + length), which must lie in the guest's RAM; undefined otherwise. */
+  pieces(gpa: number, length: number): Piece[] | undefined {
+    const pieces = this.memory.pieces(gpa >>> 0, length);
+    if (pieces) this.counters.addressesRewritten++;
+    else this.counters.addressesRejected++;
+    return pieces;
   }
 
   /** Whether a guest's ring lies wholly in its RAM. */

@@ -135,3 +135,33 @@ test("a reset ends what is under way", () => {
   world.run();
   expect(console.written).toBe(4096);
 });
+
+test("a console without room is waited for, and the buffer comes back when it has taken everything", () => {
+  const world = new World();
+  const behindIt = { got: "", room: 3, waiting: [] as (() => void)[] };
+  const console = {
+    write: (byte: number) => {
+      behindIt.got += String.fromCharCode(byte);
+      behindIt.room--;
+    },
+    take: () => -1,
+    room: () => behindIt.room,
+    whenRoom: (action: () => void) => behindIt.waiting.push(action),
+  };
+  const device = new VirtioConsole({ clock: world.events, console }, NO_TIMES);
+  const driver = behind("mmio", world, device);
+  driver.negotiate(0);
+  driver.setUp(0, 8);
+  driver.setUp(1, 8);
+  driver.set(driver.registers.Status, 15);
+  const address = world.memory.allocate(5, 1);
+  world.memory.slice(address, 5).set(new TextEncoder().encode("abcde"));
+  driver.add(1, [{ address, length: 5 }]);
+  driver.notify(1);
+  world.run();
+  expect([behindIt.got, driver.take(1)]).toEqual(["abc", undefined]);
+  behindIt.room = 10;
+  behindIt.waiting.shift()?.();
+  world.run();
+  expect([behindIt.got, driver.take(1)?.head]).toEqual(["abcde", 0]);
+});
