@@ -3,7 +3,7 @@
 #include "kernel.h"
 
 /** Slots of frames to send: NET_DEPTH for the workload, one for ARP. */
-enum { NET_DEPTH = 64, NET_SLOTS = 65, NET_BUFFER = 2048, NET_HEADROOM = 66, NET_FRAME = 1514,
+enum { NET_DEPTH = 64, NET_SLOTS = 65, NET_BUFFER = 2048, NET_HEADROOM = 66, NET_FRAME = 1514, NET_PAIRS = 2,
        NET_MESSAGE = 64 * 1024 };
 /** Most bytes of data in a datagram that isn't fragmented, what lies before them in a frame, and the number that they begin with:
  *  behind it, a frame to send is aligned to 8. */
@@ -14,6 +14,8 @@ enum { PORT_ECHO = 7, PORT_SINK = 9, PORT_SOURCE = 5002, PORT_COUNT = 5003, PORT
 struct net_device {
   const char *driver;
   u8 mac[6];
+  u32 pairs;                // queue pairs, where there are several
+  u64 received[NET_PAIRS];  // frames, by pair
   /** Queues the frame of `slot` (`length` bytes, headers of all layers complete); false when it can't be reached by DMA. */
   bool (*submit)(u32 slot, u32 length);
   /** Tells the device about what was queued since. */
@@ -22,6 +24,9 @@ struct net_device {
   bool (*poll)(void);
   /** Asks for an interrupt when a frame comes, or (with `sent`) also when some have left; true when there is one already. */
   bool (*arm)(bool sent);
+  /** Whether the device does anything; resets it, with nothing queued. NULL where it can't fail. */
+  bool (*alive)(void);
+  bool (*recover)(void);
 };
 
 enum { NET_RECEIVES = 128 };
@@ -55,6 +60,10 @@ typedef void (*datagram_handler)(u16 port, const u8 *data, u32 length);
 
 /** Addresses 10.0.2.`host` and the peer's, 10.0.2.2. Again after the driver was started again: what was queued is forgotten. */
 void net_start(struct net_device *device, u8 host, bool polling, datagram_handler handler);
+/** From now on a device that fails is reset: looks for that every `period` of `time` while somebody waits. */
+void net_recover(u64 period);
+/** Resets so far. */
+u64 net_resets(void);
 /** Asks for the peer's MAC address; false when it doesn't answer within `timeout` of `time`. */
 bool net_resolve(u64 timeout);
 /** Makes the frame of `slot` a datagram to `port` of the peer: a number, and `length` bytes of data, which are copied. */

@@ -48,6 +48,11 @@ export function wordOption<T extends string>(flag: string, words: readonly T[]) 
   };
 }
 
+export const interfaceOption = <T extends string>(names: readonly T[], said: string): Option =>
+  new Option("--interface <name>", `the disk's controller: ${said} (default: nvme)`).argParser(
+    wordOption("--interface", names),
+  );
+
 /** "a=1,b=x,,y" → a: "1", b: "x,y": a comma within a value is doubled. */
 export function fields(text: string, flag: string, known: readonly string[], bare: string): Map<string, string> {
   const found = new Map<string, string>();
