@@ -1,12 +1,12 @@
 // RISC-V IOMMU Architecture 1.0, "Command-Queue (CQ)".
 import { ramAddress } from "../bus/ram";
-import { touchedRam } from "../bus/written";
 import { Cost } from "../isa/cost";
 import { Counter } from "../isa/counter";
-import { Cqcsr, IommuReg } from "../isa/iommu";
+import { Cqcsr, FCTL_WSI, IommuReg } from "../isa/iommu";
 import { DMA_CYCLES } from "../layout";
 import { invalidateDdt, invalidatePdt, tooWide } from "./directory";
 import { invalidateGvma, invalidateVma } from "./iotlb";
+import { deliver, destination } from "./msi";
 import { cost, count } from "./request";
 import { queueBase, queueMask, reg, reg64, setReg } from "./state";
 
@@ -93,14 +93,15 @@ function execute(first: u64, second: u64): u32 {
   }
 }
 
-/** IOFENCE.C: all before it is done by now; what is left is the store and the wired interrupt. */
+/** IOFENCE.C: all before it is done by now; what is left is the store, to RAM or an interrupt file, and the wired interrupt. */
 function fence(first: u64, target: u64): u32 {
+  const wired = first & (1 << 11);
+  if (wired && !(reg(IommuReg.fctl) & FCTL_WSI)) return Cqcsr.cmd_ill;
   if (first & (1 << 10)) {
-    const address = ramAddress(target, 4);
-    if (!address) return Cqcsr.cqmf;
-    store<u32>(address, <u32>(first >> 32));
-    touchedRam(address, 4);
+    const to = destination(target);
+    if (!to) return Cqcsr.cqmf;
+    deliver(to, <u32>(first >> 32));
   }
-  if (first & (1 << 11)) setReg(IommuReg.cqcsr, reg(IommuReg.cqcsr) | Cqcsr.fence_w_ip);
+  if (wired) setReg(IommuReg.cqcsr, reg(IommuReg.cqcsr) | Cqcsr.fence_w_ip);
   return 0;
 }

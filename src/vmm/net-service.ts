@@ -138,6 +138,7 @@ export class NetService implements NicEvents {
 
   fromGuest(port: Port, frame: Uint8Array, sent: () => void): void {
     const { vmm } = this;
+    port.book(() => vmm.charge("vmm", vmm.costs.frameSend));
     const legal = frame.length >= ETHERNET_HEADER && frame.length <= LONGEST_FRAME;
     if (!legal || port.sent || !this.nic.up) {
       port.counters.dropped++;
@@ -155,7 +156,7 @@ export class NetService implements NicEvents {
   }
 
   private toWire(port: Port, frame: Uint8Array, sent: () => void): void {
-    port.book(() => this.vmm.charge("vmm", this.vmm.costs.frameSend + frame.length * this.vmm.costs.copyByte));
+    port.book(() => this.vmm.charge("vmm", frame.length * this.vmm.costs.copyByte));
     port.frame.set(frame);
     port.length = frame.length;
     port.sent = sent;

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checksum, crc32c } from "../../src/metrics/checksum.js";
 
+fc.configureGlobal({ seed: 81 });
+
 const text = (value: string) => new TextEncoder().encode(value);
 
 test("CRC-32C has the values of RFC 3720, 'CRC Examples'", () => {

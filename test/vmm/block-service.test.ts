@@ -10,6 +10,8 @@ import { NvmeDriver } from "../../src/vmm/nvme-driver.js";
 import { PlainNvme } from "./plain-nvme.js";
 import { BAR, fixture, MIB, PlainDma, plainFunction, same } from "./services.js";
 
+fc.configureGlobal({ seed: 87 });
+
 const RAM = 0x8000_0000;
 const HALF = 512 * 1024;
 

@@ -18,6 +18,8 @@ import { vmmCosts } from "../../src/vmm/costs.js";
 import { type ExitGuest, ExitRecord, onExit } from "../../src/vmm/exits/index.js";
 import { fakeCore } from "../support/fake-core.js";
 
+fc.configureGlobal({ seed: 84 });
+
 const costs = vmmCosts(new Costs());
 const REGISTER = 0x1000_0000;
 

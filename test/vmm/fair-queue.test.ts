@@ -5,6 +5,8 @@ import { expect, test } from "vitest";
 import { EventQueue } from "../../src/platform/events.js";
 import { BURST_SECONDS, FairQueue, type Share } from "../../src/vmm/fair-queue.js";
 
+fc.configureGlobal({ seed: 86 });
+
 const FREQUENCY = 1_000_000;
 const LARGEST = 1000;
 const PER_PIECE = 20;

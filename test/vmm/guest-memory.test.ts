@@ -6,6 +6,8 @@ import { Core } from "../../src/core/core.js";
 import { GuestDmaPort, PlacedMemory } from "../../src/vmm/memory/guest-memory.js";
 import { Placement } from "../../src/vmm/memory/placement.js";
 
+fc.configureGlobal({ seed: 83 });
+
 const MIB = 0x10_0000;
 const RAM = 8 * MIB;
 

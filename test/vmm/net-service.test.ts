@@ -77,6 +77,20 @@ test("a learned address leads to its port alone: between guests nothing reaches 
   expect([sent, ports[0].got, ports[1].got, ports[2].got]).toEqual([[], [0, 5], [7], [0]]);
 });
 
+test("frames cost their sender time wherever they go: to itself, to another guest, or nowhere", () => {
+  const { vmm, ports, settle } = setup(2);
+  const cost = (bytes: Uint8Array) => {
+    settle();
+    const before = vmm.core.cycles;
+    ports[0].link.send(bytes, () => {});
+    return vmm.core.cycles - before;
+  };
+  ports[1].link.send(frame(BROADCAST, 2), () => {});
+  cost(frame(BROADCAST, 1));
+  const costs = [cost(frame(1, 1)), cost(frame(2, 1)), cost(new Uint8Array(5))];
+  expect(costs.filter((cycles) => cycles < vmm.costs.frameSend)).toEqual([]);
+});
+
 test("while the interface is full a frame waits, and its sender is told when it has gone; guests take turns", () => {
   const { service, nic, sent, ports, settle } = setup(2);
   const told: number[] = [];

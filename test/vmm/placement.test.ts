@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { RAM_START } from "../../assembly/layout.js";
 import { Placement } from "../../src/vmm/memory/placement.js";
 
+fc.configureGlobal({ seed: 82 });
+
 const MIB = 0x10_0000;
 const two = () =>
   new Placement({

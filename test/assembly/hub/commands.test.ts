@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Counter } from "../../../assembly/isa/counter.js";
 import { Cqcsr, IommuReg, Ipsr } from "../../../assembly/isa/iommu.js";
 import { DMA_CYCLES, RAM_START } from "../../../assembly/layout.js";
+import { openGuestFiles, supervisorPage } from "../../support/aia.js";
 import {
   HubMachine,
   iodirInvalDdt,
@@ -168,6 +169,18 @@ describe("the queue", () => {
     m.setReg(IommuReg.cqcsr, Cqcsr.cqen | Cqcsr.cie | Cqcsr.cmd_ill);
     expect(m.reg(IommuReg.cqh)).toBe(3);
     expect(m.reg(IommuReg.cqcsr) & 0xf00).toBe(0);
+  });
+
+  test("IOFENCE.C stores to an interrupt file as to RAM; WSI is reserved while interrupts are messages", () => {
+    const m = new HubMachine().withImsics(1, 1).start();
+    openGuestFiles(m.core, m.allocate());
+    m.command(iofenceC({ address: supervisorPage(0, 1), data: 40 }), iofenceC({ wsi: true }));
+    expect(m.core.hart(0).hgeip).toBe(1 << 1);
+    expect(m.reg(IommuReg.cqh)).toBe(2);
+    m.setReg(IommuReg.fctl, 0);
+    m.command(iofenceC({ wsi: true }));
+    expect(m.reg(IommuReg.cqcsr) & 0xf00).toBe(Cqcsr.cmd_ill | Cqcsr.fence_w_ip);
+    expect(m.reg(IommuReg.cqh)).toBe(2);
   });
 
   test("memory faults: of the fence's store, and of the queue itself", () => {
