@@ -7,7 +7,7 @@ import { judgeCollapse, judgeSharing } from "./judges/emulation.js";
 import { judgeAttack, judgeIotlb, judgeIotlbOfRings } from "./judges/iotlb.js";
 import { judgeOwnLine, judgeSerial, judgeSharedLine, judgeVirtioConsole } from "./judges/serial.js";
 import { judgeMixture, judgeParavirtual } from "./judges/sharing.js";
-import { streamUses, workloadUses } from "./judges/workloads.js";
+import { repeatedUses, streamUses, workloadUses } from "./judges/workloads.js";
 import type { Claim, Part, Use } from "./types.js";
 
 /** Leaving a guest and entering it again. */
@@ -41,33 +41,14 @@ const both = (part: (device: BusDevice) => Omit<Part, "device">): Part[] =>
 const addresses = (device: BusDevice): Use[] => named(device, "addresses", ...(device === "LAN" ? ["stray"] : []));
 const compared = (device: BusDevice, modes: readonly string[], costs: readonly CostName[]) => ({
   costs,
-  uses: workloadUses(device, modes),
+  uses: repeatedUses(device, modes),
 });
 
 /** What may make a guest go short beside others: the largest crowds again. */
-const sharing = (device: BusDevice, own: string, one: string) => ({
-  costs: [...EXIT, ...INTERRUPT, ...SERVICE[device], ...DRIVER, ...PHYSICAL[device]],
-  uses: [
-    { scenario: prefixed(device, own), where: { guests: ["4"] } },
-    { scenario: prefixed(device, one), where: { guests: ["8"] } },
-  ],
+const sharing = (device: BusDevice, one: string) => ({
+  costs: ["mmio-exit", "exit-indirect", "interrupt-exit", "interrupt-inject", ...SERVICE[device], "vmm-copy"] as const,
+  uses: [{ scenario: prefixed(device, one), where: { guests: ["8"] } }],
 });
-
-/** What a character costs, whichever way it takes. */
-const CHARACTER: readonly CostName[] = [
-  ...EXIT,
-  ...INTERRUPT,
-  "schedule",
-  "console-send",
-  "guest-buffer",
-  "mmio-read-soc",
-];
-/** One serial line under these modes; where the VMM has a model, that in its kernel and in a process. */
-const console = (...modes: readonly string[]): Use[] =>
-  modes.map((mode) => ({
-    scenario: "console",
-    where: { mode: [mode], ...(["native", "assigned"].includes(mode) ? { profile: ["kernel"] } : {}) },
-  }));
 
 export const CLAIMS: readonly Claim[] = [
   {
@@ -193,13 +174,13 @@ export const CLAIMS: readonly Claim[] = [
         device: "disk",
         uses: named("disk", "own-disks", "one-disk"),
         judge: judgeAffordability("disk"),
-        sensitivity: sharing("disk", "own-disks", "one-disk"),
+        sensitivity: sharing("disk", "one-disk"),
       },
       {
         device: "LAN",
         uses: named("LAN", "own-nics", "one-nic"),
         judge: judgeAffordability("LAN"),
-        sensitivity: sharing("LAN", "own-nics", "one-nic"),
+        sensitivity: sharing("LAN", "one-nic"),
       },
     ],
     missing: ["a device that shares itself (SR-IOV's virtual functions) is not there"],

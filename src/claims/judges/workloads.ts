@@ -39,6 +39,12 @@ export function workloadUses(device: BusDevice, modes: readonly string[]): reado
   return WORKLOADS[device].map(({ scenario }) => ({ scenario, where: { mode: modes } }));
 }
 
+/** Those of them that other costs are tried with: of the LAN's sizes the smallest and the largest. */
+export function repeatedUses(device: BusDevice, modes: readonly string[]): readonly Use[] {
+  const sizes = device === "LAN" ? { bs: ["64", "64K"] } : {};
+  return WORKLOADS[device].map(({ scenario }) => ({ scenario, where: { mode: modes, ...sizes } }));
+}
+
 /** Every workload under `base` and under `other`. */
 export function pairs(evidence: Evidence, device: BusDevice, base: string, other: string): readonly Pair[] {
   return paired(evidence, WORKLOADS[device], base, other);
