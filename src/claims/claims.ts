@@ -7,7 +7,7 @@ import { judgeCollapse, judgeSharing } from "./judges/emulation.js";
 import { judgeAttack, judgeIotlb, judgeIotlbOfRings } from "./judges/iotlb.js";
 import { judgeOwnLine, judgeSerial, judgeSharedLine, judgeVirtioConsole } from "./judges/serial.js";
 import { judgeMixture, judgeParavirtual } from "./judges/sharing.js";
-import { repeatedUses, streamUses, workloadUses } from "./judges/workloads.js";
+import { ataUses, repeatedUses, streamUses, workloadUses } from "./judges/workloads.js";
 import type { Claim, Part, Use } from "./types.js";
 
 /** Leaving a guest and entering it again. */
@@ -50,6 +50,22 @@ const sharing = (device: BusDevice, one: string) => ({
   uses: [{ scenario: prefixed(device, one), where: { guests: ["8"] } }],
 });
 
+/** What a character costs, whichever way it takes. */
+const CHARACTER: readonly CostName[] = [
+  ...EXIT,
+  ...INTERRUPT,
+  "schedule",
+  "console-send",
+  "guest-buffer",
+  "mmio-read-soc",
+];
+/** One serial line under these modes; where the VMM has a model, that in its kernel and in a process. */
+const console = (...modes: readonly string[]): Use[] =>
+  modes.map((mode) => ({
+    scenario: "console",
+    where: { mode: [mode], ...(["native", "assigned"].includes(mode) ? { profile: ["kernel"] } : {}) },
+  }));
+
 export const CLAIMS: readonly Claim[] = [
   {
     id: "S1",
@@ -77,7 +93,11 @@ export const CLAIMS: readonly Claim[] = [
     id: "S3",
     says: "For disk and LAN the performance of emulation collapses.",
     parts: both((device) => ({
-      uses: [...workloadUses(device, ["native", "emulated"]), ...named(device, "profile")],
+      uses: [
+        ...workloadUses(device, ["native", "emulated"]),
+        ...named(device, "profile"),
+        ...(device === "disk" ? ataUses(["native", "emulated"]) : []),
+      ],
       judge: judgeCollapse(device),
       sensitivity: compared(
         device,

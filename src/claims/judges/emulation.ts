@@ -4,7 +4,7 @@ import type { GuestReport } from "../../metrics/report.js";
 import type { Evidence } from "../evidence.js";
 import type { Chart, Figure, Judgement } from "../types.js";
 import { type BusDevice, DEVICES, prefixed } from "./devices.js";
-import { over, pairs, throughputCharts, throughputRatio } from "./workloads.js";
+import { ataPairs, over, pairs, throughputCharts, throughputRatio } from "./workloads.js";
 
 /** Each guest's data is right, its driver the ordinary one, its accesses trapped, and the others' work lies in between. */
 export const judgeSharing =
@@ -66,6 +66,7 @@ export const judgeCollapse =
         `Collapse: less than ${percent(COLLAPSED)} of native's throughput is left.`,
         fallen.length > 0 ? `So it is with ${shares(fallen)}.` : "So it is with no workload.",
         ...(standing.length > 0 ? [`Not so with ${shares(standing)}: ${DEVICES[device].whyNot}.`] : []),
+        ...(device === "disk" ? [ataText(evidence)] : []),
         `A model in a process of its own costs ${brief(over(userspace.perOperation.busy, kernel.perOperation.busy))} × as much of the hart as one in the kernel.`,
       ].join(" "),
       figures: [
@@ -74,6 +75,7 @@ export const judgeCollapse =
           { name: `${name}: exits per operation`, value: other.perOperation.exits, unit: "" },
           { name: `${name}: hart's work per operation ÷ native`, value: work, unit: "×" },
         ]),
+        ...(device === "disk" ? ataFigures(evidence) : []),
         ...[kernel, userspace].flatMap((guest, i): Figure[] => [
           {
             name: `model in the ${i ? "VMM's process" : "kernel"}: cycles per operation`,
@@ -85,6 +87,23 @@ export const judgeCollapse =
       charts: [...throughputCharts(evidence, device), profileChart(device, kernel, userspace)],
     };
   };
+
+/** An ATA disk's task file and bus-master registers, against NVMe's one doorbell: why emulation was worse in its time. */
+function ataText(evidence: Evidence): string {
+  const ata = ataPairs(evidence, "native", "emulated");
+  const nvme = pairs(evidence, "disk", "native", "emulated");
+  const exits = (group: typeof ata, name: string) =>
+    group.find((pair) => pair.name.endsWith(name))?.other.perOperation.exits ?? 0;
+  const left = list(ata.map((pair) => `${pair.name.replace("ATA, ", "")} (${percent(throughputRatio(pair))})`));
+  return `In contrast an ATA disk, as in the chapter's time: of its native throughput are left ${left}. A request takes ${brief(exits(ata, "stream of 4K"))} exits there, ${brief(exits(nvme, "stream of 4K"))} with NVMe (stream of 4K): a task file of eight registers and a bus master's to be written for each, and read, and one request at a time.`;
+}
+
+function ataFigures(evidence: Evidence): Figure[] {
+  return ataPairs(evidence, "native", "emulated").flatMap((pair): Figure[] => [
+    { name: `${pair.name}: throughput ÷ native`, value: throughputRatio(pair), unit: "%" },
+    { name: `${pair.name}: exits per operation`, value: pair.other.perOperation.exits, unit: "" },
+  ]);
+}
 
 function profileChart(device: BusDevice, kernel: GuestReport, userspace: GuestReport): Chart {
   const parts = ["guest", "exit", "vmm", "idle"] as const;
