@@ -71,6 +71,7 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
+    retry: z.boolean().describe("ask again for datagrams that are lost (netrecv, netrr)").optional(),
     pace: z.int().min(0).max(1_000_000).describe("µs from one request to the next at least: disks, netrr").optional(),
   })
   .describe("options of the probe guest");

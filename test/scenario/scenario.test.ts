@@ -66,6 +66,26 @@ test("a mode may be given per device", () => {
   expect(wrong("{ disk: assigned }")).toMatch(/^s\.yaml:2:5: guests\[0\]\.mode: no mode for its network interface/);
 });
 
+test("a disk's interface is its controller and the driver of guests; a sweep may vary it", () => {
+  const disk = "disks: [{ name: d, interface: ata, size: 8K }]";
+  const guests = "guests: [{ mode: emulated }, { mode: paravirtual }]";
+  const [{ config }] = resolve(lines(disk, guests)).runs;
+  expect(config.disks?.[0].interface).toBe("ata");
+  expect(config.guests.map(({ bootargs }) => /driver=\S+/.exec(bootargs)?.[0])).toEqual([
+    "driver=ata",
+    "driver=virtio",
+  ]);
+  const { runs } = resolve(lines(disk, guests, "sweep: { parameter: interface, values: [nvme, ata] }"));
+  expect(runs.map((run) => run.config.disks?.[0].interface)).toEqual(["nvme", "ata"]);
+  expect(runs.map((run) => /driver=\S+/.exec(run.config.guests[0].bootargs)?.[0])).toEqual([
+    "driver=nvme",
+    "driver=ata",
+  ]);
+  expect(refusal(lines(guests, "sweep: { parameter: interface, values: [atta] }"))).toMatch(
+    /"atta".*Did you mean "ata"/s,
+  );
+});
+
 test("a wrong type says what is expected", () => {
   expect(refusal(lines("guests:", "  - mode: emulated", "    workload: { qd: many }"))).toMatch(
     /^s\.yaml:3:17: guests\[0\]\.workload\.qd: "many" doesn't fit: expected number.* Expected: requests in flight$/,
