@@ -100,7 +100,7 @@ function competitionChart(evidence: Evidence): Chart {
     x: "guests",
     y: "MB/s",
     points: competition(evidence).map(({ mode, guests, least }) => ({
-      x: guests,
+      x: String(guests),
       y: least,
       series: `${mode}, the slowest`,
     })),

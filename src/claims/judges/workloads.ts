@@ -106,6 +106,7 @@ interface SizeChart {
   readonly title: string;
   readonly x: string;
   readonly y: string;
+  readonly log?: boolean;
   of(guest: GuestReport): number;
 }
 
@@ -128,6 +129,7 @@ const CHARTS: Readonly<Record<BusDevice, readonly SizeChart[]>> = {
       title: "round trip, one request at a time",
       x: "message size, bytes",
       y: "µs",
+      log: true,
       of: ({ response }) => response?.mean ?? 0,
     },
   ],
