@@ -10,7 +10,7 @@ const BLOCK = 16 * KIB;
 
 function interrupted(mode: AttachModeName, events: readonly RunEvent[]) {
   const workload = { ...defaultWorkload, kind: "journal", hash: "none", bs: BLOCK, qd: 4, total: TOTAL } as const;
-  const one = { ...guest(mode), bootargs: bootargs(workload, mode, ["timeout=80"], "ata") };
+  const one = { ...guest(mode), bootargs: bootargs(workload, mode, ["timeout=80"], { disk: "ata" }) };
   return runAll([one], { disks: [{ size: MIB, image, interface: "ata" }], events });
 }
 
