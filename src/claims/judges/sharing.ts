@@ -84,7 +84,7 @@ function competitionText(evidence: Evidence): string {
   const shares = crowds.map(
     ({ mode, guests, least, most }) => `${guests} ${mode} (${brief(least)} to ${brief(most)} MB/s)`,
   );
-  return `Guests that all send at once get like shares: ${list(shares)}.`;
+  return `Guests that all send at once got each: ${list(shares)}.`;
 }
 
 const competitionFigure = ({ mode, guests, sum }: Competition): Figure => ({
