@@ -7,7 +7,7 @@ import { judgeCollapse, judgeSharing } from "./judges/emulation.js";
 import { judgeAttack, judgeIotlb, judgeIotlbOfRings } from "./judges/iotlb.js";
 import { judgeOwnLine, judgeSerial, judgeSharedLine, judgeVirtioConsole } from "./judges/serial.js";
 import { judgeMixture, judgeParavirtual } from "./judges/sharing.js";
-import { streamUses, workloadUses } from "./judges/workloads.js";
+import { ataUses, repeatedUses, streamUses, workloadUses } from "./judges/workloads.js";
 import type { Claim, Part, Use } from "./types.js";
 
 /** Leaving a guest and entering it again. */
@@ -41,16 +41,13 @@ const both = (part: (device: BusDevice) => Omit<Part, "device">): Part[] =>
 const addresses = (device: BusDevice): Use[] => named(device, "addresses", ...(device === "LAN" ? ["stray"] : []));
 const compared = (device: BusDevice, modes: readonly string[], costs: readonly CostName[]) => ({
   costs,
-  uses: workloadUses(device, modes),
+  uses: repeatedUses(device, modes),
 });
 
 /** What may make a guest go short beside others: the largest crowds again. */
-const sharing = (device: BusDevice, own: string, one: string) => ({
-  costs: [...EXIT, ...INTERRUPT, ...SERVICE[device], ...DRIVER, ...PHYSICAL[device]],
-  uses: [
-    { scenario: prefixed(device, own), where: { guests: ["4"] } },
-    { scenario: prefixed(device, one), where: { guests: ["8"] } },
-  ],
+const sharing = (device: BusDevice, one: string) => ({
+  costs: ["mmio-exit", "exit-indirect", "interrupt-exit", "interrupt-inject", ...SERVICE[device], "vmm-copy"] as const,
+  uses: [{ scenario: prefixed(device, one), where: { guests: ["8"] } }],
 });
 
 /** What a character costs, whichever way it takes. */
@@ -96,7 +93,11 @@ export const CLAIMS: readonly Claim[] = [
     id: "S3",
     says: "For disk and LAN the performance of emulation collapses.",
     parts: both((device) => ({
-      uses: [...workloadUses(device, ["native", "emulated"]), ...named(device, "profile")],
+      uses: [
+        ...workloadUses(device, ["native", "emulated"]),
+        ...named(device, "profile"),
+        ...(device === "disk" ? ataUses(["native", "emulated"]) : []),
+      ],
       judge: judgeCollapse(device),
       sensitivity: compared(
         device,
@@ -193,13 +194,13 @@ export const CLAIMS: readonly Claim[] = [
         device: "disk",
         uses: named("disk", "own-disks", "one-disk"),
         judge: judgeAffordability("disk"),
-        sensitivity: sharing("disk", "own-disks", "one-disk"),
+        sensitivity: sharing("disk", "one-disk"),
       },
       {
         device: "LAN",
         uses: named("LAN", "own-nics", "one-nic"),
         judge: judgeAffordability("LAN"),
-        sensitivity: sharing("LAN", "own-nics", "one-nic"),
+        sensitivity: sharing("LAN", "one-nic"),
       },
     ],
     missing: ["a device that shares itself (SR-IOV's virtual functions) is not there"],

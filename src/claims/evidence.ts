@@ -24,9 +24,13 @@ export class Evidence {
     private readonly attacks: readonly AttackCase[] = [],
   ) {}
 
-  /** The same, with some scenarios' runs replaced. */
+  /** The same, with these runs in place of those with the same values; the scenarios' other runs stay. */
   with(runs: ReadonlyMap<string, readonly Measured[]>): Evidence {
-    return new Evidence(new Map([...this.runs, ...runs]), this.attacks);
+    const replaced = [...runs].map(([name, again]) => {
+      const instead = (one: Measured) => again.find(({ values }) => fits(values, one.values)) ?? one;
+      return [name, (this.runs.get(name) ?? []).map(instead)] as const;
+    });
+    return new Evidence(new Map([...this.runs, ...replaced]), this.attacks);
   }
 
   all(scenario: string, where: Where = {}): readonly Measured[] {

@@ -23,6 +23,8 @@ export interface Chart {
   readonly x: string;
   readonly y: string;
   readonly points: readonly { readonly x: string | number; readonly y: number; readonly series: string }[];
+  /** Whether y is drawn on a logarithmic scale. */
+  readonly log?: boolean;
   /** A level that the verdict looks at. */
   readonly threshold?: number;
 }

@@ -101,6 +101,8 @@ export function workloads(base: string, other: string, rates: readonly number[],
     streams: ["512", "4K", "16K", "64K"].flatMap((bs) => both({ bs })),
     "small-io": ["1", "32"].flatMap((qd) => both({ qd })),
     "large-io": both({}),
+    "ata-streams": both({ bs: "4K" }),
+    "ata-small-io": both({ qd: "1" }),
   };
 }
 

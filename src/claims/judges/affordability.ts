@@ -123,6 +123,6 @@ function chart(title: string, y: string, crowds: readonly Crowd[], of: (one: Cro
     kind: "line",
     x: "guests",
     y,
-    points: crowds.map((one) => ({ x: one.guests, y: of(one), series: series(one.way) })),
+    points: crowds.map((one) => ({ x: String(one.guests), y: of(one), series: series(one.way) })),
   };
 }

@@ -4,7 +4,7 @@ import type { GuestReport } from "../../metrics/report.js";
 import type { Evidence } from "../evidence.js";
 import type { Chart, Figure, Judgement } from "../types.js";
 import { type BusDevice, DEVICES, prefixed } from "./devices.js";
-import { over, pairs, throughputCharts, throughputRatio } from "./workloads.js";
+import { ataPairs, over, pairs, throughputCharts, throughputRatio } from "./workloads.js";
 
 /** Each guest's data is right, its driver the ordinary one, its accesses trapped, and the others' work lies in between. */
 export const judgeSharing =
@@ -66,6 +66,7 @@ export const judgeCollapse =
         `Collapse: less than ${percent(COLLAPSED)} of native's throughput is left.`,
         fallen.length > 0 ? `So it is with ${shares(fallen)}.` : "So it is with no workload.",
         ...(standing.length > 0 ? [`Not so with ${shares(standing)}: ${DEVICES[device].whyNot}.`] : []),
+        ...(device === "disk" ? [ataText(evidence)] : []),
         `A model in a process of its own costs ${brief(over(userspace.perOperation.busy, kernel.perOperation.busy))} × as much of the hart as one in the kernel.`,
       ].join(" "),
       figures: [
@@ -74,6 +75,7 @@ export const judgeCollapse =
           { name: `${name}: exits per operation`, value: other.perOperation.exits, unit: "" },
           { name: `${name}: hart's work per operation ÷ native`, value: work, unit: "×" },
         ]),
+        ...(device === "disk" ? ataFigures(evidence) : []),
         ...[kernel, userspace].flatMap((guest, i): Figure[] => [
           {
             name: `model in the ${i ? "VMM's process" : "kernel"}: cycles per operation`,
@@ -85,6 +87,24 @@ export const judgeCollapse =
       charts: [...throughputCharts(evidence, device), profileChart(device, kernel, userspace)],
     };
   };
+
+/** An ATA disk's task file and bus-master registers, against NVMe's one doorbell. */
+function ataText(evidence: Evidence): string {
+  const ata = ataPairs(evidence, "native", "emulated");
+  const nvme = pairs(evidence, "disk", "native", "emulated");
+  const of = (group: typeof ata) => group.find(({ name }) => name.endsWith("stream of 4K"));
+  const exits = (group: typeof ata) => brief(of(group)?.other.perOperation.exits ?? 0);
+  const rate = (group: typeof ata) => brief(of(group)?.base.throughputMBps ?? 0);
+  const left = list(ata.map((pair) => `${pair.name.replace("ATA, ", "")} (${percent(throughputRatio(pair))})`));
+  return `Of an ATA disk, as in the chapter's time, are left ${left}. With a task file and a bus master's registers a request takes ${exits(ata)} exits there, ${exits(nvme)} with NVMe (stream of 4K); but it takes one request at a time and reads that many registers natively too, ${rate(ata)} MB/s against ${rate(nvme)}, so that there is less to lose.`;
+}
+
+function ataFigures(evidence: Evidence): Figure[] {
+  return ataPairs(evidence, "native", "emulated").flatMap((pair): Figure[] => [
+    { name: `${pair.name}: throughput ÷ native`, value: throughputRatio(pair), unit: "%" },
+    { name: `${pair.name}: exits per operation`, value: pair.other.perOperation.exits, unit: "" },
+  ]);
+}
 
 function profileChart(device: BusDevice, kernel: GuestReport, userspace: GuestReport): Chart {
   const parts = ["guest", "exit", "vmm", "idle"] as const;

@@ -84,7 +84,7 @@ function competitionText(evidence: Evidence): string {
   const shares = crowds.map(
     ({ mode, guests, least, most }) => `${guests} ${mode} (${brief(least)} to ${brief(most)} MB/s)`,
   );
-  return `Guests that all send at once get like shares: ${list(shares)}.`;
+  return `Guests that all send at once got each: ${list(shares)}.`;
 }
 
 const competitionFigure = ({ mode, guests, sum }: Competition): Figure => ({
@@ -100,7 +100,7 @@ function competitionChart(evidence: Evidence): Chart {
     x: "guests",
     y: "MB/s",
     points: competition(evidence).map(({ mode, guests, least }) => ({
-      x: guests,
+      x: String(guests),
       y: least,
       series: `${mode}, the slowest`,
     })),

@@ -39,6 +39,25 @@ export function workloadUses(device: BusDevice, modes: readonly string[]): reado
   return WORKLOADS[device].map(({ scenario }) => ({ scenario, where: { mode: modes } }));
 }
 
+/** Those of them that other costs are tried with: of the LAN's sizes the smallest and the largest. */
+export function repeatedUses(device: BusDevice, modes: readonly string[]): readonly Use[] {
+  const sizes: Use["where"] = device === "LAN" ? { bs: ["64", "64K"] } : {};
+  return WORKLOADS[device].map(({ scenario }) => ({ scenario, where: { mode: modes, ...sizes } }));
+}
+
+const ATA: readonly Named[] = [
+  { scenario: "ata-streams", parameter: "bs", name: "ATA, stream of" },
+  { scenario: "ata-small-io", parameter: "qd", name: "ATA, random 4K, depth" },
+];
+
+/** The disk of the chapter's time, in contrast. */
+export function ataUses(modes: readonly string[]): readonly Use[] {
+  return ATA.map(({ scenario }) => ({ scenario, where: { mode: modes } }));
+}
+export function ataPairs(evidence: Evidence, base: string, other: string): readonly Pair[] {
+  return paired(evidence, ATA, base, other);
+}
+
 /** Every workload under `base` and under `other`. */
 export function pairs(evidence: Evidence, device: BusDevice, base: string, other: string): readonly Pair[] {
   return paired(evidence, WORKLOADS[device], base, other);
@@ -87,6 +106,7 @@ interface SizeChart {
   readonly title: string;
   readonly x: string;
   readonly y: string;
+  readonly log?: boolean;
   of(guest: GuestReport): number;
 }
 
@@ -109,6 +129,7 @@ const CHARTS: Readonly<Record<BusDevice, readonly SizeChart[]>> = {
       title: "round trip, one request at a time",
       x: "message size, bytes",
       y: "µs",
+      log: true,
       of: ({ response }) => response?.mean ?? 0,
     },
   ],
