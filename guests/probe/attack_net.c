@@ -16,12 +16,12 @@ static void on_datagram(u16 port, const u8 *data, u32 length) {
   answers += port == PORT_ECHO;
 }
 
-/** Sends echo requests with `bytes` of data and waits until answers to all have come, or for long enough. */
+/** Sends echo requests of `bytes` and waits until answers to all have come, or for long enough. */
 static void exchange(struct net_device *device, u32 bytes) {
   static u8 data[UDP_MOST];
   answers = 0;
   for (u32 slot = 0; slot < FRAMES; slot++) {
-    net_prepare(slot, PORT_ECHO, data, bytes);
+    net_prepare(slot, PORT_ECHO, data, bytes - UDP_NUMBER);
     net_number(slot, slot);
     net_send(slot);
   }

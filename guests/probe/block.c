@@ -3,13 +3,18 @@
 #include "lib.h"
 #include "timer.h"
 
+/** Resets after which nothing came: then requests are lost instead. */
+enum { MOST_IN_VAIN = 3 };
+
 struct request requests[MAX_DEPTH];
 
 static struct {
   struct request *completed[MAX_DEPTH];
   volatile u32 head, tail;  // head: next to take; tail: next free
   bool polling;
-  u64 timeout, timeouts, strays, missed;
+  u64 timeout, timeouts, strays, missed, resets;
+  bool recovers, ill;  // whether a device that fails is to be reset; is, at the next occasion
+  u32 in_vain;         // resets since a request completed
   u64 next_look;  // at overdue requests
   u32 slots, next_slot;
 } block;
@@ -39,6 +44,8 @@ bool block_polling(void) { return block.polling; }
 u64 block_timeout(void) { return block.timeout; }
 u64 block_timeouts(void) { return block.timeouts; }
 u64 block_missed(void) { return block.missed; }
+u64 block_resets(void) { return block.resets; }
+void block_recover(bool recovers) { block.recovers = recovers; }
 u64 block_strays(void) { return block.strays; }
 void block_stray(void) { block.strays++; }
 
@@ -51,6 +58,7 @@ void block_start(struct block_device *device, struct request *request) {
 
 void block_complete(struct request *request, u32 status) {
   if (request->state != STATE_SUBMITTED) return block_stray();
+  block.in_vain = 0;
   request->status = status;
   request->completed = time_now();
   request->state = STATE_DONE;
@@ -66,10 +74,7 @@ struct request *block_take_completed(void) {
 }
 
 /** An overdue request is lost: its slot and buffer stay out of use, for the device may still write there. */
-static void look_for_overdue(struct block_device *device) {
-  const u64 now = time_now();
-  if (now < block.next_look) return;
-  block.next_look = now + block.timeout / 8;
+static void lose_overdue(struct block_device *device, u64 now) {
   for (u32 i = 0; i < MAX_DEPTH; i++) {
     struct request *request = &requests[i];
     if (request->state != STATE_SUBMITTED || now - request->submitted < block.timeout) continue;
@@ -81,7 +86,42 @@ static void look_for_overdue(struct block_device *device) {
   }
 }
 
+/** How long the oldest request has been under way; 0 without one. */
+static u64 oldest(u64 now) {
+  u64 age = 0;
+  for (u32 i = 0; i < MAX_DEPTH; i++)
+    if (requests[i].state == STATE_SUBMITTED && now - requests[i].submitted > age) age = now - requests[i].submitted;
+  return age;
+}
+
+static void look_for_overdue(struct block_device *device) {
+  const u64 now = time_now();
+  if (now < block.next_look) return;
+  block.next_look = now + block.timeout / 8;
+  if (!block.recovers || !device->recover || block.in_vain == MOST_IN_VAIN) return lose_overdue(device, now);
+  const u64 age = oldest(now);
+  if (age < block.timeout / 8) return;
+  if (device->poll()) block.missed++;
+  else if (age >= block.timeout || !device->alive()) block.ill = true;
+}
+
+/** Resets the device and gives it again what it hasn't completed. */
+static void recover(struct block_device *device) {
+  block.ill = false;
+  block.in_vain++;
+  block.resets++;
+  print("probe: %s is reset\n", device->driver);
+  if (!device->recover()) return;
+  for (u32 i = 0; i < MAX_DEPTH; i++) {
+    if (requests[i].state != STATE_SUBMITTED) continue;
+    requests[i].submitted = time_now();
+    device->submit(&requests[i]);
+  }
+  device->kick();
+}
+
 void block_poll(struct block_device *device) {
+  if (block.ill) recover(device);
   if (block.polling || device->arm) device->poll();
 }
 

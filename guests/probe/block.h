@@ -36,6 +36,9 @@ struct block_device {
   /** Where the device can be asked to be silent: asks for an interrupt at the next completion; true when one is there already.
    *  Such a device is polled while there is work to do, and interrupts only to end a wait. NULL for others. */
   bool (*arm)(void);
+  /** Whether the device can complete anything; resets it, so that what wasn't completed can be submitted again. Both or none. */
+  bool (*alive)(void);
+  bool (*recover)(void);
   const char *(*status_name)(u32 status);
 };
 
@@ -73,5 +76,8 @@ bool block_polling(void);
 u64 block_missed(void);
 u64 block_timeout(void);
 u64 block_timeouts(void);
+/** Whether a device that fails is reset and asked again; resets so far. */
+void block_recover(bool recovers);
+u64 block_resets(void);
 /** Name of a status, ours or the device's. */
 const char *block_status_name(const struct block_device *device, u32 status);

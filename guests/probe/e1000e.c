@@ -44,6 +44,7 @@ static struct {
   u32 tail, clean;             // transmit: next free, next to be done
   u8 slots[ENTRIES];           // of the frames in the transmit ring
   u32 next, filled;            // receive: next to come, next to be given back
+  u64 interrupt_rate;
   struct net_device device;
 } nic;
 
@@ -139,30 +140,39 @@ static bool set_ring(u32 base, enum net_place place, void *ring, u32 bytes) {
   return true;
 }
 
+/** From a reset to rings that are at work. */
+static bool bring_up(void) {
+  nic.tail = nic.clean = nic.next = nic.filled = 0;
+  if (!reset()) return false;
+  set(RFCTL, RFCTL_EXSTEN);
+  for (u32 i = 0; i < MTA_WORDS; i++) set(MTA + 4 * i, 0);
+  set(CTRL_EXT, get(CTRL_EXT) | CTRL_EXT_IAME);
+  set(IAM, CAUSES);
+  if (nic.interrupt_rate) set(ITR, MIN(1000000000 / ITR_UNIT / nic.interrupt_rate, 0xfffful));
+  set(CTRL, get(CTRL) | CTRL_SLU | CTRL_ASDE);
+  if (!set_ring(RDBAL, PLACE_RECEIVE_RING, receives, sizeof receives) ||
+      !set_ring(TDBAL, PLACE_SEND_RING, transmits, sizeof transmits))
+    return false;
+  set(TIPG, TIPG_COPPER);
+  set(TCTL, TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD);
+  set(RCTL, RCTL_EN | RCTL_BAM | RCTL_SECRC);
+  return refill(ENTRIES - 1) || (print("e1000e: the translation service refuses\n"), false);
+}
+
+/** What was set first and what was set last: a controller that was reset, at whatever moment, lacks one of them. */
+static bool alive(void) { return get(RFCTL) & RFCTL_EXSTEN && get(RCTL) & RCTL_EN; }
+
 struct net_device *e1000e_start(const struct pci_function *function, const struct dma_map *map,
                                 const struct options *options) {
   nic.registers = function->bar0;
   nic.map = map;
-  nic.tail = nic.clean = nic.next = nic.filled = 0;
-  if (!reset()) return NULL;
+  nic.interrupt_rate = options->interrupt_rate;
+  if (!options->polling && !plic_enable(function->source, on_interrupt)) return print("e1000e: no interrupt\n"), NULL;
+  if (!bring_up()) return NULL;
   const u32 low = get(RAL), high = get(RAH);
   nic.device = (struct net_device){
     .driver = "e1000e", .mac = {low, low >> 8, low >> 16, low >> 24, high, high >> 8}, .submit = submit, .kick = kick,
-    .poll = poll, .arm = arm};
-  for (u32 i = 0; i < MTA_WORDS; i++) set(MTA + 4 * i, 0);
-  set(CTRL_EXT, get(CTRL_EXT) | CTRL_EXT_IAME);
-  set(IAM, CAUSES);
-  if (options->interrupt_rate) set(ITR, MIN(1000000000 / ITR_UNIT / options->interrupt_rate, 0xfffful));
-  if (!options->polling && !plic_enable(function->source, on_interrupt)) return print("e1000e: no interrupt\n"), NULL;
-  set(CTRL, get(CTRL) | CTRL_SLU | CTRL_ASDE);
-  set(RFCTL, RFCTL_EXSTEN);
-  if (!set_ring(RDBAL, PLACE_RECEIVE_RING, receives, sizeof receives) ||
-      !set_ring(TDBAL, PLACE_SEND_RING, transmits, sizeof transmits))
-    return NULL;
-  set(TIPG, TIPG_COPPER);
-  set(TCTL, TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD);
-  set(RCTL, RCTL_EN | RCTL_BAM | RCTL_SECRC);
-  if (!refill(ENTRIES - 1)) return print("e1000e: the translation service refuses\n"), NULL;
+    .poll = poll, .arm = arm, .alive = alive, .recover = bring_up};
   if (!wait_for(STATUS, STATUS_LU, STATUS_LU, LINK_MS)) return print("e1000e: no link\n"), NULL;
   const u8 *mac = nic.device.mac;
   print("e1000e: %02x:%02x:%02x:%02x:%02x:%02x, STATUS 0x%x, addresses: %s\n", mac[0], mac[1], mac[2], mac[3], mac[4],

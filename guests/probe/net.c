@@ -152,6 +152,25 @@ void net_start(struct net_device *device, u8 host, bool polling, datagram_handle
   for (u32 slot = 0; slot < NET_SLOTS; slot++) net.slots[slot].busy = false;
 }
 
+static struct {
+  u64 period, next_look, resets;
+} recovery;
+
+void net_recover(u64 period) { recovery.period = period; }
+u64 net_resets(void) { return recovery.resets; }
+
+/** A device that was reset doesn't tell: it is just silent. What was queued is lost, as on a wire. */
+static void look(void) {
+  const u64 now = time_now();
+  if (!recovery.period || !net.device->alive || now < recovery.next_look) return;
+  recovery.next_look = now + recovery.period;
+  if (net.device->alive()) return;
+  recovery.resets++;
+  print("probe: %s is reset\n", net.device->driver);
+  net.device->recover();
+  for (u32 slot = 0; slot < NET_SLOTS; slot++) net.slots[slot].busy = false;
+}
+
 bool net_resolve(u64 timeout) {
   const u64 deadline = time_now() + timeout;
   u64 again = 0;
@@ -204,6 +223,7 @@ void net_wait(bool sent) {
   interrupts_disable();
   if (!net.polling && !net_arm(sent)) wait_for_interrupt();
   interrupts_enable();
+  look();
 }
 
 bool net_ask_source(u32 slot, u32 first, struct net_wish wish) {

@@ -22,6 +22,9 @@ struct net_device {
   bool (*poll)(void);
   /** Asks for an interrupt when a frame comes, or (with `sent`) also when some have left; true when there is one already. */
   bool (*arm)(bool sent);
+  /** Whether the device does anything; resets it, with nothing queued. NULL where it can't fail. */
+  bool (*alive)(void);
+  bool (*recover)(void);
 };
 
 enum { NET_RECEIVES = 128 };
@@ -55,6 +58,10 @@ typedef void (*datagram_handler)(u16 port, const u8 *data, u32 length);
 
 /** Addresses 10.0.2.`host` and the peer's, 10.0.2.2. Again after the driver was started again: what was queued is forgotten. */
 void net_start(struct net_device *device, u8 host, bool polling, datagram_handler handler);
+/** From now on a device that fails is reset: looks for that every `period` of `time` while somebody waits. */
+void net_recover(u64 period);
+/** Resets so far. */
+u64 net_resets(void);
 /** Asks for the peer's MAC address; false when it doesn't answer within `timeout` of `time`. */
 bool net_resolve(u64 timeout);
 /** Makes the frame of `slot` a datagram to `port` of the peer: a number, and `length` bytes of data, which are copied. */

@@ -160,6 +160,21 @@ static bool create_io_queues(void) {
            .dword11 = IO_QUEUE << 16 | QUEUE_CONTIGUOUS});
 }
 
+static bool alive(void) { return (mmio_read32(nvme.registers + CSTS) & (CSTS_RDY | CSTS_CFS)) == CSTS_RDY; }
+
+/** "Controller Level Reset": the queues are made anew, and what was in them is nobody's. */
+static bool recover(void) {
+  interrupts_disable();
+  poll();
+  nvme.io.entries = 0;
+  interrupts_enable();
+  return enable() && create_io_queues();
+}
+
+static bool bring_up(void) {
+  return enable() && identify_controller() && identify_namespace() && create_io_queues();
+}
+
 static void submit(struct request *request) {
   struct nvme_command command = {.nsid = NAMESPACE};
   if (request->operation == OPERATION_FLUSH) {
@@ -192,11 +207,14 @@ struct block_device *nvme_start(const struct pci_function *function, const struc
   print("nvme: version %u.%u, CAP 0x%lx, addresses: %s\n", version >> 16, version >> 8 & 0xff, nvme.capabilities,
         map->name);
   if (!block_polling() && !plic_enable(function->source, poll)) return print("nvme: no interrupt\n"), NULL;
-  if (!enable() || !identify_controller() || !identify_namespace() || !create_io_queues()) return NULL;
+  // a controller that was reset meanwhile gets another chance
+  if (!bring_up() && (alive() || !bring_up())) return NULL;
   nvme.device.driver = "nvme";
   nvme.device.submit = submit;
   nvme.device.kick = kick;
   nvme.device.poll = poll;
+  nvme.device.alive = alive;
+  nvme.device.recover = recover;
   nvme.device.status_name = nvme_status_name;
   return &nvme.device;
 }

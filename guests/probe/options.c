@@ -41,6 +41,7 @@ struct choice_option {
 
 static const struct choice_option choices[] = {
   CHOICE("verify", "0", "1", verify, false),
+  CHOICE("retry", "0", "1", retry, false),
   CHOICE("pages", "4k", "2m", large_pages, false),
   CHOICE("wait", "interrupt", "poll", polling, false),
   CHOICE("uart", "poll", "interrupt", uart_interrupts, true),

@@ -9,7 +9,7 @@ struct options {
   char workload[16], driver[16], nic_driver[16], attack[16];
   u64 bs, qd, batch, total, seed, start, length;
   enum hash_kind hash;
-  bool verify, large_pages, polling, uart_interrupts, uart_fifo, indirect, event_index;
+  bool verify, retry, large_pages, polling, uart_interrupts, uart_fifo, indirect, event_index;
   u64 attack_addresses[MAX_ATTACKS];
   u32 attack_count;
   bool attack_read, attack_write;

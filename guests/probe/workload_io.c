@@ -14,13 +14,14 @@ struct run {
   const struct options *options;
   struct block_device *device;
   u8 operation;
-  bool random, ordered, compare;  // ordered: completions are consumed in the order of submission
+  bool random, ordered, compare, journal;  // ordered: completions are consumed in the order of submission
   u64 start, length, operations;  // of the range on the disk; of the run
   u64 random_state;
   u64 issued, consumed;
   struct request *order[MAX_DEPTH];  // in flight, in the order of submission, from `consumed` to `issued`
   u64 done, bytes, errors, mismatches, latency_sum, latency_most;
   u64 interrupts, translations;   // in the region of interest
+  u64 recovered;                  // journal: operations whose blocks were there already
   struct hash hash;
   u64 due;  // when the next operation may begin
 };
@@ -36,7 +37,7 @@ static u64 next_random(u64 *state) {
 }
 
 static void begin_sequence(struct run *run) {
-  run->issued = run->consumed = 0;
+  run->issued = run->consumed = run->compare ? 0 : run->recovered;
   run->random_state = run->options->seed * 0x9e3779b97f4a7c15ul + 1;
   if (!run->random_state) run->random_state = 1;
 }
@@ -70,6 +71,18 @@ static void note_error(struct run *run, const struct request *request) {
           block_status_name(run->device, request->status), request->status);
 }
 
+/** Says that the first `count` blocks are on the disk; at once, so that a guest that ends there has said it. */
+static void acknowledge(u64 count) {
+  char line[32], *at = line + sizeof line;
+  *--at = '\n';
+  u64 left = count;
+  do *--at = '0' + left % 10;
+  while (left /= 10);
+  static const char word[] = "yado-ack ";
+  memcpy(at -= sizeof word - 1, word, sizeof word - 1);
+  if (!sbi_console_write(at, line + sizeof line - at)) print("yado-ack %lu\n", count);
+}
+
 /** What the workload does with a completed request. Then its slot is free again, unless it was lost. */
 static void consume(struct run *run, struct request *request) {
   run->consumed++;
@@ -83,6 +96,7 @@ static void consume(struct run *run, struct request *request) {
     if (latency > run->latency_most) run->latency_most = latency;
     run->bytes += request->length;
     run->done++;
+    if (run->journal && !run->errors) acknowledge(run->consumed);
   }
   // Bytes that never arrived are hashed as the buffer has them: wrong, and always in the same way.
   if (run->operation == OPERATION_READ) hash_update(&run->hash, request->buffer, request->length);
@@ -152,13 +166,31 @@ static void flush(struct run *run) {
   block_release(request);
 }
 
+/** How many blocks from the first on hold what a journal writes: where a guest before this one came to. */
+static u64 count_written(struct run *run) {
+  begin_sequence(run);
+  run->operation = OPERATION_READ;
+  u64 count = 0;
+  while (count < run->operations) {
+    struct request *request = block_idle();
+    if (!request) break;
+    place(run, request);
+    const bool holds = block_run(run->device, request) == STATUS_SUCCESS && pattern_holds(run, request);
+    block_release(request);
+    if (!holds) break;
+    count++;
+  }
+  run->operation = OPERATION_WRITE;
+  return count;
+}
+
 static void set_range(struct run *run) {
   const struct options *o = run->options;
   const u64 block = run->device->block_size, capacity = run->device->capacity;
   if (o->start >= capacity || o->start % block) panic("probe: start=%lu isn't a block of the disk", o->start);
   run->start = o->start;
   run->length = MIN(o->length ? o->length : capacity, capacity - o->start) / block * block;
-  const bool once = same(o->workload, "checksum");
+  const bool once = same(o->workload, "checksum") || run->journal;
   if (once && o->total) run->length = MIN(run->length, o->total) / block * block;
   if (!run->length) panic("probe: the range is empty");
   const u64 total = o->total && !once ? o->total : run->length;
@@ -169,10 +201,12 @@ static void report(const struct run *run, const struct sample *took, const char 
   const struct options *o = run->options;
   print("yado-result workload=%s driver=%s bytes=%lu operations=%lu errors=%lu timeouts=%lu checksum=%s", o->workload,
         run->device->driver, run->bytes, run->done, run->errors, block_timeouts(), checksum);
-  if (o->verify) print(" mismatches=%lu", run->mismatches);
+  if (run->journal) print(" recovered=%lu", run->recovered);
+  if (o->verify || run->journal) print(" mismatches=%lu", run->mismatches);
   print(" cycles=%lu instret=%lu time_us=%lu", took->cycles, took->instructions, time_to_us(took->time));
   print(" bs=%lu qd=%lu start=%lu length=%lu interrupts=%lu", o->bs, o->qd, run->start, run->length,
         run->interrupts);
+  if (block_resets()) print(" resets=%lu", block_resets());
   print(" latency_mean_ns=%lu latency_max_ns=%lu translations=%lu strays=%lu missed_interrupts=%lu\n",
         run->done ? time_to_ns(run->latency_sum) / run->done : 0, time_to_ns(run->latency_most), run->translations,
         block_strays(), block_missed());
@@ -182,13 +216,16 @@ bool workload_io(const struct options *o, struct block_device *device) {
   static struct run run;
   run = (struct run){.options = o, .device = device};
   const bool checksum = same(o->workload, "checksum");
-  const bool write = same(o->workload, "seqwrite") || same(o->workload, "randwrite");
+  run.journal = same(o->workload, "journal");
+  const bool write = run.journal || same(o->workload, "seqwrite") || same(o->workload, "randwrite");
   run.random = same(o->workload, "randread") || same(o->workload, "randwrite");
   if (!checksum && !write && !run.random && !same(o->workload, "seqread"))
     panic("probe: workload=%s isn't known", o->workload);
   run.operation = write ? OPERATION_WRITE : OPERATION_READ;
-  run.ordered = checksum || o->hash != HASH_NONE;
+  run.ordered = checksum || run.journal || o->hash != HASH_NONE;
   set_range(&run);
+  block_recover(true);
+  if (run.journal) run.recovered = count_written(&run);
   hash_begin(&run.hash, write && !o->verify ? HASH_NONE : o->hash);  // of what is read back
   hash_update(&run.hash, "", 0);  // makes its tables, outside the region of interest
 
@@ -203,7 +240,7 @@ bool workload_io(const struct options *o, struct block_device *device) {
   run.interrupts = plic_taken() - interrupts_before;
   run.translations = dma_service_calls() - translations_before;
 
-  if (write && o->verify && !block_timeouts()) {
+  if (write && (o->verify || run.journal) && !block_timeouts()) {
     run.operation = OPERATION_READ;
     run.compare = true;
     run_sequence(&run);

@@ -7,8 +7,8 @@
 #include "console.h"
 #include "workload.h"
 
-/** So many waits in vain end the run. */
-enum { TIMEOUT_LIMIT = 4 };
+/** So many waits in vain end the run; with `retry`, which asks again for what is lost, rather more. */
+enum { TIMEOUT_LIMIT = 4, RETRY_LIMIT = 64 };
 
 static struct run {
   const struct options *options;
@@ -42,7 +42,7 @@ static void take_echo(const u8 *data, u32 length) {
   const u32 number = length >= UDP_NUMBER ? get_be32(data) : 0;
   const u64 message = number / run.pieces, slot = message % run.depth, bit = 1ul << number % run.pieces;
   if (length != length_of(number) || number >= run.issued || run.message[slot] != message || !(run.missing[slot] & bit)) {
-    run.errors++;
+    run.errors += !run.options->retry;  // what was asked for twice may come twice
     return;
   }
   take(data, length);
@@ -56,8 +56,9 @@ static void take_echo(const u8 *data, u32 length) {
 
 static void take_source(const u8 *data, u32 length) {
   const u32 number = length >= UDP_NUMBER ? get_be32(data) : 0;
-  if (length != length_of(number) || number < run.next || number >= run.asked) {
-    run.errors++;
+  const bool again = run.options->retry;
+  if (length != length_of(number) || number < run.next || number >= run.asked || (again && number > run.next)) {
+    run.errors += !again;
     return;
   }
   run.lost += number - run.next;
@@ -85,6 +86,8 @@ static void issue(void) {
   if (!net_send(slot)) run.errors++;
 }
 
+static bool given_up(void) { return run.timeouts >= (run.options->retry ? RETRY_LIMIT : TIMEOUT_LIMIT); }
+
 /** Waits; true when nothing has happened for so long that it is no use any more. */
 static bool wait(bool sent) {
   net_wait(sent);
@@ -98,7 +101,7 @@ static bool wait(bool sent) {
 /** Keeps up to `window` datagrams on their way out. What counts is what has come to the peer in the end. */
 static void stream(void) {
   u64 left = 0;
-  while (left < run.datagrams && run.timeouts < TIMEOUT_LIMIT) {
+  while (left < run.datagrams && !given_up()) {
     bool any = false;
     for (; run.issued < run.datagrams && !net_busy(run.issued % run.window); any = true) issue();
     if (any) run.device->kick();
@@ -121,10 +124,22 @@ static bool may_ask(u32 slot) {
   return true;
 }
 
-/** Keeps up to `depth` messages there or on their way back. One that isn't whole in time is given up. */
+/** Sends the datagrams again that haven't come back. */
+static void ask_again(void) {
+  for (u32 slot = 0; slot < run.depth; slot++)
+    for (u32 i = 0; i < run.pieces; i++) {
+      const u64 number = run.message[slot] * run.pieces + i;
+      if (!(run.missing[slot] >> i & 1) || net_busy(number % run.window)) continue;
+      net_number(number % run.window, number);
+      if (!net_send(number % run.window)) run.errors++;
+    }
+  run.device->kick();
+}
+
+/** Keeps up to `depth` messages there or on their way back. One that isn't whole in time is given up, or asked for again. */
 static void request_response(void) {
-  u64 given_up = 0;
-  while (run.done + given_up < run.operations && run.timeouts < TIMEOUT_LIMIT) {
+  u64 forgotten = 0;
+  while (run.done + forgotten < run.operations && !given_up()) {
     bool any = false;
     for (;; any = true) {
       const u64 message = run.issued / run.pieces, slot = message % run.depth;
@@ -137,8 +152,9 @@ static void request_response(void) {
     }
     if (any) run.device->kick();
     if (run.device->poll() || any || !wait(false)) continue;
-    for (u32 slot = 0; slot < run.depth; slot++) {
-      given_up += run.missing[slot] != 0;
+    if (run.options->retry) ask_again();
+    else for (u32 slot = 0; slot < run.depth; slot++) {
+      forgotten += run.missing[slot] != 0;
       run.missing[slot] = 0;
     }
   }
@@ -148,7 +164,7 @@ static void request_response(void) {
 /** Asks for more whenever half of what was asked for has come. */
 static void receive(void) {
   u32 slot = 0;
-  while (run.next < run.datagrams && run.timeouts < TIMEOUT_LIMIT) {
+  while (run.next < run.datagrams && !given_up()) {
     const u64 open = run.asked - run.next;
     const u32 count = MIN(run.window - open, run.datagrams - run.asked);
     const bool ask = open <= run.window / 2 && count && !net_busy(slot);
@@ -159,6 +175,10 @@ static void receive(void) {
       slot = (slot + 1) % run.window;
     }
     if (run.device->poll() || ask || !wait(false)) continue;
+    if (run.options->retry) {
+      run.asked = run.next;
+      continue;
+    }
     run.lost += run.asked - run.next;
     run.next = run.asked;
   }
@@ -174,6 +194,7 @@ static void report(struct sample took, u64 interrupts, u64 translations, struct 
         run.device->driver, run.bytes, run.done, run.errors, run.timeouts, text);
   print(" datagrams=%lu lost=%lu malformed=%lu frames_sent=%lu frames_received=%lu", run.arrived, run.lost,
         now.malformed - before.malformed, now.sent - before.sent, now.received - before.received);
+  if (net_resets()) print(" resets=%lu", net_resets());
   print(" cycles=%lu instret=%lu time_us=%lu bs=%u qd=%u interrupts=%lu", took.cycles, took.instructions,
         time_to_us(took.time), run.bs, run.depth, interrupts);
   print(" latency_mean_ns=%lu latency_max_ns=%lu translations=%lu\n",
@@ -206,7 +227,10 @@ bool workload_net(const struct options *o, struct net_device *device) {
   hash_update(&run.hash, "", 0);  // makes its tables, outside the region of interest
   timer_start(time_from_ms(o->timeout_ms) / 8 + 1);
   net_start(device, o->host, o->polling, on_datagram);
-  if (!net_resolve(time_from_ms(o->timeout_ms))) return workload_without(o, device->driver, "no-peer");
+  net_recover(time_from_ms(o->timeout_ms) / 8);
+  bool resolved = net_resolve(time_from_ms(o->timeout_ms));
+  for (u32 i = 0; !resolved && o->retry && i < RETRY_LIMIT; i++) resolved = net_resolve(time_from_ms(o->timeout_ms));
+  if (!resolved) return workload_without(o, device->driver, "no-peer");
   for (u32 i = 0; i < COUNT(workloads); i++) {
     if (!same(o->workload, workloads[i].name)) continue;
     prepare(workloads[i].port);
@@ -220,7 +244,7 @@ bool workload_net(const struct options *o, struct net_device *device) {
     const struct sample took = sample_since(begin);
     sbi_yado_region(false, REGION_IO);
     report(took, plic_taken() - interrupts, dma_service_calls() - translations, before);
-    return !run.errors && !run.timeouts;
+    return !run.errors && (!run.timeouts || (o->retry && !given_up()));
   }
   panic("probe: workload=%s isn't known", o->workload);
 }

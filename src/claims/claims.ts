@@ -3,8 +3,9 @@ import type { CostName } from "../platform/costs.js";
 import { judgeAffordability } from "./judges/affordability.js";
 import { judgeDedication, judgeRewriting, judgeService, judgeStray } from "./judges/assignment.js";
 import { type BusDevice, DEVICES, prefixed } from "./judges/devices.js";
-import { judgeCollapse, judgeSerial, judgeSharing } from "./judges/emulation.js";
+import { judgeCollapse, judgeSharing } from "./judges/emulation.js";
 import { judgeAttack, judgeIotlb, judgeIotlbOfRings } from "./judges/iotlb.js";
+import { judgeOwnLine, judgeSerial, judgeSharedLine, judgeVirtioConsole } from "./judges/serial.js";
 import { judgeMixture, judgeParavirtual } from "./judges/sharing.js";
 import { streamUses, workloadUses } from "./judges/workloads.js";
 import type { Claim, Part, Use } from "./types.js";
@@ -52,11 +53,30 @@ const sharing = (device: BusDevice, own: string, one: string) => ({
   ],
 });
 
+/** What a character costs, whichever way it takes. */
+const CHARACTER: readonly CostName[] = [
+  ...EXIT,
+  ...INTERRUPT,
+  "schedule",
+  "console-send",
+  "guest-buffer",
+  "mmio-read-soc",
+];
+/** One serial line under these modes; where the VMM has a model, that in its kernel and in a process. */
+const console = (...modes: readonly string[]): Use[] =>
+  modes.map((mode) => ({
+    scenario: "console",
+    where: { mode: [mode], ...(["native", "assigned"].includes(mode) ? { profile: ["kernel"] } : {}) },
+  }));
+
 export const CLAIMS: readonly Claim[] = [
   {
     id: "S1",
     says: "A guest believes that it owns the device: its accesses to control registers trap, and the VMM's model of the device turns them into consistent operations on the real one, for several guests at once.",
-    parts: both((device) => ({ uses: named(device, "shared-emulated"), judge: judgeSharing(device) })),
+    parts: [
+      { device: "serial line", uses: [{ scenario: "console-shared" }], judge: judgeSharedLine },
+      ...both((device) => ({ uses: named(device, "shared-emulated"), judge: judgeSharing(device) })),
+    ],
     missing: [],
   },
   {
@@ -65,18 +85,9 @@ export const CLAIMS: readonly Claim[] = [
     parts: [
       {
         device: "serial line",
-        uses: [
-          { scenario: "console", where: { mode: ["native"], profile: ["kernel"] } },
-          { scenario: "console", where: { mode: ["emulated"] } },
-        ],
+        uses: [...console("native", "emulated", "assigned", "paravirtual"), { scenario: "console-rates" }],
         judge: judgeSerial,
-        sensitivity: {
-          costs: [...EXIT, "interrupt-inject", "end-of-interrupt-trapped", "schedule"],
-          uses: [
-            { scenario: "console", where: { mode: ["native"], profile: ["kernel"] } },
-            { scenario: "console", where: { mode: ["emulated"] } },
-          ],
-        },
+        sensitivity: { costs: CHARACTER, uses: console("native", "emulated") },
       },
     ],
     missing: [],
@@ -98,16 +109,24 @@ export const CLAIMS: readonly Claim[] = [
   {
     id: "S4",
     says: "A device that is dedicated to one guest works with its ordinary driver as it is, at no loss.",
-    parts: both((device) => ({
-      uses: [...workloadUses(device, ["native", "assigned"]), ...named(device, "polling")],
-      judge: judgeDedication(device),
-      sensitivity: compared(
-        device,
-        ["native", "assigned"],
-        [...EXIT, ...INTERRUPT, "mmio-write", "iotlb-hit", "io-walk-reference", ...PHYSICAL[device]],
-      ),
-    })),
-    missing: ["serial line: the board has one, and the VMM models it"],
+    parts: [
+      {
+        device: "serial line",
+        uses: [...console("native", "assigned"), { scenario: "console-rates" }],
+        judge: judgeOwnLine,
+        sensitivity: { costs: CHARACTER, uses: console("native", "assigned") },
+      },
+      ...both((device) => ({
+        uses: [...workloadUses(device, ["native", "assigned"]), ...named(device, "polling")],
+        judge: judgeDedication(device),
+        sensitivity: compared(
+          device,
+          ["native", "assigned"],
+          [...EXIT, ...INTERRUPT, "mmio-write", "iotlb-hit", "io-walk-reference", ...PHYSICAL[device]],
+        ),
+      })),
+    ],
+    missing: [],
   },
   {
     id: "S5",
@@ -188,19 +207,31 @@ export const CLAIMS: readonly Claim[] = [
   {
     id: "S11",
     says: "Paravirtualization, with the device's driver in the VMM and guests that ask for high-level operations, is fast and shareable, but the guest must be modified.",
-    parts: both((device) => ({
-      uses: [
-        ...workloadUses(device, ["emulated", "paravirtual"]),
-        ...named(device, "shared-paravirtual", ...(device === "LAN" ? ["competing"] : [])),
-      ],
-      judge: judgeParavirtual(device),
-      sensitivity: compared(
-        device,
-        ["emulated", "paravirtual"],
-        [...EXIT, ...INTERRUPT, ...SERVICE[device], ...DRIVER, ...PHYSICAL[device]],
-      ),
-    })),
-    missing: ["serial line: virtio-console is not attached yet"],
+    parts: [
+      {
+        device: "serial line",
+        uses: [
+          ...console("emulated", "paravirtual"),
+          { scenario: "console-rates", where: { mode: ["emulated", "paravirtual"] } },
+          { scenario: "console-shared" },
+        ],
+        judge: judgeVirtioConsole,
+        sensitivity: { costs: CHARACTER, uses: console("emulated", "paravirtual") },
+      },
+      ...both((device) => ({
+        uses: [
+          ...workloadUses(device, ["native", "emulated", "paravirtual"]),
+          ...named(device, "shared-paravirtual", ...(device === "LAN" ? ["competing"] : [])),
+        ],
+        judge: judgeParavirtual(device),
+        sensitivity: compared(
+          device,
+          ["native", "emulated", "paravirtual"],
+          [...EXIT, ...INTERRUPT, ...SERVICE[device], ...DRIVER, ...PHYSICAL[device]],
+        ),
+      })),
+    ],
+    missing: [],
   },
   {
     id: "S12",

@@ -12,6 +12,7 @@ import {
   checkMemory,
   DEFAULT_ATTACK_MODES,
   DEFAULT_MEMORY,
+  type DiskName,
   defaultWorkload,
   resolveMachine,
   withstood,
@@ -20,6 +21,7 @@ import { probe, readGuest } from "./files.js";
 import {
   countOption,
   flagOf,
+  interfaceOption,
   limitOptions,
   machineFlags,
   machineOptions,
@@ -32,6 +34,7 @@ import { tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   device?: AttackDevice[];
+  interface?: DiskName;
   modes?: AttachModeName[];
   target?: AttackTarget[];
   guest?: string;
@@ -59,6 +62,7 @@ export function attackCommand(): Command {
         wordsOption<AttackDevice>("--device", ATTACK_DEVICES),
       ),
     )
+    .addOption(interfaceOption())
     .addOption(
       new Option(
         "--modes <a,b,…>",
@@ -94,7 +98,7 @@ async function action(options: Options): Promise<void> {
     devices.length * modes.length * targets.length,
     ({ pool, progress, version }) =>
       attack(
-        { kernel, devices, modes, targets, memory, machine },
+        { kernel, devices, interface: options.interface, modes, targets, memory, machine },
         {
           run: pool.run,
           version,

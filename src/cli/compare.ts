@@ -14,7 +14,6 @@ import {
   DEFAULT_MEMORY,
   type DiskName,
   generatedBytes,
-  INTERFACES,
   isSerial,
   isSet,
   type Located,
@@ -37,6 +36,7 @@ import {
 import { checkOutput, probe, readDisk, readGuest, readText, writeWhole } from "./files.js";
 import {
   flagOf,
+  interfaceOption,
   limitOptions,
   machineFlags,
   machineOptions,
@@ -47,7 +47,6 @@ import {
   type SharedOptions,
   sizeOption,
   sweepOption,
-  wordOption,
   workloadFlags,
   workloadOptions,
 } from "./options.js";
@@ -88,11 +87,7 @@ export function compareCommand(): Command {
       "Runs the same guest program on the same disk or Intel 82574L once per attach mode, and compares what each costs.",
     )
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
-    .addOption(
-      new Option("--interface <name>", "the disk's controller: nvme or ata (default: nvme)").argParser(
-        wordOption("--interface", INTERFACES),
-      ),
-    )
+    .addOption(interfaceOption())
     .addOption(new Option("--size <size>", "size of the generated disk (default: 8M)").argParser(sizeOption("--size")))
     .addOption(
       new Option("--modes <a,b,…>", `attach modes (default: ${SAFE_MODES.join(",")}; also assigned-raw)`).argParser(

@@ -5,6 +5,7 @@ import {
   ALL_WORKLOADS,
   type AttachModeName,
   HASHES,
+  INTERFACES,
   type LanConfig,
   type MachineFile,
   MODE_NAMES,
@@ -47,6 +48,11 @@ export function wordOption<T extends string>(flag: string, words: readonly T[]) 
     return word;
   };
 }
+
+export const interfaceOption = (): Option =>
+  new Option("--interface <name>", `the disk's controller: ${INTERFACES.join(" or ")} (default: nvme)`).argParser(
+    wordOption("--interface", INTERFACES),
+  );
 
 /** "a=1,b=x,,y" → a: "1", b: "x,y": a comma within a value is doubled. */
 export function fields(text: string, flag: string, known: readonly string[], bare: string): Map<string, string> {

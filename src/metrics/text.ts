@@ -6,6 +6,7 @@ import { isNetwork, isSerial, type Workload } from "../scenario/workload.js";
 import { type FigureRow, figures } from "./figures.js";
 import { findings, originOf, strays, sweepFindings, whyStopped } from "./findings.js";
 import { brief, bytes, grouped, list, percent } from "./format.js";
+import { sharesText } from "./shares.js";
 import { plain, type TableOptions } from "./table.js";
 
 function described({ workload, disk, modes }: CompareReport): string {
@@ -84,6 +85,7 @@ export function runText(reports: readonly RunReport[], options: TableOptions): s
   return [
     `Yado ${first.version}: ${[first.title || "scenario", disks, swept && `varying ${swept}`].filter(Boolean).join("; ")}\n`,
     figures(titles, rows, options),
+    ...reports.filter(({ shares }) => shares.length > 0).map((report) => sharesText(report, options)),
     paragraphs(
       swept === undefined
         ? runFindings(first)

@@ -103,12 +103,14 @@ export const PARAMETERS = {
   "frame-send": {
     value: { kernel: 1500, userspace: 4000 },
     unit: "cycles",
-    source: "VMM's switch and driver, a frame to the wire: assumed",
+    source:
+      "VMM's switch and driver, a frame to the wire: half of what a Linux bridge takes from wire to wire, 1.11 Mpps at 3.3 GHz " +
+      "(Emmerich et al., CloudNet'14, from memory; Open vSwitch 1.88 Mpps); userspace: assumed",
   },
   "frame-receive": {
     value: { kernel: 1500, userspace: 4000 },
     unit: "cycles",
-    source: "the same, a frame to a guest: assumed",
+    source: "the same, a frame to a guest: the other half",
   },
   "console-send": {
     value: { kernel: 300, userspace: 2000 },

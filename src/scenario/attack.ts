@@ -3,10 +3,10 @@
 import { generatedBytes } from "../backends/disk-image.js";
 import { printable } from "../metrics/format.js";
 import { UserError } from "../platform/user-error.js";
-import type { AttachModeName } from "../vmm/types.js";
+import type { AttachModeName, DiskName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import type { AttackTarget, Damage, FaultRecord, GuestResult, RunConfig, RunResult, StopReason } from "./types.js";
-import { MODE_NAMES, MODES, NIC_OPTIONS } from "./workload.js";
+import { forDisk, MODE_NAMES, MODES, NIC_OPTIONS } from "./workload.js";
 
 export const ATTACK_TARGETS: readonly AttackTarget[] = ["vmm", "guest", "nowhere"];
 /** Devices whose driver is hostile. */
@@ -27,6 +27,8 @@ export interface AttackOptions {
   readonly kernel: Uint8Array;
   /** Default: the disk alone. */
   readonly devices?: readonly AttackDevice[];
+  /** The disk's controller. Default "nvme". */
+  readonly interface?: DiskName;
   readonly modes: readonly AttachModeName[];
   readonly targets: readonly AttackTarget[];
   /** Bytes of the attacker's RAM. */
@@ -103,10 +105,13 @@ interface Aim {
 }
 
 /** The run itself adds the target's address to the command line. */
-function runConfig({ kernel, memory, machine }: AttackOptions, { device, mode, target, op }: Aim): RunConfig {
+function runConfig(
+  { kernel, memory, machine, interface: controller = "nvme" }: AttackOptions,
+  { device, mode, target, op }: Aim,
+): RunConfig {
   const seed = machine.seed ?? 1;
   const { option } = MODES[mode];
-  const what = device === "disk" ? `none driver=${option}` : `net driver=${NIC_OPTIONS[option]}`;
+  const what = device === "disk" ? `none driver=${forDisk(option, controller)}` : `net driver=${NIC_OPTIONS[option]}`;
   const attacker = { name: "attacker", kernel, mode, ram: memory };
   const bootargs = `workload=${what} seed=${seed} attack-op=${op}`;
   return {
@@ -114,7 +119,7 @@ function runConfig({ kernel, memory, machine }: AttackOptions, { device, mode, t
     ...(device === "disk"
       ? {
           guests: [{ ...attacker, bootargs }],
-          disks: [{ size: DISK_SIZE, image: generatedBytes(DISK_SIZE, seed) }],
+          disks: [{ interface: controller, size: DISK_SIZE, image: generatedBytes(DISK_SIZE, seed) }],
         }
       : { guests: [{ ...attacker, bootargs, nic: 0 }], nics: [{}] }),
     attack: { target },

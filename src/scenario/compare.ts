@@ -5,7 +5,7 @@ import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/
 import { UserError } from "../platform/user-error.js";
 import type { AttachModeName, DiskName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
-import { expectedChecksum, given, judged } from "./far-end.js";
+import { expectedChecksum, given, judged, wholeDisk } from "./far-end.js";
 import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 
@@ -137,7 +137,7 @@ export async function compare(options: CompareOptions, services: CompareServices
     throw new UserError("no attach mode is named", "--modes", "Name at least one, as in --modes native");
   const [hasDisk, hasNic] = [usesDisk(workload.kind), usesNic(workload.kind)];
   const total = hasDisk ? covered(workload, image.length) : workload.total;
-  const disk = hasDisk ? { image, start: 0, length: image.length } : undefined;
+  const disk = hasDisk ? wholeDisk(image) : undefined;
   const lossy = (options.network?.loss ?? 0) > 0;
   const expected = await expectedChecksum(workload, disk);
 

@@ -7,8 +7,11 @@ import { UserError } from "../platform/user-error.js";
 import { attachModes, serialModes } from "../vmm/attach/index.js";
 import { POOL_BYTES } from "../vmm/dma-pool.js";
 import type { HostedGuest } from "../vmm/hosted.js";
+import type { Extent } from "../vmm/extents.js";
+import type { AttachModeName } from "../vmm/types.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
+import { checkShare } from "./shares.js";
 import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig, RunEvent } from "./types.js";
 
 const MIB = 0x10_0000;
@@ -62,6 +65,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   const { nics = [] } = config;
   const disks = config.disks ?? (config.guests.some(hasDisk) ? [{ size: DEFAULT_DISK_SIZE }] : []);
   checkDisks(disks);
+  checkNics(nics);
   if (disks.length + nics.length > MOST_DEVICES) {
     refuse(
       `${disks.length} disks and ${nics.length} network interfaces`,
@@ -157,9 +161,22 @@ function checkIotlb(entries: number, ways: number): void {
   }
 }
 
+function checkNics(nics: readonly NicConfig[]): void {
+  for (const [i, { interrupts = 0 }] of nics.entries()) {
+    if (interrupts === "adaptive" || (Number.isInteger(interrupts) && interrupts >= 0)) continue;
+    refuse(
+      `${interrupts} interrupts a second`,
+      `nics[${i}].interrupts`,
+      'Give a whole number, 0 for no limit, or "adaptive"',
+    );
+  }
+}
+
 function checkDisks(disks: readonly DiskConfig[]): void {
   if (disks.length > MOST_DEVICES) refuse(`${disks.length} disks`, "disks", `There may be ${MOST_DEVICES}`);
   for (const [i, disk] of disks.entries()) {
+    const { depth = 1 } = disk;
+    if (!Number.isInteger(depth) || depth < 1) refuse(`a depth of ${depth}`, `disks[${i}].depth`, "Give at least 1");
     if (!(disk.size > 0) || disk.size % SECTOR !== 0) {
       refuse(`a disk of ${disk.size} bytes`, `disks[${i}].size`, "Give a multiple of 512 above 0");
     }
@@ -214,6 +231,8 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
     ...(disk === undefined ? {} : { disk }),
     ...(nic === undefined ? {} : { nic }),
     range: guest.range ?? share(config, index, size),
+    ...(guest.extents ? { extents: guest.extents } : {}),
+    ...(guest.share ? { share: guest.share } : {}),
   };
 }
 
@@ -228,7 +247,7 @@ function share(config: RunConfig, index: number, size: number): { start: number;
 }
 
 /** Ranges may overlap: whether guests see the same sectors is the scenario's choice. */
-function checkRange({ range, modes }: HostedGuest, size: number, place: string): void {
+function checkRange(range: Extent, mode: AttachModeName, size: number, place: string): void {
   const { start, length } = range;
   if (!(start >= 0 && length > 0 && start + length <= size) || start % SECTOR !== 0 || length % SECTOR !== 0) {
     refuse(
@@ -237,8 +256,8 @@ function checkRange({ range, modes }: HostedGuest, size: number, place: string):
       "Give whole sectors of 512 bytes inside the disk",
     );
   }
-  if (attachModes[modes.disk!].exclusive && (start !== 0 || length !== size)) {
-    refuse(`a range for mode ${modes.disk}`, place, "It has the whole disk: leave range out");
+  if (attachModes[mode].exclusive && (start !== 0 || length !== size)) {
+    refuse(`a range for mode ${mode}`, place, "It has the whole disk: leave range out");
   }
 }
 
@@ -281,6 +300,7 @@ function checkGuests(config: RunConfig, guests: readonly ResolvedGuest[]): void 
     if (attachedModes(modes).includes("assigned-raw") && !config.allowRaw) {
       refuse("mode assigned-raw without consent", place, "Set allowRaw: its DMA goes wrong by design");
     }
+    checkShare(guest.share, modes, (key) => `${place}.share.${key}`);
     const { disk, nic } = guest;
     const sharer = guests.findIndex((one, j) => nic !== undefined && j !== i && one.nic === nic);
     if (modes.nic && attachModes[modes.nic].exclusive && sharer >= 0) {
@@ -299,7 +319,8 @@ function checkGuests(config: RunConfig, guests: readonly ResolvedGuest[]): void 
         "Give it a disk of its own, or share in mode emulated or paravirtual",
       );
     }
-    checkRange(guest, config.disks?.[disk].size ?? DEFAULT_DISK_SIZE, `${place}.range`);
+    const size = config.disks?.[disk].size ?? DEFAULT_DISK_SIZE;
+    for (const range of guest.extents ?? [guest.range]) checkRange(range, modes.disk!, size, `${place}.range`);
   }
 }
 

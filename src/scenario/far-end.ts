@@ -2,15 +2,24 @@
 import { characters } from "../backends/network/peer/udp-services.js";
 import { checksum, crc32c, spelledCrc32c } from "../metrics/checksum.js";
 import type { GuestReport } from "../metrics/report.js";
+import { gather } from "./disk-files.js";
+import type { Extent } from "../vmm/extents.js";
 import type { RunResult } from "./types.js";
 import { covered, givenDatagrams, hashesInOrder, isFile, isNetwork, type Workload } from "./workload.js";
 
 /** A guest's part of its disk, as it is before the run. */
 export interface DiskPart {
   readonly image: Uint8Array;
-  readonly start: number;
+  readonly extents: readonly Extent[];
+  /** Bytes of all of them. */
   readonly length: number;
 }
+
+export const wholeDisk = (image: Uint8Array): DiskPart => ({
+  image,
+  extents: [{ start: 0, length: image.length }],
+  length: image.length,
+});
 
 /** What the peer's source gives a guest: characters, each datagram beginning with its number. */
 export function given(workload: Workload, available: number): Uint8Array {
@@ -26,11 +35,8 @@ export function given(workload: Workload, available: number): Uint8Array {
   return data;
 }
 
-function read({ image, start, length }: DiskPart, bytes: number): Uint8Array {
-  const data = new Uint8Array(Math.min(bytes, length));
-  data.set(image.subarray(start, start + data.length));
-  return data;
-}
+const read = ({ image, extents, length }: DiskPart, bytes: number): Uint8Array =>
+  gather(image, extents, Math.min(bytes, length));
 
 /** The host's own checksum of what a guest is to hash; undefined where it can't know. */
 export async function expectedChecksum(workload: Workload, disk: DiskPart | undefined): Promise<string | undefined> {
@@ -72,8 +78,6 @@ function problemOf({ network }: GuestReport, workload: Workload, end: FarEnd): s
   }
   if (kind !== "netsave" || !after) return undefined;
   const file = given(workload, before.length);
-  const [saved, meant] = [after.subarray(before.start, before.start + file.length), file].map((data) =>
-    spelledCrc32c(crc32c(data)),
-  );
+  const [saved, meant] = [gather(after, before.extents, file.length), file].map((data) => spelledCrc32c(crc32c(data)));
   return saved === meant ? undefined : `its disk holds ${saved}, but the peer gave ${meant}`;
 }

@@ -6,6 +6,19 @@ const SIZE = /^([0-9]+(?:\.[0-9]+)?)\s*(B|[KMGT](?:i?B)?)?$/i;
 /** What `parseSize` takes, for messages. */
 export const SIZE_FORM = "a number of bytes, or a size such as 512, 64K, 8M or 1GiB (powers of 1024)";
 
+const DECIMAL: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+const RATE = /^([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)$/i;
+
+/** What `parseRate` takes, for messages. */
+export const RATE_FORM = "a number a second, such as 5000, 64K, 20M or 1G (powers of 1000, as in MB/s)";
+
+/** "20M" → 20,000,000. Undefined when it is no number above 0. */
+export function parseRate(text: string | number): number | undefined {
+  const match = RATE.exec(String(text).trim());
+  const value = match ? Number(match[1]) * DECIMAL[match[2].toUpperCase()] : 0;
+  return value > 0 ? value : undefined;
+}
+
 /** "64K" → 65536. Undefined when it isn't a whole number of bytes below 2^53. */
 export function parseSize(text: string | number): number | undefined {
   const match = SIZE.exec(String(text).trim());

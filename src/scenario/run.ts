@@ -26,6 +26,7 @@ import { Incidents } from "./incidents.js";
 import { Landing } from "./landing.js";
 import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
+import { sharesOf } from "./shares.js";
 import { SerialLines } from "./serial-lines.js";
 import { Silence } from "./silence.js";
 import { countOf, taggedLines } from "./result-lines.js";
@@ -48,9 +49,14 @@ const FIRST_SLOT = 1;
 
 /** First begin and last end of a guest's region of interest. */
 interface Region {
-  begin: Snapshot;
+  begin: Moment;
   marked: boolean;
-  end: Snapshot | undefined;
+  end: Moment | undefined;
+}
+
+/** With what the devices that the VMM drives were given for each of their guests' parts. */
+interface Moment extends Snapshot {
+  readonly served: readonly number[];
 }
 
 /** A physical device, and what was counted for it. */
@@ -205,6 +211,7 @@ class Run {
       faults: this.faults(),
       ...(this.incidents.happened.length > 0 ? { events: this.incidents.happened } : {}),
       ...(this.network ? { peer: peerCounts(this.network.peer) } : {}),
+      shares: this.hosted ? sharesOf(this.hosted.parts, this.config.guests, this.ends()) : [],
       ...(this.given.keepDisks ? { disks: this.disks.map(({ image }) => contents(image)) } : {}),
       resolved: this.resolved(),
     };
@@ -361,12 +368,13 @@ class Run {
     }
   }
 
-  private snapshot(guest: number): Snapshot {
+  private snapshot(guest: number): Moment {
     const { machine, hosted } = this;
     const vm = hosted?.vmm.guests[guest];
     const raised = this.devicesOf(guest).reduce((sum, device) => sum + device.raised, machine.uart.interrupts);
     const account = vm?.account ?? nativeAccount(machine, raised);
-    return snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm));
+    const served = hosted?.parts.map(({ turns }) => turns.bytes) ?? [];
+    return { ...snapshot(machine, account, this.trafficOf(guest), this.serials.handed(guest, vm)), served };
   }
 
   private guestResult(index: number, stop: MachineStop, hang: StopReason): GuestResult {
@@ -398,6 +406,11 @@ class Run {
       landed: index === this.rawGuest ? this.landing.landed() : [],
       taken: index === this.rawGuest ? this.landing.taken() : [],
     };
+  }
+
+  /** Begin and end of each guest's region of interest, or of the whole run. */
+  private ends(): { begin: Moment; end: Moment }[] {
+    return this.regions.map(({ begin, end }, i) => ({ begin, end: end ?? this.snapshot(i) }));
   }
 
   private faults(): FaultRecord[] {

@@ -6,6 +6,7 @@ import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
 import type { DeviceModes, DiskName } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
+import { chosenFile, type DiskFile, resolveFiles, sizeOf } from "./disk-files.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
 import { suggest } from "./near.js";
@@ -25,8 +26,18 @@ import {
   sweepSteps,
   sweptPlace,
 } from "./resolve.js";
+import { checkShare } from "./shares.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
-import type { CyclesBy, GuestConfig, Happened, NicConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
+import type {
+  CyclesBy,
+  DeviceShares,
+  GuestConfig,
+  Happened,
+  NicConfig,
+  PeerCounts,
+  RunConfig,
+  RunResult,
+} from "./types.js";
 import { bootargs, isFile, MODES, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
@@ -42,6 +53,8 @@ interface Disk {
   readonly image: Uint8Array;
   /** Bytes; beyond the image they are zeros. */
   readonly size: number;
+  readonly depth: number | undefined;
+  readonly files: readonly DiskFile[];
 }
 
 interface Range {
@@ -56,6 +69,8 @@ interface Guest {
   /** With its range; undefined for a guest that has none. */
   readonly disk: Disk | undefined;
   readonly range: Range;
+  /** Or a file of the disk instead of a range; `range.length` is its size. */
+  readonly file: DiskFile | undefined;
 }
 
 interface Nic extends NicConfig {
@@ -99,6 +114,8 @@ export interface RunReport {
   }[];
   /** With network interfaces: datagrams at the peer's services. */
   readonly peer?: PeerCounts;
+  /** Of each device that the VMM shared out, by its name. */
+  readonly shares: readonly (Omit<DeviceShares, "index"> & { readonly name: string })[];
   /** What happened from outside, and guests' own reboots; left out where there was nothing. */
   readonly events?: readonly EventReport[];
   readonly configuration: Readonly<Record<string, unknown>>;
@@ -177,8 +194,13 @@ export function resolveScenario(
       config: {
         ...machine,
         guests: guests.map((guest) => guest.config),
-        disks: disks.map(({ size, image, interface: controller }) => ({ interface: controller, size, image })),
-        ...(nics.length > 0 ? { nics: nics.map(({ mac }) => ({ mac })), network: file.network ?? {} } : {}),
+        disks: disks.map(({ size, image, interface: controller, depth }) => ({
+          interface: controller,
+          size,
+          image,
+          ...(depth === undefined ? {} : { depth }),
+        })),
+        ...(nics.length > 0 ? { nics: nics.map(({ name: _, ...nic }) => nic), network: file.network ?? {} } : {}),
         ...(events.length > 0 ? { events } : {}),
         ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
@@ -200,9 +222,9 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
     );
   }
   if (!value.disks && value.guests.every((guest) => !hasDisk(value, guest))) return disks;
-  for (const [i, { name, file, size, interface: controller = "nvme" }] of (
-    value.disks ?? [{ name: "disk", file: undefined, size: undefined, interface: undefined }]
-  ).entries()) {
+  const entries: NonNullable<ScenarioFile["disks"]> = value.disks ?? [{ name: "disk" }];
+  for (const [i, entry] of entries.entries()) {
+    const { name, file, size, depth, interface: controller = "nvme" } = entry;
     const place = (key: string): Path => ["disks", i, key];
     if (disks.some((disk) => disk.name === name)) {
       throw new UserError(`a second disk called "${name}"`, at(place("name")), "Give each disk a name of its own");
@@ -218,7 +240,9 @@ function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[
         "Leave size out, or make it larger",
       );
     }
-    disks.push({ name, interface: controller, image, size: size ?? image.length });
+    const disk = { name, interface: controller, size: size ?? image.length, depth };
+    const placeOf = (...key: (string | number)[]) => at(["disks", i, ...key]);
+    disks.push({ ...disk, ...resolveFiles(entry, { ...disk, image }, placeOf, load.disk) });
   }
   return disks;
 }
@@ -227,7 +251,9 @@ const kindOf = (file: ScenarioFile, guest: Guests[number]) => guest.workload?.ki
 
 function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
   const kind = kindOf(file, guest);
-  return guest.disk !== undefined || isFile(kind) || (guest.nic === undefined && usesDisk(kind));
+  return (
+    guest.disk !== undefined || guest.file !== undefined || isFile(kind) || (guest.nic === undefined && usesDisk(kind))
+  );
 }
 
 function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
@@ -312,8 +338,13 @@ function resolveGuests(
     chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
   );
   checkLines(modes, names, lines, serials, at);
-  const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, i));
-  checkRanges(ranges, names, chosen, disks, at);
+  const files = file.guests.map((guest, i) => {
+    const { disk: inMode } = modes[i];
+    if (inMode === undefined || !MODES[inMode].shares) return undefined;
+    return fileOf(guest, disks[chosen[i]], (key) => at(["guests", i, key]));
+  });
+  const ranges = file.guests.map((_, i) => rangeOf(file.guests, chosen, disks, files, i));
+  checkRanges(ranges, files, names, chosen, disks, at);
 
   const memories = file.guests.map((guest) => step.memory ?? guest.memory ?? file.memory ?? DEFAULT_MEMORY);
   const all = memories.reduce((sum, memory) => sum + memory, 0);
@@ -335,7 +366,10 @@ function resolveGuests(
     checkMemory(memories[i], workload, place, machine, all);
     const typed = typedFor(workload);
     const shared = modes[i].disk !== undefined && MODES[modes[i].disk].shares;
+    checkShare(guest.share, modes[i], (key) => at(["guests", i, "share", ...key.split(".")]));
+    const extents = files[i]?.extents;
     return {
+      file: files[i],
       modes: modes[i],
       workload,
       disk,
@@ -346,7 +380,8 @@ function resolveGuests(
         bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], disk?.interface),
         mode: guest.mode,
         ram: memories[i],
-        ...(disk ? { disk: chosen[i], ...(shared ? { range } : {}) } : { disk: null }),
+        ...(disk ? { disk: chosen[i], ...(extents ? { extents } : shared ? { range } : {}) } : { disk: null }),
+        ...(guest.share ? { share: guest.share } : {}),
         ...(nic === undefined ? {} : { nic }),
         ...(serial === 0 ? {} : { serial }),
         ...(typed ? { typed } : {}),
@@ -395,7 +430,7 @@ function checkSharing(
   disks: readonly Disk[],
   at: At,
 ): void {
-  for (const [i, { range }] of guests.entries()) {
+  for (const [i, { range, file }] of guests.entries()) {
     const place = at(["guests", i, "mode"]);
     if (attachedModes(modes[i]).includes("native") && guests.length > 1) {
       throw new UserError(
@@ -406,12 +441,9 @@ function checkSharing(
     }
     const { disk: mode } = modes[i];
     if (mode === undefined || MODES[mode].shares) continue;
-    if (range) {
-      throw new UserError(
-        `a guest with mode ${mode} has the whole disk`,
-        at(["guests", i, "range"]),
-        "Leave range out",
-      );
+    if (range || file !== undefined) {
+      const key = range ? "range" : "file";
+      throw new UserError(`a guest with mode ${mode} has the whole disk`, at(["guests", i, key]), `Leave ${key} out`);
     }
     const other = chosen.findIndex((disk, j) => j !== i && disk !== NONE && disk === chosen[i]);
     if (other >= 0) {
@@ -443,9 +475,17 @@ function checkLines(
 }
 
 /** The part of its disk that a guest sees: as written, or an equal share, in whole pages of 4 KiB where there is room. */
-function rangeOf(guests: Guests, chosen: readonly number[], disks: readonly Disk[], i: number): Range {
+function rangeOf(
+  guests: Guests,
+  chosen: readonly number[],
+  disks: readonly Disk[],
+  files: readonly (DiskFile | undefined)[],
+  i: number,
+): Range {
   const { range } = guests[i];
   if (chosen[i] === NONE) return { start: 0, length: 0 };
+  const file = files[i];
+  if (file) return { start: file.extents[0].start, length: sizeOf(file.extents) };
   if (range) return range;
   const { size } = disks[chosen[i]];
   const sharers = chosen.flatMap((disk, j) => (disk === chosen[i] ? [j] : []));
@@ -456,8 +496,19 @@ function rangeOf(guests: Guests, chosen: readonly number[], disks: readonly Disk
   return { start: sharers.indexOf(i) * length, length };
 }
 
+/** The file that is a guest's part of its disk; undefined for one that has a range. */
+function fileOf({ file, range }: Guests[number], disk: Disk, place: (key: string) => string): DiskFile | undefined {
+  if (file === undefined) {
+    if (disk.files.length === 0) return undefined;
+    throw new UserError(`disk "${disk.name}" has files, and the guest names none`, place("disk"), "Give it a file");
+  }
+  if (range) throw new UserError("both a file and a range", place("range"), "Leave one of them out");
+  return chosenFile(file, disk.files, disk.name, place("file"));
+}
+
 function checkRanges(
   ranges: readonly Range[],
+  files: readonly (DiskFile | undefined)[],
   names: readonly string[],
   chosen: readonly number[],
   disks: readonly Disk[],
@@ -467,6 +518,12 @@ function checkRanges(
     if (chosen[i] === NONE) continue;
     const place = at(["guests", i, "range"]);
     const disk = disks[chosen[i]];
+    if (files[i]) {
+      const first = files.indexOf(files[i]);
+      if (first === i) continue;
+      const where = at(["guests", i, "file"]);
+      throw new UserError(`${names[first]} has that file`, where, "Give each guest a file of its own");
+    }
     if (start % SECTOR !== 0 || length % SECTOR !== 0 || length === 0) {
       throw new UserError(
         "its range isn't made of whole sectors",
@@ -532,6 +589,10 @@ export async function runScenario(
       scenario.parameter === undefined ? null : { parameter: scenario.parameter, value: run.label, values: run.values },
     disks,
     ...(result.peer ? { peer: result.peer } : {}),
+    shares: result.shares.map(({ index, ...shares }) => ({
+      name: (shares.device === "disk" ? run.disks : run.nics)[index].name,
+      ...shares,
+    })),
     ...(result.events ? { events: result.events.map((event) => eventReport(event, run, result.frequency)) } : {}),
     configuration: { ...configuration, guests: run.guests.map(described) },
     cycles: result.cycles,
@@ -560,18 +621,19 @@ function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, freq
     : { ...base, guest, action, restarted: event.restarted ?? null };
 }
 
-function partOf({ disk, range }: Guest): DiskPart | undefined {
-  return disk && { image: disk.image, ...range };
+function partOf({ disk, range, file }: Guest): DiskPart | undefined {
+  return disk && { image: disk.image, extents: file?.extents ?? [range], length: range.length };
 }
 
-function described({ config, modes, workload, disk, range }: Guest) {
-  const { name, ram, bootargs: commandLine } = config;
+function described({ config, modes, workload, disk, range, file }: Guest) {
+  const { name, ram, bootargs: commandLine, share } = config;
   return {
     name,
     mode: commonMode(modes),
     modes,
     memory: ram,
-    ...(disk ? { disk: disk.name, range } : {}),
+    ...(disk ? { disk: disk.name, ...(file ? { file: file.name, extents: file.extents } : { range }) } : {}),
+    ...(share ? { share } : {}),
     workload,
     bootargs: commandLine,
   };

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
-import { MOMENT_FORM, parseMoment, parseSize, SIZE_FORM } from "./quantity.js";
+import { MOMENT_FORM, parseMoment, parseRate, parseSize, RATE_FORM, SIZE_FORM } from "./quantity.js";
 import { ALL_WORKLOADS, INTERFACES, MODE_NAMES } from "./workload.js";
 
 const size = (what: string) =>
@@ -15,6 +15,35 @@ const size = (what: string) =>
       return z.NEVER;
     })
     .describe(`${what}: ${SIZE_FORM}`);
+
+const rate = (what: string) =>
+  z
+    .union([z.number(), z.string()], { error: `expected ${RATE_FORM}` })
+    .transform((value, context) => {
+      const perSecond = parseRate(value);
+      if (perSecond !== undefined) return perSecond;
+      context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no rate` });
+      return z.NEVER;
+    })
+    .describe(`${what}: ${RATE_FORM}`);
+
+const weight = z.number().positive().describe("against the weights of the others, above 0; 1 by default").optional();
+const shareSchema = z
+  .strictObject({
+    disk: z
+      .strictObject({
+        weight,
+        rate: rate("bytes that it may move").optional(),
+        iops: rate("commands to the disk that it may make").optional(),
+      })
+      .describe("its share of its disk")
+      .optional(),
+    nic: z
+      .strictObject({ weight, rate: rate("bits of the wire that it may send").optional() })
+      .describe("its share of what its network interface sends")
+      .optional(),
+  })
+  .describe("its share of devices that the VMM shares out: mode emulated or paravirtual");
 
 const count = (what: string, least = 1) => z.int().min(least).describe(what);
 const modeName = z.enum(MODE_NAMES).describe("how its devices are attached to the guest");
@@ -42,6 +71,7 @@ export const workloadSchema = z
     seed: count("seed of the random order and of written patterns", 0).optional(),
     verify: z.boolean().describe("read back and compare what was written, after the measured part").optional(),
     wait: z.enum(["interrupt", "poll"]).describe("how the driver waits for completions").optional(),
+    retry: z.boolean().describe("ask again for datagrams that are lost (netrecv, netrr)").optional(),
     pace: z.int().min(0).max(1_000_000).describe("µs from one request to the next at least: disks, netrr").optional(),
   })
   .describe("options of the probe guest");
@@ -83,6 +113,21 @@ const diskSchema = z
     interface: interfaceName.optional(),
     file: z.string().min(1).describe("image file, relative to this file; never changed").optional(),
     size: size("bytes of a generated image, or of the disk when it is larger than its file").optional(),
+    depth: count("commands that wait at the disk at a time while guests share it; 16 by default").optional(),
+    files: z
+      .array(
+        z
+          .strictObject({
+            name: z.string().min(1).describe("how guests call it"),
+            size: size("bytes, a multiple of 512; by default those of its image").optional(),
+            image: z.string().min(1).describe("its contents, relative to this file; never changed").optional(),
+          })
+          .describe("a file on the disk"),
+      )
+      .min(1)
+      .describe("files that the VMM keeps on the disk, each a guest's disk")
+      .optional(),
+    extent: size("pieces in which the disk is given to its files, a multiple of 4K; 1M by default").optional(),
   })
   .describe("a physical disk");
 
@@ -90,6 +135,10 @@ const nicSchema = z
   .strictObject({
     name: z.string().min(1).describe("how guests call it"),
     mac: z.string().describe("its MAC address, like 52:54:00:12:34:56").optional(),
+    interrupts: z
+      .union([z.literal("adaptive"), z.int().min(0)])
+      .describe("most interrupts a second where the VMM drives it: a number, 0 for no limit, or adaptive, the default")
+      .optional(),
   })
   .describe("a physical network interface, an Intel 82574L");
 
@@ -129,6 +178,8 @@ const guestSchema = z
       .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })
       .describe("its part of a shared disk; equal parts by default")
       .optional(),
+    file: z.string().min(1).describe("name of the file on its disk that is its part of it").optional(),
+    share: shareSchema.optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),
     kernel: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
     workload: workloadSchema.optional(),

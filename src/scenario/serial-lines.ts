@@ -119,6 +119,7 @@ export class SerialLines {
     return {
       baud: rate.baud,
       sent: end - begin,
+      arrived: Math.max(0, there - begin),
       received: received.count,
       charactersPerSecond: pace,
       ofLineRate: (pace * BITS_PER_CHARACTER) / rate.baud,

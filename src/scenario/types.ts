@@ -25,6 +25,18 @@ export interface GuestConfig {
   readonly typed?: Uint8Array;
   /** The guest's share of the disk in bytes, multiples of 512 (emulated and paravirtual only). Default: an equal share each. */
   readonly range?: { readonly start: number; readonly length: number };
+  /** Runs of bytes of the disk, one behind the other as those of a file are, in place of `range`. */
+  readonly extents?: readonly { readonly start: number; readonly length: number }[];
+  /** What it may have of devices that the VMM shares out. */
+  readonly share?: ShareConfig;
+}
+
+/** A guest's share of the devices that the VMM drives itself (emulated and paravirtual only); weights are above 0. */
+export interface ShareConfig {
+  /** Bytes a second, and commands to the disk a second. Default: weight 1, no limit. */
+  readonly disk?: { readonly weight?: number; readonly rate?: number; readonly iops?: number };
+  /** Bits a second of the wire, framing included. Default: weight 1, no limit. */
+  readonly nic?: { readonly weight?: number; readonly rate?: number };
 }
 
 /** One physical disk. */
@@ -35,12 +47,16 @@ export interface DiskConfig {
   readonly size: number;
   /** Its contents; shorter than `size` reads as zeros behind. Default: a pattern made from `seed`. Not changed by the run. */
   readonly image?: Uint8Array;
+  /** Commands that the VMM lets wait at the disk while guests share it. Default 16. */
+  readonly depth?: number;
 }
 
 /** One physical network interface, an Intel 82574L. */
 export interface NicConfig {
   /** Six bytes in hexadecimal, colons between them. Default 52:54:00:12:34:56 + its index. */
   readonly mac?: string;
+  /** Interrupts a second at most, where the VMM drives it: a number, 0 for no limit, or as traffic asks for. Default "adaptive". */
+  readonly interrupts?: "adaptive" | number;
 }
 
 /** One physical serial line, a 16550A. */
@@ -182,6 +198,8 @@ export interface SerialFigures {
   readonly baud: number;
   /** Characters that the guest gave to its device in the region of interest. */
   readonly sent: number;
+  /** Of those: how many have arrived at the line's other end. */
+  readonly arrived: number;
   /** Characters typed at the guest, over the whole run. */
   readonly received: number;
   /** From the first to the last of those sent, at the line's other end; 0 for fewer than two. */
@@ -284,6 +302,33 @@ export interface StoredFile {
   readonly checksum: string;
 }
 
+/** How a device that the VMM drives was shared out. */
+export interface DeviceShares {
+  readonly device: "disk" | "nic";
+  /** Of the disk, or of the network interface. */
+  readonly index: number;
+  /** Cycles between which all its guests were in their regions of interest; `end` isn't above `begin` when they never were. */
+  readonly begin: number;
+  readonly end: number;
+  readonly guests: readonly GuestShare[];
+}
+
+export interface GuestShare {
+  readonly name: string;
+  readonly weight: number;
+  /** Bytes a second (of a network interface with framing), commands a second; null without a limit. */
+  readonly rate: number | null;
+  readonly iops: number | null;
+  /** What was given to the device for it in the whole run: commands or frames, and their bytes. */
+  readonly pieces: number;
+  readonly bytes: number;
+  /** Of those, from `begin` to `end`. */
+  readonly commonBytes: number;
+  /** Cycles that they waited for their turn, all together, and the longest. */
+  readonly waited: number;
+  readonly longest: number;
+}
+
 /** Datagrams at the peer's services. */
 export interface PeerCounts {
   readonly echoes: number;
@@ -311,6 +356,8 @@ export interface RunResult {
   readonly faults: readonly FaultRecord[];
   /** With network interfaces: what the peer has seen. */
   readonly peer?: PeerCounts;
+  /** Of each device that the VMM shares between guests, or for which a guest's share is given. */
+  readonly shares: readonly DeviceShares[];
   /** What happened to it from outside, and guests' own reboots, in order; left out where there was nothing. */
   readonly events?: readonly Happened[];
   /** With `keepDisks`: each disk's contents after the run. */

@@ -4,10 +4,20 @@ import type { AttachModeName, DeviceModes, DiskName } from "../vmm/types.js";
 import { attachedModes, type ModeChoice } from "./modes.js";
 
 /**
- * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "console" sends
+ * The probe's workloads. Sequential unless "rand"; "checksum" is "seqread" that also hashes what it read; "journal" is
+ * "seqwrite" that goes on where one before it came to, and says how far it is; "console" sends
  * `total` characters down the serial line, and "echo" sends back as many that are typed.
  */
-export const WORKLOADS = ["checksum", "seqread", "seqwrite", "randread", "randwrite", "console", "echo"] as const;
+export const WORKLOADS = [
+  "checksum",
+  "seqread",
+  "seqwrite",
+  "randread",
+  "randwrite",
+  "journal",
+  "console",
+  "echo",
+] as const;
 /** Those with a network interface: messages to the peer's sink, from its source, there and back. */
 export const NET_WORKLOADS = ["netstream", "netrecv", "netrr"] as const;
 /** Those with a disk and a network interface: the disk's bytes to the peer's store, and from its source to the disk. */
@@ -54,6 +64,8 @@ export interface Workload {
   readonly seed: number;
   /** Whether what was written is read back and compared, after the measured part. Default false. */
   readonly verify?: boolean;
+  /** Whether datagrams that are lost are asked for again (netrecv, netrr). Default false. */
+  readonly retry?: boolean;
   /** How the driver waits for completions. Default "interrupt". */
   readonly wait?: "interrupt" | "poll";
   /** µs from the beginning of one request to that of the next at least (disk, netrr). Default 0. */
@@ -152,7 +164,7 @@ function savedBytes(bs: number): number {
 /** The controllers that a disk may be behind. */
 export const INTERFACES = ["nvme", "ata"] as const satisfies readonly DiskName[];
 /** The same driver for another sort of disk. */
-const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
+export const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
 
 /** What is typed at a guest that is to send it back. */
 export function typedFor({ kind, total }: Workload): Uint8Array | undefined {
@@ -166,7 +178,7 @@ export function bootargs(
   extra: readonly string[] = [],
   disk: DiskName = "nvme",
 ): string {
-  const { kind, bs, qd, batch, total, hash, seed, verify, wait, pace } = workload;
+  const { kind, bs, qd, batch, total, hash, seed, verify, retry, wait, pace } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const option = (mode: AttachModeName | undefined) => MODES[mode ?? "native"].option;
   const drivers = {
@@ -186,6 +198,7 @@ export function bootargs(
     `hash=${hash}`,
     ...(isSerial(kind) && total > 0 ? [`bytes=${total}`] : []),
     ...(verify ? ["verify=1"] : []),
+    ...(retry ? ["retry=1"] : []),
     ...(wait ? [`wait=${wait}`] : []),
     ...(pace ? [`pace=${pace}`] : []),
     ...extra,
@@ -194,7 +207,7 @@ export function bootargs(
 
 /** Whether the workload changes the disk. */
 export function writes(kind: WorkloadKind): boolean {
-  return kind === "seqwrite" || kind === "randwrite" || kind === "netsave";
+  return kind === "seqwrite" || kind === "randwrite" || kind === "journal" || kind === "netsave";
 }
 
 /**
@@ -207,7 +220,7 @@ export function covered({ kind, bs, total }: Workload, available: number): numbe
     return Math.floor((total === 0 ? available : Math.min(total, available)) / unit) * unit;
   }
   if (total === 0) return available;
-  return Math.min(kind === "checksum" ? total : Math.ceil(total / bs) * bs, available);
+  return Math.min(kind === "checksum" || kind === "journal" ? total : Math.ceil(total / bs) * bs, available);
 }
 
 /** Whether the guest hashes the bytes of its part of the disk in order, so that the host can compute the same. */

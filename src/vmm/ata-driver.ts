@@ -1,7 +1,8 @@
 // ATA/ATAPI-6, "I/O register descriptions", "Protocol"; Programming Interface for Bus Master IDE Controller 1.0 (SFF-8038i),
 // "Standard Programming Sequence". The VMM's own driver of a physical ATA controller: device 0 of the primary channel, one command at
-// a time, its PRD table in simulated memory.
+// a time, its PRD table in simulated memory. A disk that falls silent is reset, and gets its command again.
 import {
+  AtaError,
   Bmic,
   Bmis,
   BusMaster,
@@ -44,18 +45,27 @@ const LONG_ADDRESSES = 1 << 10;
 const SET_TRANSFER_MODE = 3;
 const ULTRA_DMA = 0x40;
 const MOST_MODE = 5;
+/** Words 83 and 84: what their upper two bits say of a disk that means them. */
+const VALID = 0x4000;
 /** Events that are awaited before a start-up is given up. */
 const MOST_STEPS = 1_000_000;
+/** How old a command may get, in seconds, before the driver looks whether the disk still works at it; and how often it looks while
+ * the disk comes up again. */
+const LOOK = 0.01;
+const POLL = 0.0001;
+/** Resets in vain before a disk is given up. */
+const MOST_RESETS = 8;
 
 export interface AtaDriverOptions {
-  /** Cycles after which the disk is declared dead. Default 30 s, as Linux waits. */
+  /** Cycles after which a command is lost and the disk reset. Default 30 s, as Linux waits. */
   readonly timeout?: number;
 }
 
 interface Current {
   readonly command: DiskCommand;
   readonly done: (outcome: DiskOutcome) => void;
-  told: boolean;
+  /** Cycle at which the disk was told; undefined before. */
+  since: number | undefined;
 }
 
 /** By operation: 28-bit command, 48-bit command, direction of the bus master. */
@@ -68,13 +78,28 @@ export class AtaDriver implements DiskDriver {
   size = 0;
   readonly blockSize = SECTOR_BYTES;
   maxTransfer = MOST_BYTES;
-  readonly counters = { submitted: 0, completed: 0, errors: 0, interrupts: 0, strays: 0, timeouts: 0 };
+  readonly counters = {
+    submitted: 0,
+    completed: 0,
+    errors: 0,
+    interrupts: 0,
+    strays: 0,
+    /** Disks given up. */
+    timeouts: 0,
+    /** Resets because the disk fell silent, and commands that it got once more. */
+    resets: 0,
+    repeated: 0,
+  };
   private readonly table: number;
   private readonly timeout: number;
   private longAddresses = false;
   private current: Current | undefined;
   private dead = false;
   private watchdog: EventHandle | undefined;
+  private recovering = false;
+  private resetsInVain = 0;
+  /** Whether registers are being written, which lets time pass: the disk isn't reset in their middle. */
+  private busy = false;
 
   constructor(
     private readonly vmm: VmmServices,
@@ -91,20 +116,56 @@ export class AtaDriver implements DiskDriver {
   }
 
   start(step: () => boolean): void {
+    let failure = "no answer";
+    for (let tries = 0; tries <= MOST_RESETS; tries++) {
+      const work = this.bringUp();
+      for (let i = 0; i < MOST_STEPS; i++) {
+        const { done, value } = work.next();
+        if (done && value === undefined) return;
+        failure = value ?? failure;
+        if (done || !step()) break;
+      }
+    }
+    throw this.broken(failure);
+  }
+
+  /** Resets the disk and learns of it; yields while it waits. The result says why that can't be. */
+  private *bringUp(): Generator<void, string | undefined> {
     const { fn } = this;
     fn.writeConfig(PCI_COMMAND, 2, decodeOf(fn) | PciCommand.MASTER);
+    this.writeBusMaster(BusMaster.COMMAND, 0);
     this.writeControl(Control.SRST | Control.nIEN);
     this.writeControl(Control.nIEN);
-    this.await(step);
-    const words = this.identify(step);
+    yield* this.ready();
+    this.writeTask(Task.DEVICE, Device.LBA);
+    this.writeTask(Task.STATUS_COMMAND, Command.IDENTIFY_DEVICE);
+    yield* this.ready();
+    if (!(this.status() & Status.DRQ)) return "no disk";
+    const words = Array.from({ length: WORDS }, () => this.vmm.mmioRead(this.at(COMMAND_BAR) + Task.DATA, 2));
+    if ((words[Word.COMMAND_SETS] & 0xc000) !== VALID) return "IDENTIFY DEVICE isn't valid";
+    this.learn(words);
+    let mode = MOST_MODE;
+    while (mode > 0 && !(words[Word.ULTRA_DMA] & (1 << mode))) mode--;
+    this.writeTask(Task.ERROR_FEATURES, SET_TRANSFER_MODE);
+    this.writeTask(Task.SECTOR_COUNT, ULTRA_DMA | mode);
+    this.writeTask(Task.STATUS_COMMAND, Command.SET_FEATURES);
+    yield* this.ready();
+    if (this.status() & Status.ERR) return `no Ultra DMA mode ${mode}`;
+    this.writeBusMaster(BusMaster.STATUS, Bmis.ERROR | Bmis.INTERRUPT);
+    this.writeControl(0);
+    return undefined;
+  }
+
+  private *ready(): Generator<void, void> {
+    while (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) yield;
+  }
+
+  private learn(words: readonly number[]): void {
     const wide = (word: number) => words[word] + words[word + 1] * 0x1_0000;
     this.longAddresses = (words[Word.COMMAND_SETS] & LONG_ADDRESSES) !== 0;
     const sectors = this.longAddresses ? wide(Word.LBA48) + wide(Word.LBA48 + 2) * 2 ** 32 : wide(Word.LBA28);
     this.size = sectors * SECTOR_BYTES;
     if (!this.longAddresses) this.maxTransfer = SHORT_COUNT * SECTOR_BYTES;
-    this.setTransferMode(step, words[Word.ULTRA_DMA]);
-    this.writeBusMaster(BusMaster.STATUS, Bmis.ERROR | Bmis.INTERRUPT);
-    this.writeControl(0);
   }
 
   submit(command: DiskCommand, done: (outcome: DiskOutcome) => void): boolean {
@@ -113,7 +174,7 @@ export class AtaDriver implements DiskDriver {
       return true;
     }
     if (this.current) return false;
-    this.current = { command, done, told: false };
+    this.current = { command, done, since: undefined };
     if (command.operation !== "flush") this.writeTable(command);
     this.counters.submitted++;
     this.vmm.charge("vmm", this.vmm.costs.blockSubmit);
@@ -121,10 +182,17 @@ export class AtaDriver implements DiskDriver {
   }
 
   kick(): void {
-    const { current, vmm } = this;
-    if (!current || current.told || this.dead) return;
-    current.told = true;
-    this.watchdog = vmm.clock.after(this.timeout, () => this.die());
+    const { current } = this;
+    if (!current || current.since !== undefined || this.dead || this.recovering) return;
+    this.busy = true;
+    this.tell(current);
+    this.busy = false;
+    this.armWatchdog();
+  }
+
+  private tell(current: Current): void {
+    const { vmm } = this;
+    current.since = vmm.clock.now();
     const { operation, offset, length } = current.command;
     if (operation === "flush") {
       this.writeTask(Task.STATUS_COMMAND, this.longAddresses ? Command.FLUSH_CACHE_EXT : Command.FLUSH_CACHE);
@@ -139,33 +207,95 @@ export class AtaDriver implements DiskDriver {
 
   interrupt(): void {
     this.counters.interrupts++;
+    if (this.recovering) return;
     const status = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
-    if (!(status & (Bmis.INTERRUPT | Bmis.ERROR))) return;
+    if (!(status & Bmis.INTERRUPT)) return;
     const { current } = this;
+    this.busy = true;
     if (current && current.command.operation !== "flush") this.writeBusMaster(BusMaster.COMMAND, 0);
-    const disk = this.read(COMMAND_BAR, Task.STATUS_COMMAND);
+    const disk = this.status();
+    const error = disk & Status.ERR ? this.read(COMMAND_BAR, Task.ERROR_FEATURES) : 0;
     this.writeBusMaster(BusMaster.STATUS, status | Bmis.ERROR | Bmis.INTERRUPT);
-    if (!current?.told) {
+    this.busy = false;
+    if (current?.since === undefined) {
       this.counters.strays++;
       return;
     }
     this.vmm.charge("vmm", this.vmm.costs.blockComplete);
+    this.resetsInVain = 0;
     const failed = (disk & (Status.ERR | Status.DF)) !== 0 || (status & Bmis.ERROR) !== 0;
-    this.finish(failed ? "medium-error" : "ok");
+    this.finish(error & AtaError.IDNF ? "out-of-range" : failed ? "medium-error" : "ok");
   }
 
   private finish(outcome: DiskOutcome): void {
     const { current } = this;
     this.current = undefined;
     this.watchdog?.cancel();
+    this.watchdog = undefined;
     this.counters.completed++;
     if (outcome !== "ok") this.counters.errors++;
     current?.done(outcome);
   }
 
+  private armWatchdog(): void {
+    if (this.watchdog || !this.current) return;
+    const often = Math.min(this.timeout, LOOK * this.vmm.clock.frequency);
+    this.watchdog = this.vmm.clock.after(often, () => {
+      this.watchdog = undefined;
+      this.look(often);
+    });
+  }
+
+  /** Asks a disk that keeps a command for long whether it still works at it. */
+  private look(often: number): void {
+    const { current } = this;
+    if (current?.since === undefined || this.recovering) return;
+    const age = this.vmm.clock.now() - current.since;
+    const well = age < often || (age < this.timeout && this.works());
+    if (well || this.busy) this.armWatchdog();
+    else this.recover();
+  }
+
+  /** Busy, with the bus master under way if there is a use for it; or done, and about to interrupt. */
+  private works(): boolean {
+    const status = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
+    if (status & Bmis.INTERRUPT) return true;
+    const moves = this.current?.command.operation === "flush" || (status & Bmis.ACTIVE) !== 0;
+    return moves && (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) !== 0;
+  }
+
+  /** "Software reset": nothing that was under way reaches memory afterwards, so that it can be asked for again. */
+  private recover(): void {
+    this.recovering = true;
+    this.counters.resets++;
+    if (this.resetsInVain++ === MOST_RESETS) {
+      this.die();
+      return;
+    }
+    const { clock } = this.vmm;
+    const work = this.bringUp();
+    const deadline = clock.now() + this.timeout;
+    const goOn = () => {
+      const { done, value } = work.next();
+      if (done && value === undefined) this.repeat();
+      else if (done || clock.now() >= deadline) this.recover();
+      else clock.after(POLL * clock.frequency, goOn);
+    };
+    goOn();
+  }
+
+  private repeat(): void {
+    this.recovering = false;
+    if (!this.current) return;
+    this.counters.repeated++;
+    this.current.since = undefined;
+    this.kick();
+  }
+
   /** Stops the bus master and keeps the disk in reset, so that no late DMA hits a buffer that has a new owner. */
   private die(): void {
     this.dead = true;
+    this.recovering = false;
     this.counters.timeouts++;
     this.writeBusMaster(BusMaster.COMMAND, 0);
     this.writeControl(Control.SRST | Control.nIEN);
@@ -211,33 +341,6 @@ export class AtaDriver implements DiskDriver {
     this.writeTask(Task.STATUS_COMMAND, fits ? short : long);
   }
 
-  private identify(step: () => boolean): number[] {
-    this.writeTask(Task.DEVICE, Device.LBA);
-    this.writeTask(Task.STATUS_COMMAND, Command.IDENTIFY_DEVICE);
-    this.await(step);
-    if (!(this.read(COMMAND_BAR, Task.STATUS_COMMAND) & Status.DRQ)) throw this.broken("no disk");
-    return Array.from({ length: WORDS }, () => this.vmm.mmioRead(this.at(COMMAND_BAR) + Task.DATA, 2));
-  }
-
-  private setTransferMode(step: () => boolean, modes: number): void {
-    let mode = MOST_MODE;
-    while (mode > 0 && !(modes & (1 << mode))) mode--;
-    this.writeTask(Task.ERROR_FEATURES, SET_TRANSFER_MODE);
-    this.writeTask(Task.SECTOR_COUNT, ULTRA_DMA | mode);
-    this.writeTask(Task.STATUS_COMMAND, Command.SET_FEATURES);
-    this.await(step);
-    if (this.read(COMMAND_BAR, Task.STATUS_COMMAND) & Status.ERR) throw this.broken(`no Ultra DMA mode ${mode}`);
-  }
-
-  /** Until BSY is clear. */
-  private await(step: () => boolean): void {
-    for (let i = 0; i < MOST_STEPS; i++) {
-      if (!(this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY)) return;
-      if (!step()) break;
-    }
-    throw this.broken("no answer");
-  }
-
   private broken(why: string): Error {
     return new Error(`ATA controller ${this.fn.deviceId}: ${why}`);
   }
@@ -247,6 +350,10 @@ export class AtaDriver implements DiskDriver {
   }
   private read(bar: number, register: number): number {
     return this.vmm.mmioRead(this.at(bar) + register, 1);
+  }
+  /** The disk's status, which takes its interrupt back. */
+  private status(): number {
+    return this.read(COMMAND_BAR, Task.STATUS_COMMAND);
   }
   private writeTask(register: Task, value: number): void {
     this.vmm.mmioWrite(this.at(COMMAND_BAR) + register, 1, value);

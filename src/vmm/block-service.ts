@@ -15,9 +15,9 @@ const PAGE = 0x1000;
 const BUFFER_ALIGNMENT = PAGE;
 /**
  * Commands at the disk while guests share it: more would wait in the controller, where order of arrival decides. As many as
- * the medium's default channels keep busy, and as many again that the VMM hasn't heard the end of.
+ * the medium has channels by default.
  */
-const DEPTH = 32;
+const DEPTH = 16;
 /** What a command costs beside its bytes, in bytes: about what the medium moves while it finds a block. Assumed. */
 const COMMAND = 0x1000;
 
@@ -42,7 +42,7 @@ export interface BlockServiceOptions {
   readonly bufferBytes?: number;
   /** Bounce buffers. Default: what the pool has left, at most 64. */
   readonly buffers?: number;
-  /** Commands at the disk at a time while several guests share it; a single guest has all that the disk takes. Default 32. */
+  /** Commands at the disk at a time while several guests share it; a single guest has all that the disk takes. Default 16. */
   readonly depth?: number | undefined;
 }
 

@@ -27,7 +27,10 @@ export interface SharedDevice {
   wake(): void;
 }
 
-/** Seconds of its rate that a guest which was idle may take at once. Assumed: as little as a VMM's timer can hold apart. */
+/**
+ * Seconds of its rate that a guest which was idle may take at once: a time slice by default, in which another guest has the
+ * hart and this one can't ask for anything.
+ */
 export const BURST_SECONDS = 0.01;
 
 /** What was done for one guest: pieces and their bytes, and cycles that they waited, all together and the longest. */

@@ -16,6 +16,10 @@ import { IommuDriver, type SecondStage, secondStageOf } from "./iommu.js";
 import { GStage, RAM_RIGHTS } from "./memory/gstage.js";
 import { PlacedMemory } from "./memory/guest-memory.js";
 import type { Placement } from "./memory/placement.js";
+import type { Extent } from "./extents.js";
+import type { FlowCounters, Share } from "./fair-queue.js";
+import type { ThrottleSetting } from "./interrupt-throttle.js";
+import type { ShareConfig } from "../scenario/types.js";
 import { LentMemory } from "./lent-memory.js";
 import { type LinkShare, NetService } from "./net-service.js";
 import { FunctionPlaces } from "./physical-function.js";
@@ -36,15 +40,19 @@ export interface HostedGuest {
   readonly ram: number;
   /** Which disk, and the guest's range of it; which network interface. */
   readonly disk?: number | undefined;
-  readonly range: { readonly start: number; readonly length: number };
+  readonly range: Extent;
+  /** In place of the range. */
+  readonly extents?: readonly Extent[];
   readonly nic?: number | undefined;
+  readonly share?: ShareConfig;
   /** Which serial line; the first one if left out. */
   readonly serial?: number | undefined;
 }
 
 export interface HostedConfig {
   readonly guests: readonly HostedGuest[];
-  readonly disks?: readonly { readonly interface?: DiskName }[];
+  readonly disks?: readonly { readonly interface?: DiskName; readonly depth?: number }[];
+  readonly nics?: readonly { readonly interrupts?: ThrottleSetting }[];
   /** Page size of the G-stage in bytes, and that of the IOMMU's second stage if it differs. */
   readonly pageSize: number;
   readonly iommuPageSize: number;
@@ -68,6 +76,7 @@ class SharedDisk {
     private readonly disk: PhysicalFunction,
     private readonly gscid: number,
     private readonly pageSize: number,
+    private readonly depth: number | undefined,
   ) {}
 
   /** @param direct the guest's RAM, if the controller is to reach it */
@@ -77,8 +86,8 @@ class SharedDisk {
       this.pool!.admit(direct.pieces(direct.start, direct.size)!, this.pageSize);
       this.iommu.invalidate(this.gscid);
     }
-    const { name, range } = guest;
-    const part = this.parts.get(name) ?? this.service.open({ name, extents: [range], direct });
+    const { name, range, extents = [range] } = guest;
+    const part = this.parts.get(name) ?? this.service.open({ name, extents, direct, share: diskShare(guest) });
     this.parts.set(name, part);
     return part;
   }
@@ -102,7 +111,7 @@ class SharedDisk {
     const driver = this.kind.driver(vmm, disk, pool);
     driver.start(() => vmm.step());
     vmm.onInterrupt(disk.irq, () => void driver.interrupt());
-    return new BlockService(vmm, driver, pool);
+    return new BlockService(vmm, driver, pool, { depth: this.depth });
   }
 }
 
@@ -117,13 +126,14 @@ class SharedNic {
     private readonly iommu: IommuDriver,
     private readonly nic: PhysicalFunction,
     private readonly gscid: number,
+    private readonly interrupts: ThrottleSetting | undefined,
   ) {}
 
-  open(vm: VirtualMachine): LinkShare {
+  open(vm: VirtualMachine, share: Share): LinkShare {
     this.service ??= this.start();
     const known = this.ports.get(vm.name);
     if (known) return known;
-    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work));
+    const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work), share);
     this.ports.set(vm.name, port);
     for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
       vm.details.set(`port:${name}`, () => port.counters[name]);
@@ -135,7 +145,7 @@ class SharedNic {
     const { vmm, iommu, nic } = this;
     const pool = new DmaPool(vmm);
     iommu.bind(nic.deviceId, pool.secondStage(this.gscid));
-    const driver = new E1000eDriver(vmm, nic, pool);
+    const driver = new E1000eDriver(vmm, nic, pool, { interrupts: this.interrupts });
     driver.start(() => vmm.step());
     vmm.onInterrupt(nic.irq, () => void driver.interrupt());
     const service = new NetService(vmm, driver);
@@ -145,6 +155,17 @@ class SharedNic {
 }
 
 const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[disk]?.interface ?? "nvme";
+const diskShare = ({ share }: HostedGuest): Share => ({
+  weight: share?.disk?.weight,
+  rate: share?.disk?.rate,
+  pieces: share?.disk?.iops,
+});
+
+/** The wire's limit is in bits. */
+const nicShare = ({ share }: HostedGuest): Share => ({
+  weight: share?.nic?.weight,
+  rate: share?.nic?.rate === undefined ? undefined : share.nic.rate / 8,
+});
 
 /** A serial line that the VMM drives itself, once the first guest asks for a port of it. */
 class SharedSerial {
@@ -252,6 +273,17 @@ function secondStage(vmm: Vmm, vm: VirtualMachine, placement: Placement, config:
 export interface Hosted {
   readonly vmm: Vmm;
   readonly iommu: IommuDriver;
+  /** Guests' parts of the devices that the VMM drives. */
+  readonly parts: readonly DevicePart[];
+}
+
+/** What a guest has of a device that the VMM drives, and what it was given so far. */
+export interface DevicePart {
+  readonly device: "disk" | "nic";
+  readonly index: number;
+  readonly guest: number;
+  readonly share: Share;
+  readonly turns: FlowCounters;
 }
 
 /** Takes the machine over and leaves its first guest ready on the hart: `machine.run` goes on. */
@@ -276,9 +308,17 @@ export function startHosted(
   const disks = devices.disks.map((fn, i) => places.place(kinds[i], fn));
   const nics = devices.nics.map((fn) => places.place(E1000E_KIND, fn));
   const sharedDisks = disks.map(
-    (disk, i) => new SharedDisk(vmm, iommu, kinds[i], disk, POOL_GSCID + i, config.iommuPageSize),
+    (disk, i) =>
+      new SharedDisk(vmm, iommu, kinds[i], disk, POOL_GSCID + i, config.iommuPageSize, config.disks?.[i]?.depth),
   );
-  const sharedNics = nics.map((nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i));
+  const sharedNics = nics.map(
+    (nic, i) => new SharedNic(vmm, iommu, nic, POOL_GSCID + disks.length + i, config.nics?.[i]?.interrupts),
+  );
+  const parts: DevicePart[] = [];
+  /** A guest that was reset opens what it had. */
+  const note = (part: DevicePart) => {
+    if (parts.every(({ turns }) => turns !== part.turns)) parts.push(part);
+  };
   const sharedSerials = devices.serials.map((line, n) => {
     const users = config.guests.filter(({ serial = 0 }) => serial === n).length;
     return new SharedSerial(vmm, line, users > 1);
@@ -308,6 +348,7 @@ export function startHosted(
       const openBlock = (options?: { direct?: boolean }) => {
         const direct = options?.direct ? vm.memory : undefined;
         const part = shared.open(guest, direct);
+        note({ device: "disk", index: guest.disk!, guest: vm.index, share: diskShare(guest), turns: part.turns });
         detach.push(() => {
           busy++;
           shared.leave(guest, direct, () => --busy === 0 && quiet());
@@ -323,7 +364,8 @@ export function startHosted(
         mac: macAddress(undefined, nics.length + vm.index),
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
-          const port = shared.open(vm);
+          const port = shared.open(vm, nicShare(guest));
+          note({ device: "nic", index: guest.nic!, guest: vm.index, share: nicShare(guest), turns: port.turns });
           detach.push(() => {
             port.drop();
             port.leave();
@@ -366,7 +408,7 @@ export function startHosted(
   machine.supervisor = vmm;
   core.exports.flushTranslations();
   vmm.boot();
-  return { vmm, iommu };
+  return { vmm, iommu, parts };
 }
 
 /** What was counted before goes on: what counts anew counts further, what only the first attachment named counts on. */

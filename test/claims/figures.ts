@@ -16,9 +16,10 @@ export const NO_LOOKUPS: GuestReport["iotlb"] = {
   faults: 0,
 };
 
-const NO_CHARACTERS: GuestReport["serial"] = {
+export const NO_CHARACTERS: GuestReport["serial"] = {
   baud: 115_200,
   sent: 0,
+  arrived: 0,
   received: 0,
   charactersPerSecond: 0,
   ofLineRate: 0,
@@ -90,19 +91,40 @@ export function part(id: string, device?: DeviceClass): Part {
 export const judged = (id: string, figures: Evidence, device?: DeviceClass): Judgement =>
   part(id, device).judge(figures);
 
-/** Every disk workload, at 100 MB/s in `base` and at `rates` in `other`, the last rate for all that remain. */
+/**
+ * Every disk workload, at 100 MB/s in `base` and at `rates` in `other`, the last rate for all that remain; natively, where
+ * that is neither, at 1000 MB/s.
+ */
 export function workloads(base: string, other: string, rates: readonly number[], over: Partial<GuestReport> = {}) {
-  let next = 0;
-  const rate = () => rates[Math.min(next++, rates.length - 1)];
-  const both = (values: Measured["values"]) => [
-    run({ ...values, mode: base }, guest({ throughputMBps: 100 })),
-    run({ ...values, mode: other }, guest({ throughputMBps: rate(), ...over })),
-  ];
+  const both = modePairs(base, other, rates, over);
   return {
     streams: ["512", "4K", "16K", "64K"].flatMap((bs) => both({ bs })),
     "small-io": ["1", "32"].flatMap((qd) => both({ qd })),
     "large-io": both({}),
   };
+}
+
+/** The same for the LAN. */
+export function lanWorkloads(base: string, other: string, rates: readonly number[], over: Partial<GuestReport> = {}) {
+  const both = modePairs(base, other, rates, over);
+  return {
+    "lan-stream-out": ["64", "64K"].flatMap((bs) => both({ bs })),
+    "lan-stream-in": ["64", "64K"].flatMap((bs) => both({ bs })),
+    "lan-requests": both({ bs: "64" }),
+    "lan-requests-large": both({ bs: "64K" }),
+  };
+}
+
+function modePairs(base: string, other: string, rates: readonly number[], over: Partial<GuestReport>) {
+  let next = 0;
+  const rate = () => rates[Math.min(next++, rates.length - 1)];
+  const native = (values: Measured["values"]) =>
+    base === "native" ? [] : [run({ ...values, mode: "native" }, guest({ throughputMBps: 1000 }))];
+  return (values: Measured["values"]) => [
+    ...native(values),
+    run({ ...values, mode: base }, guest({ throughputMBps: 100 })),
+    run({ ...values, mode: other }, guest({ throughputMBps: rate(), ...over })),
+  ];
 }
 
 export function attackCase(over: Partial<AttackCase>): AttackCase {

@@ -1,46 +1,60 @@
-// A guest killed or reset, a device reset, a cable pulled: the run goes on, and the others are left alone.
-import { readFileSync } from "node:fs";
+// A guest killed or reset in the middle of its work: it goes, or begins anew, and the others are left alone.
 import { expect, test } from "vitest";
-import { generatedBytes } from "../../src/backends/disk-image.js";
 import { checksum } from "../../src/metrics/checksum.js";
-import { run } from "../../src/scenario/run.js";
-import type { GuestConfig, RunConfig } from "../../src/scenario/types.js";
-import { bootargs, defaultWorkload, MODES, SAFE_MODES, type Workload } from "../../src/scenario/workload.js";
-import type { AttachModeName } from "../../src/vmm/types.js";
+import { MODES, SAFE_MODES } from "../../src/scenario/workload.js";
+import { elfOf } from "../vmm/elf-of.js";
+import { guest, image, runAll } from "./setup.js";
 
-const MIB = 0x10_0000;
-const kernel = new Uint8Array(readFileSync(new URL("../../guests/probe/probe.elf", import.meta.url)));
-const image = generatedBytes(2 * MIB, 7);
 const HOSTED_MODES = SAFE_MODES.filter((mode) => mode !== "native");
-
-function guest(mode: AttachModeName, workload: Partial<Workload> = {}, more: Partial<GuestConfig> = {}): GuestConfig {
-  const all = { ...defaultWorkload, bs: 65536, qd: 8, ...workload };
-  return { kernel, mode, ram: 16 * MIB, bootargs: bootargs(all, mode), ...more };
-}
-
-function runAll(guests: readonly GuestConfig[], config: Partial<RunConfig> = {}) {
-  const disks = [
-    { size: 2 * MIB, image },
-    { size: 2 * MIB, image },
-  ];
-  return run({ guests, disks, core: "flat", maxCycles: 3e9, keepDisks: true, ...config });
-}
+const MIDDLE = 3.2e6;
+const lui = (rd: number, imm20: number) => ((imm20 << 12) | (rd << 7) | 0x37) >>> 0;
+const addi = (rd: number, rs1: number, imm: number) => (((imm & 0xfff) << 20) | (rs1 << 15) | (rd << 7) | 0x13) >>> 0;
+const ECALL = 0x73;
 
 test.each(SAFE_MODES)("%s: a guest that is reset in the middle runs again to its end", async (mode) => {
-  const result = runAll([guest(mode)], { events: [{ at: 3e6, guest: 0, action: "reset" }] });
+  const result = runAll([guest(mode)], { events: [{ at: MIDDLE, guest: 0, action: "reset" }] });
+  const [{ stop, console, checksum: found }] = result.guests;
   expect(result.events).toMatchObject([{ guest: 0, action: "reset" }]);
-  expect(result.guests[0].stop).toEqual({ kind: "shutdown", code: 0 });
-  expect(result.guests[0].checksum).toBe(await checksum("crc32c", image));
-  expect(result.guests[0].console.match(/probe: \d+ MiB at/g)).toHaveLength(2);
+  expect(stop, console).toEqual({ kind: "shutdown", code: 0 });
+  expect(found).toBe(await checksum("crc32c", image));
+  expect(console.match(/probe: \d+ MiB at/g)).toHaveLength(2);
   expect(result.damage).toEqual([]);
   expect(result.faults).toEqual([]);
 });
 
 test.each(HOSTED_MODES)("%s: a guest that is killed leaves its neighbour alone", async (mode) => {
   const victim = guest(mode, {}, { name: "victim" });
-  const neighbour = guest("emulated", {}, { name: "other", disk: MODES[mode].shares ? 0 : 1 });
-  const result = runAll([victim, neighbour], { events: [{ at: 4e6, guest: 0, action: "kill" }] });
-  expect(result.guests[0].stop).toEqual({ kind: "killed" });
-  expect(result.guests[1].stop).toEqual({ kind: "shutdown", code: 0 });
+  const other = guest("emulated", {}, { name: "other", disk: MODES[mode].shares ? 0 : 1 });
+  const result = runAll([victim, other], { events: [{ at: 2 * MIDDLE, guest: 0, action: "kill" }] });
+  expect(result.guests.map(({ stop }) => stop)).toEqual([{ kind: "killed" }, { kind: "shutdown", code: 0 }]);
   expect(result.damage).toEqual([]);
+  expect(result.faults).toEqual([]);
+});
+
+test.each(HOSTED_MODES)("%s: a guest may be reset as often as one likes", (mode) => {
+  const events = Array.from({ length: 12 }, (_, i) => ({ at: MIDDLE + i * 3e6, guest: 0, action: "reset" }) as const);
+  const result = runAll([guest(mode)], { events });
+  expect(result.guests[0].stop).toEqual({ kind: "shutdown", code: 0 });
+  expect(result.events).toHaveLength(12);
+});
+
+test("the same interruption twice gives the same result to the last digit", () => {
+  const events = [
+    { at: MIDDLE, guest: 0, action: "reset" },
+    { at: 4 * MIDDLE, disk: 0, action: "reset" },
+  ] as const;
+  const once = () =>
+    runAll([guest("paravirtual"), guest("emulated", {}, { name: "other" })], { events, keepDisks: false });
+  expect(once()).toEqual(once());
+});
+
+test("a guest that asks for its reset gets it (SBI, 'System Reset Extension'), until somebody ends it", () => {
+  const SRST = [lui(17, 0x53525), addi(17, 17, 0x354), addi(16, 0, 0)];
+  const cold = [...SRST, addi(10, 0, 1), addi(11, 0, 0), ECALL];
+  const result = runAll([{ ...guest("emulated"), kernel: elfOf(...cold) }], {
+    events: [{ at: 30e6, guest: 0, action: "kill" }],
+  });
+  const reboots = result.events!.filter(({ action }) => action === "reboot");
+  expect(reboots.length).toBeGreaterThan(5);
+  expect(result.guests[0].stop).toEqual({ kind: "killed" });
 });

@@ -111,7 +111,7 @@ async function fakeGuest(
     operations: idle ? 0 : operations,
     checksum: idle ? undefined : sum,
     throughputMBps: bytes / 1e6 / seconds,
-    serial: { baud: 115_200, sent: 0, received: 0, charactersPerSecond: 0, ofLineRate: 0, echo: null },
+    serial: { baud: 115_200, sent: 0, arrived: 0, received: 0, charactersPerSecond: 0, ofLineRate: 0, echo: null },
     landed: fake.landed?.[mode] ?? [],
     taken: [],
   };
@@ -134,6 +134,7 @@ export function fakeRunner(fake: FakeOptions = {}): Runner {
       damage: [],
       leaks: [],
       faults: [],
+      shares: [],
       disks: config.keepDisks
         ? disks?.map((disk) => fake.disk?.[guests[0].mode] ?? disk.image ?? new Uint8Array(disk.size))
         : undefined,

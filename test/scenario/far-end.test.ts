@@ -6,7 +6,7 @@ import { type FarEnd, given, judged } from "../../src/scenario/far-end.js";
 import { defaultWorkload, type Workload, type WorkloadKind } from "../../src/scenario/workload.js";
 
 const image = Uint8Array.from({ length: 4096 }, (_, i) => (i * 7) ^ (i >> 8));
-const before = { image, start: 1024, length: 2048 };
+const before = { image, extents: [{ start: 1024, length: 2048 }], length: 2048 };
 const workload = (kind: WorkloadKind): Workload => ({ ...defaultWorkload, kind, bs: 1024 });
 const peer = (bytes: Uint8Array) => ({
   echoes: 0,

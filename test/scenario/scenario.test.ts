@@ -42,7 +42,7 @@ test("guests that share a disk get equal parts of it", () => {
 
 test("an unknown key is named with its place and its neighbour", () => {
   expect(refusal(lines("guests:", "  - mode: emulated", "    memroy: 64M"))).toBe(
-    's.yaml:3:5: guests[0].memroy: unknown key "memroy". Did you mean "memory"? Known: name, mode, disk, nic, serial, range, memory, kernel, workload',
+    's.yaml:3:5: guests[0].memroy: unknown key "memroy". Did you mean "memory"? Known: name, mode, disk, nic, serial, range, file, share, memory, kernel, workload',
   );
 });
 
@@ -64,6 +64,26 @@ test("a mode may be given per device", () => {
   );
   expect(wrong("{ dsk: assigned }")).toMatch(/unknown key "dsk". Did you mean "disk"\?/);
   expect(wrong("{ disk: assigned }")).toMatch(/^s\.yaml:2:5: guests\[0\]\.mode: no mode for its network interface/);
+});
+
+test("a disk's interface is its controller and the driver of guests; a sweep may vary it", () => {
+  const disk = "disks: [{ name: d, interface: ata, size: 8K }]";
+  const guests = "guests: [{ mode: emulated }, { mode: paravirtual }]";
+  const [{ config }] = resolve(lines(disk, guests)).runs;
+  expect(config.disks?.[0].interface).toBe("ata");
+  expect(config.guests.map(({ bootargs }) => /driver=\S+/.exec(bootargs)?.[0])).toEqual([
+    "driver=ata",
+    "driver=virtio",
+  ]);
+  const { runs } = resolve(lines(disk, guests, "sweep: { parameter: interface, values: [nvme, ata] }"));
+  expect(runs.map((run) => run.config.disks?.[0].interface)).toEqual(["nvme", "ata"]);
+  expect(runs.map((run) => /driver=\S+/.exec(run.config.guests[0].bootargs)?.[0])).toEqual([
+    "driver=nvme",
+    "driver=ata",
+  ]);
+  expect(refusal(lines(guests, "sweep: { parameter: interface, values: [atta] }"))).toMatch(
+    /"atta".*Did you mean "ata"/s,
+  );
 });
 
 test("a wrong type says what is expected", () => {
@@ -198,4 +218,84 @@ const SHIPPED = new URL("../../scenarios/", import.meta.url);
 const FILES = readdirSync(SHIPPED, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml"));
 test.each(FILES)("scenarios/%s is valid", (name) => {
   expect(resolve(readFileSync(new URL(name, SHIPPED), "utf8")).runs.length).toBeGreaterThan(0);
+});
+
+const fair = (...guest: string[]) =>
+  lines(
+    "disks: [{ name: d, size: 64K, files: [{ name: f, size: 32K }] }]",
+    "guests:",
+    ...guest.map((line) => `  ${line}`),
+  );
+
+test("shares and files reach the run: rates in powers of 1000, a file as its extents", () => {
+  const [{ config }] = resolve(
+    lines(
+      "disks: [{ name: d, size: 64K, depth: 4, extent: 8K, files: [{ name: a, size: 16K }, { name: b, size: 12K }] }]",
+      "nics: [{ name: n, interrupts: 4000 }]",
+      "guests:",
+      "  - { mode: emulated, file: b, nic: n, share: { disk: { weight: 2, rate: 20M, iops: 5K }, nic: { rate: 100M } } }",
+      "  - { mode: paravirtual, file: a }",
+    ),
+  ).runs;
+  expect(config.disks?.[0].depth).toBe(4);
+  expect(config.nics).toEqual([{ interrupts: 4000 }]);
+  expect(config.guests[0].share).toEqual({ disk: { weight: 2, rate: 20e6, iops: 5000 }, nic: { rate: 100e6 } });
+  expect(config.guests.map(({ extents }) => extents)).toEqual([
+    [
+      { start: 8192, length: 8192 },
+      { start: 24_576, length: 4096 },
+    ],
+    [
+      { start: 0, length: 8192 },
+      { start: 16_384, length: 8192 },
+    ],
+  ]);
+});
+
+test("a file's image stands on the disk in its extents, and the host's checksum follows them", async () => {
+  const image = Uint8Array.from({ length: 12_288 }, (_, i) => i % 251);
+  const text = lines(
+    "disks: [{ name: d, size: 64K, extent: 4K, files: [{ name: a, size: 16K }, { name: b, image: b.img }] }]",
+    "guests: [{ mode: emulated, file: a }, { mode: emulated, file: b }]",
+  );
+  const source = parseYaml(text, "s.yaml", scenarioSchema);
+  const scenario = resolveScenario(source, { ...load, disk: () => image }, () => new Uint8Array(4));
+  const disk = scenario.runs[0].disks[0].image;
+  expect([disk[4096], disk[12_288], disk[20_480]]).toEqual([image[0], image[4096], image[8192]]);
+  const report = await runScenario(scenario, scenario.runs[0], { run: fakeRunner(), version: "1" });
+  expect(report.guests[1].expectedChecksum).not.toBe(report.guests[0].expectedChecksum);
+});
+
+test.each([
+  ["- { mode: emulated }", /guests\[0\]\.disk: disk "d" has files, and the guest names none\. Give it a file/],
+  ["- { mode: emulated, file: g }", /guests\[0\]\.file: no file of disk "d" is called "g"/],
+  ["- { mode: emulated, file: f, range: { start: 0, length: 512 } }", /range: both a file and a range/],
+  ["- { mode: assigned, file: f }", /file: a guest with mode assigned has the whole disk\. Leave file out/],
+  ["- { mode: assigned, share: { disk: { weight: 2 } } }", /share\.disk: mode assigned has the whole disk/],
+  ["- { mode: emulated, file: f, share: { nic: { weight: 2 } } }", /share\.nic: a share of a network interface for a/],
+  ["- { mode: emulated, file: f, share: { disk: { weight: 0 } } }", /share\.disk\.weight: 0 doesn't fit.*above 0/],
+  [
+    "- { mode: emulated, file: f, share: { disk: { rate: fast } } }",
+    /share\.disk\.rate: "fast" is no rate.*powers of 1000/,
+  ],
+])("a share or file that can't be is refused with place and remedy: %s", (guest, message) => {
+  expect(refusal(fair(guest))).toMatch(message);
+});
+
+test("two guests can't have one file", () => {
+  expect(refusal(fair("- { mode: emulated, file: f }", "- { mode: emulated, file: f }"))).toMatch(
+    /guests\[1\]\.file: guest0 has that file\. Give each guest a file of its own/,
+  );
+});
+
+test.each([
+  ["files: [{ name: f }]", /files\[0\]: neither a size nor an image/],
+  ["files: [{ name: f, size: 128K }]", /files: files of 128 KiB on a disk of 64 KiB/],
+  ["files: [{ name: f, size: 1K }, { name: f, size: 1K }]", /files\[1\]\.name: a second file called "f"/],
+  ["extent: 5K, files: [{ name: f, size: 1K }]", /extent: pieces of 5 KiB\. Give a multiple of 4K/],
+  ["files: [{ name: f, size: 4K, image: x.img }]", /files\[0\]\.size: the file is smaller than the 8192 bytes/],
+])("a disk whose files can't be is refused: %s", (files, message) => {
+  expect(refusal(lines(`disks: [{ name: d, size: 64K, ${files} }]`, "guests: [{ mode: emulated, file: f }]"))).toMatch(
+    message,
+  );
 });

@@ -590,7 +590,7 @@ test.each([
         g.run();
         expect(strangers(g)).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: 300, seed: 9 },
     );
     const after = new Uint8Array(8 * MIB);
     g.other.read(RAM, after);

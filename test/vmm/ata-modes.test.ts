@@ -113,3 +113,20 @@ test.each(CHECKED)("%s: a driver that names the VMM's memory is stopped, and the
   ]);
   expect(damage).toEqual([]);
 });
+
+test.each(SAFE_MODES)("%s: a guest that is reset in the middle runs again to its end", async (mode) => {
+  const { guest: result } = runOne(mode, { bs: 16384 }, { events: [{ at: 3e6, guest: 0, action: "reset" }] });
+  expect(result.stop).toEqual({ kind: "shutdown", code: 0 });
+  expect(result.checksum).toBe(await checksum("crc32c", image));
+  expect(result.console.match(/probe: \d+ MiB at/g)).toHaveLength(2);
+});
+
+test.each(["emulated", "paravirtual"] as const)(
+  "%s: the disk is reset in the middle, and the guest doesn't notice",
+  async (mode) => {
+    const events = [2.5e6, 3e6, 3.5e6].map((at) => ({ at, disk: 0, action: "reset" as const }));
+    const { guest: result } = runOne(mode, { bs: 16384 }, { events });
+    expect(result.result).toMatchObject({ errors: "0", timeouts: "0" });
+    expect(result.checksum).toBe(await checksum("crc32c", image));
+  },
+);

@@ -32,7 +32,7 @@ test.each(MODES)("%s: every character leaves, at the line's rate", (mode) => {
   expect(modes).toEqual({ serial: mode });
   expect(result).toMatchObject({ bytes: "512", driver: mode === "paravirtual" ? "virtio-console" : "uart" });
   expect(console).toMatch(/abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk\n.*yado-result/s);
-  expect(serial).toMatchObject({ baud: 115_200, sent: TOTAL });
+  expect(serial).toMatchObject({ baud: 115_200, sent: TOTAL, arrived: TOTAL });
   expect(serial.ofLineRate).toBeCloseTo(1, 3);
 });
 
@@ -61,7 +61,7 @@ test.each(MODES)("%s: what is typed is sent back", (mode) => {
   const { result, serial, console } = alone(mode, { kind: "echo", total: 100 });
   expect(result).toMatchObject({ workload: "echo", bytes: "100", errors: "0" });
   expect(console).toContain(String.fromCharCode(...typedFor({ ...defaultWorkload, kind: "echo", total: 100 })!));
-  expect(serial).toMatchObject({ received: 100, sent: 100 });
+  expect(serial).toMatchObject({ received: 100, sent: 100, arrived: 100 });
   expect(serial.echo!.mean).toBeGreaterThan(2 * (10 / 115_200));
 });
 

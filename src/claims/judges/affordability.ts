@@ -68,7 +68,7 @@ export const judgeAffordability =
     const beside = (one: Crowd) => dedicated.find(({ guests }) => guests === one.guests);
     const waits = full.map((one) => `${brief(one.response)} µs ${one.way}`);
     return {
-      verdict: holds ? "holds" : "doesn't hold",
+      verdict: holds ? "holds" : sharing.length > 0 && dedicated.length > 0 ? "doesn't hold" : "not shown yet",
       why: [
         `A ${noun} for each guest that makes ${grouped(DEMAND)} requests a second is at work for ${percent(idle)} of the time, however many there are; ${most} guests would need ${most}, and together they would use ${percent(busiest)} of one.`,
         sharedShort.length === 0

@@ -5,10 +5,7 @@ import type { Landed } from "../../scenario/types.js";
 import type { Evidence } from "../evidence.js";
 import type { Figure, Judgement } from "../types.js";
 import { type BusDevice, DEVICES, prefixed } from "./devices.js";
-import { over, pairs, streamPairs, throughputCharts, throughputRatio } from "./workloads.js";
-
-/** What is published as no loss: direct interrupt delivery reaches 97 to 100 % of bare metal (ELI, ASPLOS'12). */
-const NO_LOSS = 0.97;
+import { NO_LOSS, over, pairs, streamPairs, throughputCharts, throughputRatio } from "./workloads.js";
 
 /** The same driver as natively, and native's throughput whatever the requests are like. */
 export const judgeDedication =

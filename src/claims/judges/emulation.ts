@@ -1,13 +1,10 @@
-// S1 to S3: the VMM's model of a device, and what it costs.
+// S1 and S3: the VMM's model of a device, and what it costs.
 import { brief, list, percent } from "../../metrics/format.js";
 import type { GuestReport } from "../../metrics/report.js";
 import type { Evidence } from "../evidence.js";
 import type { Chart, Figure, Judgement } from "../types.js";
 import { type BusDevice, DEVICES, prefixed } from "./devices.js";
 import { over, pairs, throughputCharts, throughputRatio } from "./workloads.js";
-
-const trapped = ({ exits }: GuestReport) => (exits["mmio-read"] ?? 0) + (exits["mmio-write"] ?? 0);
-const busyOf = ({ cyclesBy: { guest, exit, vmm } }: GuestReport) => guest + exit + vmm;
 
 /** Each guest's data is right, its driver the ordinary one, its accesses trapped, and the others' work lies in between. */
 export const judgeSharing =
@@ -43,59 +40,6 @@ export const judgeSharing =
       ]),
     };
   };
-
-/** 115,200 baud; a start bit, eight data bits and a stop bit. */
-const LINE_SECONDS = 10 / 115_200;
-/** Of native's pace: below it the hart, not the line, would be what one waits for. */
-const AT_LINE_RATE = 0.95;
-const MICROSECONDS = 1e6;
-
-/** The line stays what one waits for: characters leave at its pace, and the hart's work for one is done before the next. */
-export function judgeSerial(evidence: Evidence): Judgement {
-  const perCharacter = (guest: GuestReport) => over(busyOf(guest), guest.cycles) * over(guest.seconds, guest.bytes);
-  const [base] = evidence.all("console", { mode: "native" });
-  const native = base.guests[0];
-  const emulated = evidence.all("console", { mode: "emulated" }).map(({ values, guests: [guest] }) => ({
-    name: `emulated in the ${values.profile === "userspace" ? "VMM's process" : "VMM's kernel"}`,
-    guest,
-    cost: perCharacter(guest),
-    pace: over(guest.throughputMBps, native.throughputMBps),
-  }));
-  const good = ({ guest, cost, pace }: (typeof emulated)[number]) =>
-    guest.status === "ok" && pace >= AT_LINE_RATE && cost < LINE_SECONDS;
-  const holds = emulated.length > 0 && emulated.every(good);
-  const found = emulated.map(
-    ({ name, cost, pace }) =>
-      `${name} a character costs the hart ${brief(cost * MICROSECONDS)} µs of the ${brief(LINE_SECONDS * MICROSECONDS)} µs that the line takes for it, at ${percent(pace)} of native's pace`,
-  );
-  return {
-    verdict: holds ? "holds" : "doesn't hold",
-    why: `${list(found)} (well enough: less than the line's time, and at least ${percent(AT_LINE_RATE)}).`,
-    figures: [
-      { name: "the line's time for a character", value: LINE_SECONDS * MICROSECONDS, unit: "µs" },
-      { name: "native: hart's time for a character", value: perCharacter(native) * MICROSECONDS, unit: "µs" },
-      ...emulated.flatMap(({ name, guest, cost, pace }): Figure[] => [
-        { name: `${name}: hart's time for a character`, value: cost * MICROSECONDS, unit: "µs" },
-        { name: `${name}: exits for a character`, value: over(trapped(guest), guest.bytes), unit: "" },
-        { name: `${name}: pace ÷ native`, value: pace, unit: "%" },
-      ]),
-    ],
-    charts: [
-      {
-        title: "the hart's time for a character; dashed: the line's",
-        kind: "bar",
-        x: "",
-        y: "µs",
-        threshold: LINE_SECONDS * MICROSECONDS,
-        points: [{ name: "native", cost: perCharacter(native) }, ...emulated].map(({ name, cost }) => ({
-          x: name,
-          y: cost * MICROSECONDS,
-          series: name === "native" ? "native" : "emulated",
-        })),
-      },
-    ],
-  };
-}
 
 /** Less than half is left. */
 const COLLAPSED = 0.5;

@@ -333,7 +333,14 @@ export class AtaChannel {
     this.transfer = undefined;
   }
 
-  /** Power-on. */
+  /** "Power-on and hardware reset protocol": the disk is busy for a while, and what is written to it meanwhile is lost. */
+  restart(): void {
+    this.reset();
+    this.status = Status.BSY;
+    this.later(() => this.setStatus(0));
+  }
+
+  /** As after power-on, when the disk has become ready. */
   reset(): void {
     this.abandon();
     this.busMaster.reset();

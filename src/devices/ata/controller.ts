@@ -89,9 +89,9 @@ export class AtaController implements PcieDevice {
     for (const channel of this.channels) channel.reset();
   }
 
-  /** A hardware reset that isn't the host's wish: what the disks have in their write caches stays. */
+  /** A hardware reset that software didn't ask for: what was acknowledged stays on the disks. */
   restart(): void {
-    this.reset();
+    for (const channel of this.channels) channel.restart();
   }
 }
 

@@ -21,13 +21,18 @@ export function throughVmm(vmm: VmmServices, ports: PhysicalPorts, bar: number):
   };
 }
 
-/** What follows the guest's placement of the BARs; and what takes the ports away again. */
+/** Follows the guest's placement of the BARs, and takes them away again. */
+export interface AssignedRegisters {
+  readonly place: BarPlacement;
+  readonly release: () => void;
+}
+
 export function assignPorts(
   vmm: VmmServices,
   vm: Vm,
   ports: PhysicalPorts,
   bars: readonly PcieBar[],
-): { place: BarPlacement; release: () => void } {
+): AssignedRegisters {
   const placed = new Map<number, number>();
   const traps = bars.map((bar) => vm.trapPorts(bar, throughVmm(vmm, ports, bar.index), "ports"));
   let mapped: number | undefined;

@@ -3,8 +3,8 @@
 import { PCIE_FIRST_IRQ } from "../../platform/memory-map.js";
 import { Command } from "../../platform/pcie.js";
 import { decodeOf } from "../physical-function.js";
-import type { BarPlacement, PhysicalFunction, Vm, VmmServices } from "../types.js";
-import { assignPorts } from "./assigned-ports.js";
+import type { PhysicalFunction, Vm, VmmServices } from "../types.js";
+import { type AssignedRegisters, assignPorts } from "./assigned-ports.js";
 
 /** COMMAND of a physical function, and the bits of it that are the guest's. */
 const PCI_COMMAND = 4;
@@ -42,18 +42,14 @@ export function quiet(vmm: VmmServices, { kind, bar: first, ports }: PhysicalFun
 }
 
 /** A BAR of memory is mapped wherever the guest puts it. */
-function assignMemory(vm: Vm, physical: PhysicalFunction): { place: BarPlacement; release: () => void } {
+function assignMemory(vm: Vm, physical: PhysicalFunction): AssignedRegisters {
   let placed: number | undefined;
-  return {
-    place: (_bar, address) => {
-      if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
-      placed = address;
-      if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
-    },
-    release: () => {
-      if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
-    },
+  const place = (address: number | undefined) => {
+    if (placed !== undefined) vm.unmapDirect(placed, physical.barSize);
+    placed = address;
+    if (address !== undefined) vm.mapDirect(address, physical.bar, physical.barSize);
   };
+  return { place: (_bar, address) => place(address), release: () => place(undefined) };
 }
 
 /** INTx of a function, injected at the guest's own. The result lets go of a claim that the guest never ended. */

@@ -11,7 +11,17 @@ import {
 } from "../../../src/backends/network/peer/packet.js";
 import type { UdpDatagram } from "../../../src/backends/network/peer/udp.js";
 import { UserError } from "../../../src/platform/user-error.js";
-import { FREQUENCY, GUEST, GUEST_MAC, ip, MILLISECOND, network, PEER, VirtualTime } from "../../support/network.js";
+import {
+  FREQUENCY,
+  GUEST,
+  GUEST_MAC,
+  guestHost,
+  ip,
+  MILLISECOND,
+  network,
+  PEER,
+  VirtualTime,
+} from "../../support/network.js";
 
 const text = (value: string) => new TextEncoder().encode(value);
 
@@ -70,6 +80,15 @@ test("UDP services: echo (RFC 862), discard (RFC 863), character generator (RFC 
     ' !"#$%&\'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg\r\n!"',
   );
   expect(world.peer.udp.counters).toMatchObject({ discardedDatagrams: 1, discardedBytes: 5 });
+});
+
+test("a datagram that is too long to be sent back isn't, as the peer doesn't fragment", () => {
+  const time = new VirtualTime();
+  const net = buildNetwork({ mtu: 576 }, time.clock);
+  const guest = guestHost(net.link, time.clock);
+  const world = { time, net, peer: net.peer, guests: [guest], guest };
+  expect(ask(world, PEER, 7, new Uint8Array(548))).toHaveLength(1);
+  expect(ask(world, PEER, 7, new Uint8Array(549))).toEqual([]);
 });
 
 test("a port where nobody listens is unreachable (RFC 1122, 'UDP')", () => {

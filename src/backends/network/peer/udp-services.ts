@@ -88,7 +88,7 @@ export class UdpServices {
     private readonly address: Ipv4,
   ) {
     udp.bind(Service.Echo, (datagram) => {
-      if (!mayAnswer(datagram)) return;
+      if (!mayAnswer(datagram) || datagram.data.length > udp.mostData) return;
       this.counters.echoes++;
       udp.reply(datagram, datagram.destination, datagram.data);
     });
