@@ -14,7 +14,7 @@ enum { READ_DMA = 0xc8, READ_DMA_EXT = 0x25, WRITE_DMA = 0xca, WRITE_DMA_EXT = 0
 enum { IDENTIFY = 0xec, SET_FEATURES = 0xef, SET_TRANSFER_MODE = 0x03, ULTRA_DMA = 0x40 };
 /** Bus master registers. */
 enum { BM_COMMAND = 0, BM_STATUS = 2, BM_TABLE = 4 };
-enum { BM_START = 0x01, BM_TO_MEMORY = 0x08, BM_ERROR = 0x02, BM_INTERRUPT = 0x04 };
+enum { BM_ACTIVE = 0x01, BM_START = 0x01, BM_TO_MEMORY = 0x08, BM_ERROR = 0x02, BM_INTERRUPT = 0x04 };
 enum { SECTOR = 512, WORDS = 256, REGION = 0x10000, TABLE_ENTRIES = 512, LONG_BIT = 10 };
 /** Status of a request that the bus master couldn't serve; others are the disk's error register with ERR or DF above it. */
 enum { STATUS_BUS_MASTER = 0x10002 };
@@ -37,6 +37,7 @@ static struct {
   struct request *queue[MAX_DEPTH];  // submitted and not yet told the disk
   u32 head, tail;
   struct request *current;
+  u16 modes;                         // Ultra DMA modes that the disk has
   struct block_device device;
 } ata;
 
@@ -140,6 +141,8 @@ static void finish(u8 bus_master) {
   if (disk & (STATUS_ERR | STATUS_DF)) status = (u32)(disk & (STATUS_ERR | STATUS_DF)) << 8 | mmio_read8(ata.registers + ERROR);
   else if (bus_master & BM_ERROR || disk & (STATUS_BSY | STATUS_DRQ)) status = STATUS_BUS_MASTER;
   mmio_write8(ata.bus_master + BM_STATUS, bus_master | BM_ERROR | BM_INTERRUPT);
+  // a controller that was reset while its registers were written knows no table
+  if (status == STATUS_BUS_MASTER && block_retry(request)) return;
   if (status == STATUS_BUS_MASTER) reset(0);
   barrier_after_flag();
   ata.current = NULL;
@@ -202,7 +205,8 @@ static bool set_up_disk(void) {
   ata.long_addresses = words[83] >> LONG_BIT & 1;
   if (ata.long_addresses) sectors = words[100] | (u64)words[101] << 16 | (u64)words[102] << 32 | (u64)words[103] << 48;
   if (!(words[49] & 0x100) || !sectors) return print("ata: no DMA\n"), false;
-  if (!set_transfer_mode(words[88])) return false;
+  ata.modes = words[88];
+  if (!set_transfer_mode(ata.modes)) return false;
   ata.device.capacity = sectors * SECTOR;
   ata.device.block_size = SECTOR;
   ata.device.max_transfer = ata.long_addresses ? MAX_REQUEST : 256 * SECTOR;
@@ -210,6 +214,24 @@ static bool set_up_disk(void) {
   print("ata: \"%s\", %s, up to %u bytes a command, addresses: %s\n", model,
         ata.long_addresses ? "48-bit addresses" : "28-bit addresses", ata.device.max_transfer, ata.map->name);
   return true;
+}
+
+/** Whether the disk works on the current request, or has something to say of it. */
+static bool alive(void) {
+  const u8 disk = mmio_read8(ata.control + CONTROL), master = mmio_read8(ata.bus_master + BM_STATUS);
+  return !ata.current || disk & (STATUS_BSY | STATUS_DRQ) || master & (BM_ACTIVE | BM_INTERRUPT | BM_ERROR);
+}
+
+/** Software reset, and nothing told the disk. */
+static bool recover(void) {
+  interrupts_disable();
+  ata.current = NULL;
+  ata.head = ata.tail;
+  const bool good = reset(CONTROL_NO_INTERRUPT) && set_transfer_mode(ata.modes);
+  mmio_write8(ata.bus_master + BM_STATUS, BM_ERROR | BM_INTERRUPT);
+  mmio_write8(ata.control + CONTROL, 0);
+  interrupts_enable();
+  return good;
 }
 
 static const char *status_name(u32 status) {
@@ -228,7 +250,9 @@ struct block_device *ata_start(const struct pci_function *function, const struct
   if (!ata.registers || !ata.control || !ata.bus_master) return print("ata: its BARs aren't those of native mode\n"), NULL;
   if (!map->address(table, sizeof table, &ata.table_bus) || ata.table_bus >> 32)
     return print("ata: no address for the table\n"), NULL;
-  if (!set_up_disk()) return NULL;
+  // a disk that was reset meanwhile gets another chance
+  for (u32 tries = 0; !set_up_disk(); tries++)
+    if (tries == 2) return NULL;
   if (!block_polling() && !plic_enable(function->source, poll)) return print("ata: no interrupt\n"), NULL;
   mmio_write8(ata.bus_master + BM_STATUS, BM_ERROR | BM_INTERRUPT);
   mmio_write8(ata.control + CONTROL, 0);
@@ -236,6 +260,8 @@ struct block_device *ata_start(const struct pci_function *function, const struct
   ata.device.submit = submit;
   ata.device.kick = kick;
   ata.device.poll = poll;
+  ata.device.alive = alive;
+  ata.device.recover = recover;
   ata.device.status_name = status_name;
   return &ata.device;
 }

@@ -73,6 +73,11 @@ struct request *block_take_completed(void) {
   return request;
 }
 
+bool block_retry(struct request *request) {
+  if (!block.recovers || request->forged || block.in_vain == MOST_IN_VAIN) return false;
+  return block.ill = true;
+}
+
 /** An overdue request is lost: its slot and buffer stay out of use, for the device may still write there. */
 static void lose_overdue(struct block_device *device, u64 now) {
   for (u32 i = 0; i < MAX_DEPTH; i++) {

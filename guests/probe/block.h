@@ -79,5 +79,7 @@ u64 block_timeouts(void);
 /** Whether a device that fails is reset and asked again; resets so far. */
 void block_recover(bool recovers);
 u64 block_resets(void);
+/** For drivers: a request has failed with what a reset may mend; true when there is one soon, after which it is submitted again. */
+bool block_retry(struct request *request);
 /** Name of a status, ours or the device's. */
 const char *block_status_name(const struct block_device *device, u32 status);

@@ -3,7 +3,7 @@
 #include "kernel.h"
 
 /** Slots of frames to send: NET_DEPTH for the workload, one for ARP. */
-enum { NET_DEPTH = 64, NET_SLOTS = 65, NET_BUFFER = 2048, NET_HEADROOM = 66, NET_FRAME = 1514,
+enum { NET_DEPTH = 64, NET_SLOTS = 65, NET_BUFFER = 2048, NET_HEADROOM = 66, NET_FRAME = 1514, NET_PAIRS = 2,
        NET_MESSAGE = 64 * 1024 };
 /** Most bytes of data in a datagram that isn't fragmented, what lies before them in a frame, and the number that they begin with:
  *  behind it, a frame to send is aligned to 8. */
@@ -14,6 +14,8 @@ enum { PORT_ECHO = 7, PORT_SINK = 9, PORT_SOURCE = 5002, PORT_COUNT = 5003, PORT
 struct net_device {
   const char *driver;
   u8 mac[6];
+  u32 pairs;                // queue pairs, where there are several
+  u64 received[NET_PAIRS];  // frames, by pair
   /** Queues the frame of `slot` (`length` bytes, headers of all layers complete); false when it can't be reached by DMA. */
   bool (*submit)(u32 slot, u32 length);
   /** Tells the device about what was queued since. */

@@ -28,7 +28,7 @@ static const struct number_option numbers[] = {
   NUMBER("count", count, 1000, 1, 1ul << 40),
   NUMBER("pace", pace_us, 0, 0, 1000000),
   NUMBER("host", host, 15, 3, 254),
-  NUMBER("queues", queues, 1, 1, 2),
+  NUMBER("queues", queues, 1, 1, 128),
   NUMBER("interrupt-rate", interrupt_rate, 0, 0, 1000000),
 };
 

@@ -197,6 +197,7 @@ static void report(struct sample took, u64 interrupts, u64 translations, struct 
   if (net_resets()) print(" resets=%lu", net_resets());
   print(" cycles=%lu instret=%lu time_us=%lu bs=%u qd=%u interrupts=%lu", took.cycles, took.instructions,
         time_to_us(took.time), run.bs, run.depth, interrupts);
+  if (run.device->pairs > 1) print(" received_by_pair=%lu,%lu", run.device->received[0], run.device->received[1]);
   print(" latency_mean_ns=%lu latency_max_ns=%lu translations=%lu\n",
         run.done ? time_to_ns(run.latency_sum) / run.done : 0, time_to_ns(run.latency_most), translations);
 }

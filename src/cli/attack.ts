@@ -32,6 +32,8 @@ import {
 import { checkJson, deliver, hostFacts, Status, withSession } from "./session.js";
 import { tableOptions } from "./terminal.js";
 
+const CONTROLLERS: readonly DiskName[] = ["nvme", "ata"];
+
 interface Options extends SharedOptions {
   device?: AttackDevice[];
   interface?: DiskName;
@@ -62,7 +64,7 @@ export function attackCommand(): Command {
         wordsOption<AttackDevice>("--device", ATTACK_DEVICES),
       ),
     )
-    .addOption(interfaceOption())
+    .addOption(interfaceOption(CONTROLLERS, CONTROLLERS.join(" or ")))
     .addOption(
       new Option(
         "--modes <a,b,…>",

@@ -12,12 +12,15 @@ import {
   deviceModes,
   DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
-  type DiskName,
+  type DiskInterface,
   generatedBytes,
+  INTERFACES,
   isSerial,
   isSet,
   type Located,
   mergeMachine,
+  NIC_INTERFACES,
+  type NicInterface,
   noSweep,
   parseYaml,
   resolveMachine,
@@ -49,13 +52,15 @@ import {
   sweepOption,
   workloadFlags,
   workloadOptions,
+  wordOption,
 } from "./options.js";
 import { checkJson, deliver, hostFacts, Status, type Session, withSession } from "./session.js";
 import { complain, tableOptions } from "./terminal.js";
 
 interface Options extends SharedOptions {
   disk?: string;
-  interface?: DiskName;
+  interface?: DiskInterface;
+  nic?: NicInterface;
   size?: number;
   guest?: string;
   modes?: AttachModeName[];
@@ -87,7 +92,12 @@ export function compareCommand(): Command {
       "Runs the same guest program on the same disk or Intel 82574L once per attach mode, and compares what each costs.",
     )
     .addOption(new Option("--disk <file>", "disk image, only read; a generated one by default"))
-    .addOption(interfaceOption())
+    .addOption(interfaceOption(INTERFACES, "nvme, ata; natively virtio-mmio"))
+    .addOption(
+      new Option("--nic <name>", "the network interface: e1000e; natively virtio-mmio (default: e1000e)").argParser(
+        wordOption("--nic", NIC_INTERFACES),
+      ),
+    )
     .addOption(new Option("--size <size>", "size of the generated disk (default: 8M)").argParser(sizeOption("--size")))
     .addOption(
       new Option("--modes <a,b,…>", `attach modes (default: ${SAFE_MODES.join(",")}; also assigned-raw)`).argParser(
@@ -157,13 +167,19 @@ async function action(options: Options): Promise<void> {
   const { file, place } = input;
   const kind = options.workload ?? file.workload?.kind ?? "checksum";
   const hasDisk = usesDisk(kind);
-  for (const [flag, value] of Object.entries({ disk: input.disk, size: options.size, write: options.write })) {
+  for (const [flag, value] of Object.entries({
+    disk: input.disk,
+    size: options.size,
+    write: options.write,
+    interface: options.interface,
+  })) {
     if (hasDisk || value === undefined) continue;
     throw new UserError(`workload ${kind} has no disk`, flagOf(flag), "Leave it out, or choose another workload");
   }
   const network = { ...file.network, ...networkFlags(options) };
-  if (!usesNic(kind) && Object.keys(network).length > 0) {
-    const [key] = Object.keys(network);
+  const ofNic = { ...network, ...(options.nic === undefined ? {} : { nic: options.nic }) };
+  if (!usesNic(kind) && Object.keys(ofNic).length > 0) {
+    const [key] = Object.keys(ofNic);
     throw new UserError(
       `workload ${kind} has no network`,
       place("network", key),
@@ -203,7 +219,20 @@ async function action(options: Options): Promise<void> {
       sweptPlace(step, (key) => place("machine", key)),
     );
     checkMemory(memory, workload, step.places.memory ?? place("", "memory"), machine);
-    return { step, options: { kernel, image, interface: controller, network, modes, workload, memory, machine } };
+    return {
+      step,
+      options: {
+        kernel,
+        image,
+        interface: controller,
+        nicInterface: options.nic ?? file.nic,
+        network,
+        modes,
+        workload,
+        memory,
+        machine,
+      },
+    };
   });
 
   const outcomes = await withSession(options, plans.length * modes.length, (session) =>

@@ -1,6 +1,6 @@
 // Options of a machine of one's own, as QEMU's users spell them.
 import { Option } from "commander";
-import { type AiaMode, type DiskInterface, parseSize, SIZE_FORM, UserError } from "../index.js";
+import { type AiaMode, type ConsoleDevice, type DiskInterface, parseSize, SIZE_FORM, UserError } from "../index.js";
 import { type NetOption, netOption, type ServeOption, serveOption } from "./network.js";
 import { countOption, fields, wordOption } from "./options.js";
 
@@ -27,6 +27,7 @@ export interface MachineOptions {
   serve?: ServeOption[];
   pcap?: string;
   serial?: Serial;
+  console?: ConsoleDevice;
   aia?: AiaMode;
   timing?: "flat" | "caches";
   maxCycles?: number;
@@ -136,6 +137,10 @@ export const ownMachineOptions = () => [
   ).argParser(serveOption),
   new Option("--pcap <file>", "a capture of what passes the network interfaces, in the machine's time"),
   new Option("--serial <where>", "stdio, file:F or null (default: stdio)").argParser(serialOption),
+  new Option(
+    "--console <device>",
+    "what is typed at: uart, or virtio for a virtio console beside it (a kernel's hvc0) (default: uart)",
+  ).argParser(wordOption<ConsoleDevice>("--console", ["uart", "virtio"])),
   new Option("--aia <mode>", "interrupt controllers: none (PLIC), aplic, aplic-imsic (default: none)").argParser(
     wordOption<AiaMode>("--aia", AIA_MODES),
   ),

@@ -69,6 +69,7 @@ export async function runMachine(options: MachineOptions): Promise<void> {
     network: readNetwork(options),
     aia: options.aia ?? options.machine ?? "none",
     rtcStart: options.rtcStart,
+    console: options.console,
     maxCycles: options.maxCycles,
     maxInstructions: options.maxInstructions,
     noReboot: options.reboot === false,

@@ -5,7 +5,6 @@ import {
   ALL_WORKLOADS,
   type AttachModeName,
   HASHES,
-  INTERFACES,
   type LanConfig,
   type MachineFile,
   MODE_NAMES,
@@ -49,9 +48,9 @@ export function wordOption<T extends string>(flag: string, words: readonly T[]) 
   };
 }
 
-export const interfaceOption = (): Option =>
-  new Option("--interface <name>", `the disk's controller: ${INTERFACES.join(" or ")} (default: nvme)`).argParser(
-    wordOption("--interface", INTERFACES),
+export const interfaceOption = <T extends string>(names: readonly T[], said: string): Option =>
+  new Option("--interface <name>", `the disk's controller: ${said} (default: nvme)`).argParser(
+    wordOption("--interface", names),
   );
 
 /** "a=1,b=x,,y" → a: "1", b: "x,y": a comma within a value is doubled. */

@@ -114,6 +114,7 @@ function runFindings(report: RunReport): string[] {
       .map((guest) => `${guest.name}: ${whyStopped(guest)}.`),
     `From power-on to the last guest's end the hart was busy for ${percent(1 - cyclesBy.idle / cycles)} of ${grouped(cycles)} cycles: ` +
       `${percent(cyclesBy.guest / cycles)} guests, ${percent(cyclesBy.exit / cycles)} exits, ${percent(cyclesBy.vmm / cycles)} VMM.`,
+    ...filesOf(report),
     ...alike(report).flatMap(shares),
     ...wrong.map(
       (guest) =>
@@ -147,6 +148,21 @@ function happened({ cycle, seconds, guest, disk, nic, action, restarted }: Event
         ? "; the run ended before it ran again"
         : `, and ran again ${grouped(restarted - cycle)} cycles later`;
   return `${who} ${ACTIONS[action]} at cycle ${grouped(cycle)} (${brief(seconds * 1e3)} ms)${again}.`;
+}
+
+/** Which guests' disks are files, and in how many pieces those lie. */
+function filesOf({ configuration }: RunReport): string[] {
+  const guests = (configuration.guests ?? []) as readonly {
+    readonly name: string;
+    readonly disk?: string;
+    readonly file?: string;
+    readonly extents?: readonly unknown[];
+  }[];
+  const files = guests.flatMap(({ name, disk, file, extents = [] }) => {
+    const pieces = `${grouped(extents.length)} extent${extents.length === 1 ? "" : "s"}`;
+    return file === undefined ? [] : [`${file} for ${name} (disk ${disk}, ${pieces})`];
+  });
+  return files.length > 0 ? [`Files that the VMM keeps on disks: ${list(files)}.`] : [];
 }
 
 /** Guests that were told to do the same, apart from how much of it. */

@@ -34,14 +34,19 @@ function virtioFunction({ deviceId, queueSizes }: VirtioDevice, classCode: numbe
   };
 }
 
+/** The result resets the device as a whole. */
 export function attachVirtioPci(
   machine: Machine,
   { slot, classCode }: { readonly slot: number; readonly classCode: number },
   device: VirtioDevice,
   between: Between = (ports) => ports,
-): void {
+): () => void {
   const config = { ...virtioFunction(device, classCode), slot };
-  machine.attachPcie(config, (ports) => new VirtioPci({ ...ports, ...between(ports) }, device));
+  const { device: made } = machine.attachPcie(
+    config,
+    (ports) => new VirtioPci({ ...ports, ...between(ports) }, device),
+  );
+  return () => made.reset();
 }
 
 export function attachVirtioMmio(
@@ -49,7 +54,8 @@ export function attachVirtioMmio(
   slot: number,
   device: VirtioDevice,
   between: Between = (ports) => ports,
-): void {
+): () => void {
   const place = { ...virtioSlot(slot), deviceId: MMIO_DEVICE_ID + slot };
-  machine.attachMmio(place, (ports) => new VirtioMmio(between(ports), device));
+  const made = machine.attachMmio(place, (ports) => new VirtioMmio(between(ports), device));
+  return () => made.reset();
 }

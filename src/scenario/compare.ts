@@ -2,9 +2,11 @@
 import { checksum } from "../metrics/checksum.js";
 import { referenceDigest } from "../metrics/findings.js";
 import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
+import type { DiskInterface, NicInterface } from "../platform/board.js";
 import { UserError } from "../platform/user-error.js";
-import type { AttachModeName, DiskName } from "../vmm/types.js";
+import type { AttachModeName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
+import { isVirtio } from "./virtio.js";
 import { expectedChecksum, given, judged, wholeDisk } from "./far-end.js";
 import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
@@ -22,8 +24,10 @@ export interface CompareOptions {
   readonly image: Uint8Array;
   /** The wire, for workloads that have one. */
   readonly network?: LanConfig;
-  /** The disk's controller. Default "nvme". */
-  readonly interface?: DiskName;
+  /** The disk's controller; virtio only under native. Default "nvme". */
+  readonly interface?: DiskInterface;
+  /** The network interface's sort; virtio only under native. Default "e1000e". */
+  readonly nicInterface?: NicInterface;
   readonly modes: readonly AttachModeName[];
   readonly workload: Workload;
   /** Bytes of guest RAM. */
@@ -58,7 +62,7 @@ export interface CompareReport {
   /** Null for workloads without one. */
   readonly disk: {
     /** Its controller. */
-    readonly interface: DiskName;
+    readonly interface: DiskInterface;
     readonly bytes: number;
     readonly crc32c: string;
     /** For a workload that writes: the contents after each mode. */
@@ -69,6 +73,7 @@ export interface CompareReport {
   /** Null for workloads without one. */
   readonly network:
     | (Required<LanConfig> & {
+        readonly interface: NicInterface;
         /** Datagrams at the peer's services, by mode. */
         readonly peer: Readonly<Record<string, PeerCounts>>;
       })
@@ -107,6 +112,10 @@ const crc = async (data: Uint8Array) => (await checksum("crc32c", data)) as stri
 function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
   const { kernel, workload, memory: ram, image, network = {} } = options;
   const [disk, nic] = [usesDisk(workload.kind), usesNic(workload.kind)];
+  // the VMM has no drivers for virtio devices: there it has what it always has
+  const of = <T extends string>(name: T | undefined) =>
+    name && isVirtio(name) && mode !== "native" ? undefined : name;
+  const interfaces = { disk: of(options.interface), nic: of(options.nicInterface) };
   const devices = { disk: disk ? 0 : null, ...(nic ? { nic: 0 } : {}) };
   const typed = typedFor(workload);
   return {
@@ -115,15 +124,15 @@ function runConfig(options: CompareOptions, mode: AttachModeName): RunConfig {
       {
         name: mode,
         kernel,
-        bootargs: bootargs(workload, mode, [], options.interface),
+        bootargs: bootargs(workload, mode, [], interfaces),
         mode,
         ram,
         ...devices,
         ...(typed ? { typed } : {}),
       },
     ],
-    ...(disk ? { disks: [{ interface: options.interface, size: image.length, image }] } : {}),
-    ...(nic ? { nics: [{}], network } : {}),
+    ...(disk ? { disks: [{ interface: interfaces.disk, size: image.length, image }] } : {}),
+    ...(nic ? { nics: [{ interface: interfaces.nic }], network } : {}),
     allowRaw: mode === "assigned-raw",
     keepDisks: writes(workload.kind),
   };
@@ -188,7 +197,9 @@ export async function compare(options: CompareOptions, services: CompareServices
             expectedAfter,
           }
         : null,
-      network: hasNic ? { ...USUAL_LAN, ...options.network, peer: peers(modes, results) } : null,
+      network: hasNic
+        ? { interface: options.nicInterface ?? "e1000e", ...USUAL_LAN, ...options.network, peer: peers(modes, results) }
+        : null,
       workload,
       configuration: { memory: options.memory, ...configuration },
       expectedChecksum: expected ?? null,

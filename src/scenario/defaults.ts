@@ -10,6 +10,7 @@ import type { HostedGuest } from "../vmm/hosted.js";
 import type { Extent } from "../vmm/extents.js";
 import type { AttachModeName } from "../vmm/types.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
+import { isVirtio } from "./virtio.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { checkShare } from "./shares.js";
 import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig, RunEvent } from "./types.js";
@@ -21,6 +22,7 @@ const SECTOR = 512;
 const DEFAULT_DISK_SIZE = 8 * MIB;
 /** INTx of slots 1…4 lead to PLIC sources of their own. */
 const MOST_DEVICES = 4;
+const MOST_QUEUES = 8;
 /** What the hub has room for: assembly/hub/state.ts. */
 const MOST_IOTLB_ENTRIES = 4096;
 const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
@@ -76,6 +78,8 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
   if (config.guests.length === 0) refuse("no guest", "guests", "Name at least one");
   const guests = config.guests.map((guest, i) => resolveGuest(guest, i, config, chunk));
   checkGuests(config, guests);
+  for (const [i, { queues }] of nics.entries()) queuesOf(queues, `nics[${i}].queues`);
+  checkVirtio([...disks, ...nics], guests);
   const least = vmmNeed(guests, chunk, Math.min(pageSize, iommuPageSize));
   const vmmRam = config.vmmRam ?? least;
   if (vmmRam < least || vmmRam % chunk !== 0) {
@@ -161,6 +165,22 @@ function checkIotlb(entries: number, ways: number): void {
   }
 }
 
+/** The VMM has drivers for other devices only. */
+function checkVirtio(devices: readonly (DiskConfig | NicConfig)[], guests: readonly ResolvedGuest[]): void {
+  const found = devices.find((device) => isVirtio(device.interface ?? ""));
+  if (!found || commonMode(guests[0].modes) === "native") return;
+  refuse(
+    `a physical ${found.interface} device under a VMM`,
+    "interface",
+    "Leave it out: the VMM drives NVMe, ATA and the 82574L, and offers virtio in mode paravirtual",
+  );
+}
+
+function queuesOf(queues = 1, place: string): number {
+  if (Number.isInteger(queues) && queues >= 1 && queues <= MOST_QUEUES) return queues;
+  return refuse(`${queues} queue pairs`, place, `Give 1 to ${MOST_QUEUES}`);
+}
+
 function checkNics(nics: readonly NicConfig[]): void {
   for (const [i, { interrupts = 0 }] of nics.entries()) {
     if (interrupts === "adaptive" || (Number.isInteger(interrupts) && interrupts >= 0)) continue;
@@ -230,6 +250,7 @@ function resolveGuest(guest: GuestConfig, index: number, config: RunConfig, chun
     serial,
     ...(disk === undefined ? {} : { disk }),
     ...(nic === undefined ? {} : { nic }),
+    queues: queuesOf(guest.queues, `${place}.queues`),
     range: guest.range ?? share(config, index, size),
     ...(guest.extents ? { extents: guest.extents } : {}),
     ...(guest.share ? { share: guest.share } : {}),

@@ -1,14 +1,17 @@
-// A physical disk of a run: its medium, and its controller in a PCIe slot.
+// A physical disk of a run: its medium, and its controller in a PCIe slot, or in a virtio-mmio slot.
 import { Medium, type MediumContents } from "../backends/medium.js";
 import { AtaController } from "../devices/ata/controller.js";
 import { NvmeController } from "../devices/nvme/controller.js";
+import { VirtioBlk } from "../devices/virtio/blk.js";
+import type { DiskInterface } from "../platform/board.js";
 import type { Costs } from "../platform/costs.js";
 import { ataMediumParameters, ataTimes, mediumParameters, nvmeTimes } from "../platform/device-times.js";
 import type { Machine } from "../platform/machine.js";
-import type { PcieFunction } from "../platform/pcie.js";
 import type { Clock, DmaPort, IrqLine, PcieDevice } from "../platform/ports.js";
+import { type Between, VIRTIO_CLASS } from "../platform/virtio-places.js";
 import { diskKinds } from "../vmm/disk-kinds.js";
 import type { DiskName } from "../vmm/types.js";
+import { type Attached, attachVirtio, isVirtio } from "./virtio.js";
 
 interface Ports {
   readonly irq: IrqLine;
@@ -42,22 +45,31 @@ const controllers: Readonly<Record<DiskName, (made: Made) => PcieDevice & { rest
 };
 
 export interface DiskPlace {
-  readonly name: DiskName;
+  readonly name: DiskInterface;
   readonly index: number;
+  /** Of a virtio-mmio device. */
+  readonly mmioSlot: number;
   readonly contents: MediumContents;
   readonly costs: Costs;
   /** What stands between the controller and the board. */
-  readonly observe: (ports: Ports) => Pick<Ports, "irq" | "dma">;
+  readonly observe: Between;
 }
 
-/** The disk's controller, in the slot of its number, and what resets it as a whole. */
-export function attachDisk(
-  machine: Machine,
-  { name, index, contents, costs, observe }: DiskPlace,
-): { readonly fn: PcieFunction; readonly reset: () => void } {
+/** The disk's controller, in the slot of its number, and what resets it as a whole; a function where the VMM has a driver for it. */
+export function attachDisk(machine: Machine, place: DiskPlace): Attached {
+  const { name, index, contents, costs, observe } = place;
+  if (isVirtio(name)) {
+    const medium = new Medium(machine.events, contents, mediumParameters(costs));
+    const device = new VirtioBlk(medium, { id: serialNumber(index), queues: 1 });
+    return attachVirtio(
+      machine,
+      { name, index, mmioSlot: place.mmioSlot, classCode: VIRTIO_CLASS.disk, observe },
+      device,
+    );
+  }
   const { function: config } = diskKinds[name];
   const { fn, device } = machine.attachPcie({ ...config, slot: config.slot + index }, ({ irq, dma, clock }) => {
-    const ports = { clock, ...observe({ irq, dma, clock }) };
+    const ports = { clock, ...observe({ irq, dma }) };
     return controllers[name]({ ports, contents, costs, index });
   });
   return { fn, reset: () => device.restart() };

@@ -3,12 +3,13 @@ import { RAM_MAX } from "../../assembly/layout.js";
 import { bytes } from "../metrics/format.js";
 import { Costs, PARAMETERS } from "../platform/costs.js";
 import { lineRate } from "../platform/serial.js";
+import type { DiskInterface } from "../platform/board.js";
 import { UserError } from "../platform/user-error.js";
 import type { MachineOptions } from "./compare.js";
 import { suggest } from "./near.js";
 import { parseSize, SIZE_FORM } from "./quantity.js";
 import { type MachineFile, SWEEP_PARAMETERS, type WorkloadFile } from "./schema.js";
-import type { AttachModeName, DiskName } from "../vmm/types.js";
+import type { AttachModeName } from "../vmm/types.js";
 import {
   defaultWorkload,
   INTERFACES,
@@ -237,7 +238,7 @@ export interface SweepStep {
   /** Of all guests. */
   readonly mode?: AttachModeName;
   /** Of all disks. */
-  readonly interface?: DiskName;
+  readonly interface?: DiskInterface;
   /** How many of the guests there are, from the first on. */
   readonly guests?: number;
   /** Parameter → value, as written. */

@@ -4,16 +4,14 @@ import { RAM_START } from "../../assembly/layout.js";
 import { Core } from "../core/core.js";
 import { formatIpv4 } from "../backends/network/peer/packet.js";
 import { buildNetwork, type Network, type Peer } from "../backends/network/index.js";
-import { E1000eController } from "../devices/e1000e/controller.js";
 import { crc32c, spelledCrc32c } from "../metrics/checksum.js";
 import { bootNative } from "../platform/boot.js";
-import { e1000eTimes } from "../platform/device-times.js";
 import type { Firmware } from "../platform/firmware.js";
-import { macAddress } from "../platform/mac.js";
 import type { Machine, StopReason as MachineStop } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
 import type { DmaPort, IrqLine } from "../platform/ports.js";
-import { E1000E_FUNCTION } from "../vmm/attach/e1000e-function.js";
+import type { Between } from "../platform/virtio-places.js";
+import type { DiskName } from "../vmm/types.js";
 import { vmmCosts } from "../vmm/costs.js";
 import { type Hosted, startHosted } from "../vmm/hosted.js";
 import { type PlacedRun, Placement } from "../vmm/memory/placement.js";
@@ -23,6 +21,7 @@ import { DiskImage, generatedBytes, MemorySource } from "../backends/disk-image.
 import { type ResolvedConfig, resolveConfig } from "./defaults.js";
 import { attachDisk } from "./disk.js";
 import { Incidents } from "./incidents.js";
+import { attachNic } from "./nic.js";
 import { Landing } from "./landing.js";
 import { Leaks } from "./leaks.js";
 import { commonMode } from "./modes.js";
@@ -44,9 +43,6 @@ const REGION = 1;
 const DDTP = 16;
 const DDTP_BARE = 1;
 
-/** PCIe slot of the first device. */
-const FIRST_SLOT = 1;
-
 /** First begin and last end of a guest's region of interest. */
 interface Region {
   begin: Moment;
@@ -61,7 +57,8 @@ interface Moment extends Snapshot {
 
 /** A physical device, and what was counted for it. */
 interface Device {
-  readonly fn: PcieFunction;
+  /** None of a device that the VMM has no driver for. */
+  readonly fn: PcieFunction | undefined;
   readonly traffic: Traffic;
   raised: number;
   /** The controller loses its state. */
@@ -275,27 +272,37 @@ class Run {
   private makeDisk(index: number): Disk {
     const { machine, config } = this;
     const { size, image, interface: name = "nvme" } = config.disks[index];
-    const disk = new DiskImage(new MemorySource(padded(image ?? generated(size, config.seed + index), size)));
-    const made = { image: disk, traffic: new Traffic(machine.core), raised: 0 };
-    const observe = ({ irq, dma }: { irq: IrqLine; dma: DmaPort }) => ({
-      irq: counted(irq, () => made.raised++),
-      dma: this.observed(made.traffic, dma, this.isRaw("disk", index)),
-    });
-    return Object.assign(made, attachDisk(machine, { name, index, contents: disk, costs: config.costs, observe }));
+    const contents = new DiskImage(new MemorySource(padded(image ?? generated(size, config.seed + index), size)));
+    const made = { image: contents, traffic: new Traffic(machine.core), raised: 0 };
+    const observe = this.observing(made, this.isRaw("disk", index));
+    const place = { name, index, mmioSlot: this.mmioSlot(index), contents, costs: config.costs, observe };
+    return Object.assign(made, attachDisk(machine, place));
   }
 
   private makeNic(index: number): Device {
     const { machine, config } = this;
     const made = { traffic: new Traffic(machine.core), raised: 0 };
-    const slot = FIRST_SLOT + config.disks.length + index;
-    const { fn, device } = machine.attachPcie({ ...E1000E_FUNCTION, slot }, ({ irq, dma, clock }) => {
-      const port = this.observed(made.traffic, dma, this.isRaw("nic", index));
-      const line = counted(irq, () => made.raised++);
-      const link = this.network!.links[index];
-      const mac = macAddress(config.nics[index].mac, index);
-      return new E1000eController({ irq: line, dma: port, clock, link }, { mac, times: e1000eTimes(config.costs) });
-    });
-    return Object.assign(made, { fn, reset: () => device.reset() });
+    const deviceIndex = config.disks.length + index;
+    const place = {
+      config: config.nics[index],
+      index,
+      deviceIndex,
+      mmioSlot: this.mmioSlot(deviceIndex),
+      link: this.network!.links[index],
+      costs: config.costs,
+      observe: this.observing(made, this.isRaw("nic", index)),
+    };
+    return Object.assign(made, attachNic(machine, place));
+  }
+
+  /** The virtio-mmio slot of the device with that number among all disks and network interfaces; of their end, how many are used. */
+  private mmioSlot(index: number): number {
+    const { disks, nics } = this.config;
+    return [...disks, ...nics].slice(0, index).filter((device) => device.interface === "virtio-mmio").length;
+  }
+
+  private observing(made: { readonly traffic: Traffic; raised: number }, raw: boolean): Between {
+    return ({ irq, dma }) => ({ irq: counted(irq, () => made.raised++), dma: this.observed(made.traffic, dma, raw) });
   }
 
   /** A device's DMA, its requests counted; and where they go, for the one whose addresses nothing translates. */
@@ -321,18 +328,25 @@ class Run {
     this.firmware = bootNative(
       machine,
       { bytes: guest.kernel, name: guest.name },
-      { bootargs: this.bootargs(0), pcie: true, ioWindow: config.disks.some((disk) => disk.interface === "ata") },
+      {
+        bootargs: this.bootargs(0),
+        pcie: true,
+        virtio: this.mmioSlot(Infinity),
+        ioWindow: config.disks.some((disk) => disk.interface === "ata"),
+      },
     );
   }
 
   private startHosted(): void {
     const { machine, config } = this;
     const guests = config.guests.map((guest, i) => ({ ...guest, bootargs: this.bootargs(i) }));
+    // what the VMM has no drivers for was refused
+    const disks = config.disks.map((disk) => ({ interface: disk.interface as DiskName | undefined }));
     this.hosted = startHosted(
       machine,
-      { disks: this.disks.map(({ fn }) => fn), nics: this.nics.map(({ fn }) => fn), serials: this.serials.lines },
+      { disks: this.disks.map(({ fn }) => fn!), nics: this.nics.map(({ fn }) => fn!), serials: this.serials.lines },
       this.placement,
-      { ...config, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
+      { ...config, disks, guests, limit: config.maxCycles, costs: vmmCosts(config.costs) },
     );
     for (const vm of this.hosted.vmm.guests) this.serials.listen(vm.index, vm);
     const { vmm } = this.hosted;

@@ -3,8 +3,9 @@ import { generatedBytes } from "../backends/disk-image.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
 import { lineRate } from "../platform/serial.js";
+import type { DiskInterface } from "../platform/board.js";
 import { UserError } from "../platform/user-error.js";
-import type { DeviceModes, DiskName } from "../vmm/types.js";
+import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import { chosenFile, type DiskFile, resolveFiles, sizeOf } from "./disk-files.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
@@ -49,7 +50,7 @@ export interface Loader {
 
 interface Disk {
   readonly name: string;
-  readonly interface: DiskName;
+  readonly interface: DiskInterface;
   readonly image: Uint8Array;
   /** Bytes; beyond the image they are zeros. */
   readonly size: number;
@@ -108,7 +109,7 @@ export interface RunReport {
   } | null;
   readonly disks: readonly {
     readonly name: string;
-    readonly interface: DiskName;
+    readonly interface: DiskInterface;
     readonly bytes: number;
     readonly crc32c: string;
   }[];
@@ -200,7 +201,7 @@ export function resolveScenario(
           image,
           ...(depth === undefined ? {} : { depth }),
         })),
-        ...(nics.length > 0 ? { nics: nics.map(({ name: _, ...nic }) => nic), network: file.network ?? {} } : {}),
+        ...(nics.length > 0 ? { nics: nics.map(({ name: _name, ...nic }) => nic), network: file.network ?? {} } : {}),
         ...(events.length > 0 ? { events } : {}),
         ...(guests.some(({ workload }) => isFile(workload.kind) && writes(workload.kind)) ? { keepDisks: true } : {}),
         ...(file.serials ? { serials: serials.map(({ baud }) => (baud === undefined ? {} : { baud })) } : {}),
@@ -377,12 +378,21 @@ function resolveGuests(
       config: {
         name: names[i],
         kernel: kernel(guest.kernel, at(["guests", i, "kernel"])),
-        bootargs: bootargs(workload, modes[i], nic === undefined ? [] : [`host=${FIRST_HOST + i}`], disk?.interface),
+        bootargs: bootargs(
+          workload,
+          modes[i],
+          nic === undefined ? [] : [`host=${FIRST_HOST + i}`, ...queuesOption(guest.queues ?? nics[nic].queues)],
+          {
+            disk: disk?.interface,
+            nic: nic === undefined ? undefined : nics[nic].interface,
+          },
+        ),
         mode: guest.mode,
         ram: memories[i],
         ...(disk ? { disk: chosen[i], ...(extents ? { extents } : shared ? { range } : {}) } : { disk: null }),
         ...(guest.share ? { share: guest.share } : {}),
         ...(nic === undefined ? {} : { nic }),
+        ...(guest.queues === undefined ? {} : { queues: guest.queues }),
         ...(serial === 0 ? {} : { serial }),
         ...(typed ? { typed } : {}),
       },
@@ -608,6 +618,10 @@ export async function runScenario(
       });
     }),
   };
+}
+
+function queuesOption(queues: number | undefined): string[] {
+  return queues === undefined ? [] : [`queues=${queues}`];
 }
 
 function eventReport(event: Happened, { guests, disks, nics }: ScenarioRun, frequency: number): EventReport {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { MOST_SERIALS } from "../platform/memory-map.js";
 import { HASHES } from "../metrics/checksum.js";
 import { MOMENT_FORM, parseMoment, parseRate, parseSize, RATE_FORM, SIZE_FORM } from "./quantity.js";
-import { ALL_WORKLOADS, INTERFACES, MODE_NAMES } from "./workload.js";
+import { ALL_WORKLOADS, INTERFACES, MODE_NAMES, NIC_INTERFACES } from "./workload.js";
 
 const size = (what: string) =>
   z
@@ -105,7 +105,9 @@ export const machineSchema = z
   })
   .describe("the machine");
 
-const interfaceName = z.enum(INTERFACES).describe("the disk's controller: nvme (the default), or ata");
+const interfaceName = z
+  .enum(INTERFACES)
+  .describe("the disk's controller: nvme (the default), ata, or for a native guest virtio (PCI) or virtio-mmio");
 
 const diskSchema = z
   .strictObject({
@@ -134,13 +136,18 @@ const diskSchema = z
 const nicSchema = z
   .strictObject({
     name: z.string().min(1).describe("how guests call it"),
+    interface: z
+      .enum(NIC_INTERFACES)
+      .describe("its sort: e1000e (the default, an Intel 82574L), or for a native guest virtio (PCI) or virtio-mmio")
+      .optional(),
+    queues: z.int().min(1).max(8).describe("queue pairs that a virtio interface offers").optional(),
     mac: z.string().describe("its MAC address, like 52:54:00:12:34:56").optional(),
     interrupts: z
       .union([z.literal("adaptive"), z.int().min(0)])
       .describe("most interrupts a second where the VMM drives it: a number, 0 for no limit, or adaptive, the default")
       .optional(),
   })
-  .describe("a physical network interface, an Intel 82574L");
+  .describe("a physical network interface");
 
 const serialSchema = z
   .strictObject({
@@ -173,6 +180,7 @@ const guestSchema = z
       .string()
       .describe("name of its network interface; the first one by default with a network workload, else none")
       .optional(),
+    queues: z.int().min(1).max(8).describe("queue pairs that its paravirtual network interface offers").optional(),
     serial: z.string().describe("name of its serial line; the first one by default").optional(),
     range: z
       .strictObject({ start: size("first byte, a multiple of 512"), length: size("bytes, a multiple of 512") })
@@ -276,6 +284,10 @@ export const compareSchema = z
   .strictObject({
     disk: z.string().min(1).describe("image file, relative to this file").optional(),
     interface: interfaceName.optional(),
+    nic: z
+      .enum(NIC_INTERFACES)
+      .describe("the network interface: e1000e (the default), or natively virtio or virtio-mmio")
+      .optional(),
     guest: z.string().min(1).describe("ELF file to run instead of the probe, relative to this file").optional(),
     modes: z.array(modeName).min(1).describe("attach modes, in the order of the report").optional(),
     memory: size("guest RAM, a multiple of 4 MiB").optional(),

@@ -1,5 +1,6 @@
 // A run: what is assembled, and what comes out of it. Plain data on both sides.
-import type { DeviceModes, DiskName } from "../vmm/types.js";
+import type { DiskInterface, NicInterface } from "../platform/board.js";
+import type { DeviceModes } from "../vmm/types.js";
 import type { CommonMode, ModeChoice } from "./modes.js";
 import type { VmmProfile } from "../platform/costs.js";
 
@@ -19,6 +20,8 @@ export interface GuestConfig {
   readonly disk?: number | null;
   /** Which network interface (index into `nics`). Default none. */
   readonly nic?: number;
+  /** Queue pairs that a paravirtual network interface offers, 1 to 8. Default 1. */
+  readonly queues?: number;
   /** Which serial line (index into `serials`). Default 0. */
   readonly serial?: number;
   /** Typed at the guest's console when its region of interest begins; it comes in at the line's rate. */
@@ -41,8 +44,8 @@ export interface ShareConfig {
 
 /** One physical disk. */
 export interface DiskConfig {
-  /** Behind what controller. Default "nvme". */
-  readonly interface?: DiskName;
+  /** Behind what controller; virtio only for a native guest. Default "nvme". */
+  readonly interface?: DiskInterface;
   /** Bytes, a multiple of 512. */
   readonly size: number;
   /** Its contents; shorter than `size` reads as zeros behind. Default: a pattern made from `seed`. Not changed by the run. */
@@ -51,8 +54,12 @@ export interface DiskConfig {
   readonly depth?: number;
 }
 
-/** One physical network interface, an Intel 82574L. */
+/** One physical network interface. */
 export interface NicConfig {
+  /** virtio only for a native guest. Default "e1000e", an Intel 82574L. */
+  readonly interface?: NicInterface;
+  /** Queue pairs that a virtio interface offers, 1 to 8. Default 1. */
+  readonly queues?: number;
   /** Six bytes in hexadecimal, colons between them. Default 52:54:00:12:34:56 + its index. */
   readonly mac?: string;
   /** Interrupts a second at most, where the VMM drives it: a number, 0 for no limit, or as traffic asks for. Default "adaptive". */

@@ -1,6 +1,7 @@
 // What the guest program is told to do, and how each attach mode is called in reports.
 import type { HashName } from "../metrics/checksum.js";
-import type { AttachModeName, DeviceModes, DiskName } from "../vmm/types.js";
+import type { DiskInterface, NicInterface } from "../platform/board.js";
+import type { AttachModeName, DeviceModes } from "../vmm/types.js";
 import { attachedModes, type ModeChoice } from "./modes.js";
 
 /**
@@ -162,9 +163,11 @@ function savedBytes(bs: number): number {
 }
 
 /** The controllers that a disk may be behind. */
-export const INTERFACES = ["nvme", "ata"] as const satisfies readonly DiskName[];
+export const INTERFACES = ["nvme", "ata", "virtio", "virtio-mmio"] as const satisfies readonly DiskInterface[];
+export const NIC_INTERFACES = ["e1000e", "virtio", "virtio-mmio"] as const satisfies readonly NicInterface[];
 /** The same driver for another sort of disk. */
-export const forDisk = (option: ModeFacts["option"], disk: DiskName): string => option.replace("nvme", disk);
+export const forDisk = (option: ModeFacts["option"], disk: string): string =>
+  disk.startsWith("virtio") ? "virtio" : option.replace("nvme", disk);
 
 /** What is typed at a guest that is to send it back. */
 export function typedFor({ kind, total }: Workload): Uint8Array | undefined {
@@ -176,14 +179,14 @@ export function bootargs(
   workload: Workload,
   choice: ModeChoice,
   extra: readonly string[] = [],
-  disk: DiskName = "nvme",
+  { disk = "nvme", nic = "e1000e" }: { readonly disk?: DiskInterface; readonly nic?: NicInterface } = {},
 ): string {
   const { kind, bs, qd, batch, total, hash, seed, verify, retry, wait, pace } = workload;
   const modes = typeof choice === "string" ? { disk: choice, nic: choice, serial: choice } : choice;
   const option = (mode: AttachModeName | undefined) => MODES[mode ?? "native"].option;
   const drivers = {
     disk: forDisk(option(modes.disk ?? modes.nic), disk),
-    nic: NIC_OPTIONS[option(modes.nic)],
+    nic: nic === "e1000e" ? NIC_OPTIONS[option(modes.nic)] : "virtio",
     serial: SERIAL_OPTIONS[option(modes.serial)],
   };
   return [

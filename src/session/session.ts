@@ -2,7 +2,7 @@
 import { HART_CYCLES, HART_INSTRET } from "../../assembly/layout.js";
 import { Core } from "../core/core.js";
 import type { CoreBuild } from "../core/instance.js";
-import { type Board, type BoardDisk, buildBoard, DEFAULT_RTC_START } from "../platform/board.js";
+import { type Board, type BoardConfig, type BoardDisk, buildBoard, DEFAULT_RTC_START } from "../platform/board.js";
 import { boot, type Software } from "../platform/boot.js";
 import { Console } from "../platform/console.js";
 import type { AiaMode } from "../platform/devicetree.js";
@@ -11,6 +11,7 @@ import { attachHtif } from "../platform/htif.js";
 import { isElf } from "../platform/kernel.js";
 import type { Machine, StopReason } from "../platform/machine.js";
 import { SessionNetwork, type SessionNetworkConfig } from "./network.js";
+import { PatientConsole } from "./virtio-input.js";
 import type { Debugger } from "./debugger.js";
 import { coreEngine, limited, retired } from "./engine.js";
 import { traced } from "./trace.js";
@@ -28,6 +29,8 @@ export interface SessionConfig {
   aia: AiaMode;
   /** Time at power-on, in seconds since 1970. */
   rtcStart?: number;
+  /** What is typed at: the UART, as left out, or a virtio console, whose output is printed like the UART's. */
+  console?: ConsoleDevice;
   /** Sees every byte that the machine prints. */
   onOutput?: (byte: number) => void;
   /** Whether time waits for `idleLimit` of the machine while nobody runs; else it passes at once. */
@@ -41,6 +44,8 @@ export interface SessionConfig {
   maxCycles?: number;
   maxInstructions?: number;
 }
+
+export type ConsoleDevice = "uart" | "virtio";
 
 /** Why a session is over. */
 export type SessionEnd =
@@ -82,6 +87,8 @@ export class Session {
   deviceTree = new Uint8Array();
   end: SessionEnd | undefined;
   private current: Machine;
+  /** Has the device look for what was typed. */
+  private poll: () => void = () => {};
   private readonly network: SessionNetwork;
   private reboots = 0;
   private finishTrace: () => void = () => {};
@@ -101,13 +108,14 @@ export class Session {
   }
 
   private powerOn(): Machine {
-    const { config, core, console } = this;
+    const { config, core } = this;
     const { harts, disks, aia, bootargs } = config;
     const rtcStart = (config.rtcStart ?? DEFAULT_RTC_START) + Math.floor(this.before.seconds);
     const board: Board = buildBoard({
-      ...{ core, harts, console, disks, aia, rtcStart },
+      ...{ core, harts, disks, aia, rtcStart, ...this.behind() },
       nics: this.network.powerOn(this.before.cycles),
     });
+    this.poll = () => (board.virtioConsole ?? board.machine.uart).poll();
     const supervisorOnly = config.software.firmware === "built-in";
     boot(board.machine, config.software, (initrd) => {
       this.deviceTree = board.tree({ bootargs, initrd, supervisorOnly }) as Uint8Array<ArrayBuffer>;
@@ -116,8 +124,20 @@ export class Session {
     if (config.software.kernel && isElf(config.software.kernel.bytes))
       attachHtif(board.machine, config.software.kernel.bytes);
     this.attend(board.machine);
-    board.machine.uart.poll();
+    this.poll();
     return board.machine;
+  }
+
+  /** Who sits at the serial line and at the virtio console: where there is one, it is typed at alone. */
+  private behind(): Pick<BoardConfig, "console" | "virtioConsole"> {
+    const { console, config } = this;
+    if (config.console !== "virtio") return { console };
+    const virtioConsole = new PatientConsole(
+      console,
+      () => this.machine.events,
+      () => this.poll(),
+    );
+    return { console: new Console((byte) => console.write(byte)), virtioConsole };
   }
 
   /** How its harts are run: traced, debugged, limited. */
@@ -150,7 +170,7 @@ export class Session {
   /** Types at the machine's console. */
   type(bytes: Uint8Array): void {
     this.console.type(bytes);
-    this.machine.uart.poll();
+    this.poll();
   }
 
   /**

@@ -128,7 +128,10 @@ export class BlockService {
       largest: this.bufferBytes,
       perPiece: COMMAND,
       busy: () => this.underway > 0,
-      wake: () => this.pump(),
+      wake: () => {
+        vmm.charge("vmm", vmm.costs.interrupt);
+        this.pump();
+      },
     });
   }
 

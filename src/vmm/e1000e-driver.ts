@@ -113,6 +113,7 @@ export class E1000eDriver implements PhysicalNic {
     return !this.full;
   }
   get busy(): boolean {
+    this.reclaim();
     return this.tail !== this.clean;
   }
 
@@ -215,6 +216,7 @@ export class E1000eDriver implements PhysicalNic {
 
   /** The receiver is always on: a controller that has it off was reset, and doesn't say so. */
   private look(): void {
+    if (this.reclaim()) this.events.room();
     this.active = this.tail !== this.clean;
     if ((this.read(Reg.RCTL) & Rctl.EN) === 0) this.recover();
     if (this.active) this.lookSoon();

@@ -23,7 +23,7 @@ export interface SharedDevice {
   readonly perPiece: number;
   /** Whether it works on anything: when it doesn't, and nothing waits, a busy period is over. */
   busy(): boolean;
-  /** A limit lets something pass: `next` ought to be asked again. */
+  /** A timer has run out, and a limit lets something pass: `next` ought to be asked again. */
   wake(): void;
 }
 

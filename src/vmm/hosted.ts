@@ -44,6 +44,8 @@ export interface HostedGuest {
   /** In place of the range. */
   readonly extents?: readonly Extent[];
   readonly nic?: number | undefined;
+  /** Queue pairs of a paravirtual network interface. */
+  readonly queues: number;
   readonly share?: ShareConfig;
   /** Which serial line; the first one if left out. */
   readonly serial?: number | undefined;
@@ -362,6 +364,7 @@ export function startHosted(
       const shared = sharedNics[guest.nic];
       const more = {
         mac: macAddress(undefined, nics.length + vm.index),
+        queues: guest.queues,
         virtioSlot: modes.disk === "paravirtual" ? 1 : 0,
         openLink: () => {
           const port = shared.open(vm, nicShare(guest));

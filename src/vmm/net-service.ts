@@ -106,7 +106,10 @@ export class NetService implements NicEvents {
       largest: LONGEST_FRAME + FRAMING,
       perPiece: 0,
       busy: () => nic.busy,
-      wake: () => this.pump(),
+      wake: () => {
+        vmm.charge("vmm", vmm.costs.interrupt);
+        this.pump();
+      },
     });
   }
 

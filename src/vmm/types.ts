@@ -235,6 +235,8 @@ export interface DiskAttachment extends Attachment {
 export interface NicAttachment extends Attachment {
   /** MAC address of a software model: six bytes. */
   readonly mac: readonly number[];
+  /** Queue pairs that a paravirtual interface offers. */
+  readonly queues: number;
   /** Where a virtio-mmio device goes. */
   readonly virtioSlot: number;
   /** The guest's port of the VMM's switch, which drives the controller from then on. */

@@ -3,9 +3,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checksum } from "../../src/metrics/checksum.js";
+import type { DiskName } from "../../src/vmm/types.js";
 import type { RunEvent } from "../../src/scenario/types.js";
 import { MODES, SAFE_MODES } from "../../src/scenario/workload.js";
-import { acknowledged, guest, image, KIB, runAll, written } from "./setup.js";
+import { acknowledged, guest, image, KIB, MIB, runAll, written } from "./setup.js";
 
 const HALF = 512 * KIB;
 const BLOCK = 16 * KIB;
@@ -13,6 +14,7 @@ const HOSTED_MODES = SAFE_MODES.filter((mode) => mode !== "native");
 const RUNS = { seed: 20_261_123, numRuns: 6 };
 
 const mode = fc.constantFrom(...HOSTED_MODES);
+const sort = fc.constantFrom<DiskName>("nvme", "ata");
 const cycle = (most: number) => fc.integer({ min: 100_000, max: most });
 /** What happens to the first guest and to its disk. */
 const incident = (most: number) =>
@@ -31,7 +33,7 @@ test("a disk: who is interrupted, and a neighbour", async () => {
   const expected = await checksum("crc32c", image.subarray(HALF));
   const own = await checksum("crc32c", image.subarray(0, HALF));
   fc.assert(
-    fc.property(mode, mode, fc.boolean(), incidents(14e6), (mine, others, writes, events: RunEvent[]) => {
+    fc.property(mode, mode, fc.boolean(), sort, incidents(14e6), (mine, others, writes, name, events: RunEvent[]) => {
       const together = MODES[mine].shares && MODES[others].shares;
       const total = HALF;
       const result = runAll(
@@ -40,15 +42,24 @@ test("a disk: who is interrupted, and a neighbour", async () => {
             mine,
             { ...(writes ? journal : reading), total },
             { name: "first", disk: 0, ...(together ? { range: half } : {}) },
+            [],
+            name,
           ),
           guest(
             others,
             { kind: "checksum", total },
             together ? { name: "second", disk: 0, range: otherHalf } : { name: "second", disk: 1 },
             together ? [] : [`start=${HALF}`],
+            together ? name : "nvme",
           ),
         ],
-        { events },
+        {
+          events,
+          disks: [
+            { size: MIB, image, interface: name },
+            { size: MIB, image },
+          ],
+        },
       );
       const [first, second] = result.guests;
       const [disk, other] = result.disks!;
@@ -70,8 +81,9 @@ test("a disk: who is interrupted, and a neighbour", async () => {
 
 test("a disk natively: what was acknowledged is in the image", () => {
   fc.assert(
-    fc.property(incidents(7e6), (events: RunEvent[]) => {
-      const result = runAll([guest("native", { ...journal, total: HALF })], { events });
+    fc.property(sort, incidents(7e6), (name, events: RunEvent[]) => {
+      const one = guest("native", { ...journal, total: HALF }, {}, [], name);
+      const result = runAll([one], { events, disks: [{ size: MIB, image, interface: name }] });
       const [first] = result.guests;
       const [disk] = result.disks!;
       const killed = result.events?.some(({ action }) => action === "kill") ?? false;

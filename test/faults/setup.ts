@@ -5,7 +5,7 @@ import { writtenPattern } from "../../src/scenario/pattern.js";
 import { run } from "../../src/scenario/run.js";
 import type { GuestConfig, GuestResult, RunConfig, RunResult } from "../../src/scenario/types.js";
 import { bootargs, defaultWorkload, type Workload } from "../../src/scenario/workload.js";
-import type { AttachModeName } from "../../src/vmm/types.js";
+import type { AttachModeName, DiskName } from "../../src/vmm/types.js";
 
 export const MIB = 0x10_0000;
 export const KIB = 0x400;
@@ -18,9 +18,10 @@ export function guest(
   workload: Partial<Workload> = {},
   more: Partial<GuestConfig> = {},
   extra: readonly string[] = [],
+  disk: DiskName = "nvme",
 ): GuestConfig {
   const all = { ...defaultWorkload, bs: 16 * KIB, qd: 8, ...workload };
-  return { kernel, mode, ram: 16 * MIB, bootargs: bootargs(all, mode, ["timeout=80", ...extra]), ...more };
+  return { kernel, mode, ram: 16 * MIB, bootargs: bootargs(all, mode, ["timeout=80", ...extra], { disk }), ...more };
 }
 
 export function runAll(guests: readonly GuestConfig[], config: Partial<RunConfig> = {}): RunResult {

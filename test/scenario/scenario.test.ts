@@ -42,7 +42,7 @@ test("guests that share a disk get equal parts of it", () => {
 
 test("an unknown key is named with its place and its neighbour", () => {
   expect(refusal(lines("guests:", "  - mode: emulated", "    memroy: 64M"))).toBe(
-    's.yaml:3:5: guests[0].memroy: unknown key "memroy". Did you mean "memory"? Known: name, mode, disk, nic, serial, range, file, share, memory, kernel, workload',
+    's.yaml:3:5: guests[0].memroy: unknown key "memroy". Did you mean "memory"? Known: name, mode, disk, nic, queues, serial, range, file, share, memory, kernel, workload',
   );
 });
 

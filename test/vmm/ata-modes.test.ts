@@ -17,7 +17,7 @@ const guest = (mode: AttachModeName, workload: Partial<Workload>, name: DiskName
   kernel,
   mode,
   ram: 16 * MIB,
-  bootargs: bootargs({ ...defaultWorkload, bs: 65536, ...workload }, mode, [], name),
+  bootargs: bootargs({ ...defaultWorkload, bs: 65536, ...workload }, mode, [], { disk: name }),
 });
 
 function runOne(mode: AttachModeName, workload: Partial<Workload> = {}, config: Partial<RunConfig> = {}) {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { BlockOperation, BlockStatus, Segment } from "../../src/platform/ports.js";
 import { BlockService, type BlockServiceOptions } from "../../src/vmm/block-service.js";
+import { layOut } from "../../src/vmm/extents.js";
 import { DmaPool } from "../../src/vmm/dma-pool.js";
 import { GuestDmaPort } from "../../src/vmm/memory/guest-memory.js";
 import { NvmeDriver } from "../../src/vmm/nvme-driver.js";
@@ -274,5 +275,48 @@ test("whatever is asked: one answer each, the disk outside the range and memory 
       expect(same(s.device.disk.subarray(HALF), tail)).toBe(true);
     }),
     { numRuns: 60 },
+  );
+});
+
+test("two files side by side are two disks: whatever is written, with copies and without, is read back and nothing else is", () => {
+  const FILE = 24 * 512 * 8;
+  const step = fc.record({
+    guest: fc.nat(1),
+    block: fc.nat(FILE / 512 - 1),
+    blocks: fc.integer({ min: 1, max: 60 }),
+    aligned: fc.boolean(),
+    byte: fc.integer({ min: 1, max: 255 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 10 }), fc.constantFrom(4096, 8192, 20_480), (steps, unit) => {
+      const s = service({ depth: 3, bufferBytes: 8192 });
+      const files = layOut([FILE, FILE], unit);
+      s.guests = files.map((extents, i) => s.blocks.open({ name: `g${i}`, extents, direct: s.memories[i] }));
+      s.pool.admit(s.memories[0].pieces(RAM, 8 * MIB)!, 0x1000);
+      s.pool.admit(s.memories[1].pieces(RAM, 8 * MIB)!, 0x1000);
+      const models = files.map((extents) => {
+        const parts = extents.map(({ start, length }) => [...s.device.disk.subarray(start, start + length)]);
+        return Uint8Array.from(parts.flat());
+      });
+      const rest = s.device.disk.slice(2 * FILE);
+      for (const { guest, block, blocks, aligned, byte } of steps) {
+        const first = aligned ? block - (block % 8) : block;
+        const length = Math.min((aligned ? Math.ceil(blocks / 8) * 8 : blocks) * 512, FILE - first * 512);
+        const from = aligned ? RAM : RAM + 24;
+        s.memories[guest].write(from, new Uint8Array(length).fill(byte));
+        expect(request(s, guest, "write", first * 512, [at(from, length)])).toEqual([]);
+        s.run();
+        models[guest].fill(byte, first * 512, first * 512 + length);
+      }
+      for (const [guest, model] of models.entries()) {
+        request(s, guest, "read", 0, [at(RAM + MIB, FILE)]);
+        s.run();
+        const got = new Uint8Array(FILE);
+        s.memories[guest].read(RAM + MIB, got);
+        expect(same(got, model)).toBe(true);
+      }
+      expect(same(s.device.disk.subarray(2 * FILE), rest)).toBe(true);
+    }),
+    { numRuns: 40 },
   );
 });

@@ -47,7 +47,9 @@ function play(exitsInWasm: boolean) {
   const range = { start: 0, length: MIB };
   const serials = [{ ...UART, rate: lineRate(115_200) }];
   const { vmm } = startHosted(machine, { disks: [fn], nics: [], serials }, placement, {
-    guests: [{ ...guest, kernel, bootargs: "", modes: { disk: "assigned", serial: "emulated" }, disk: 0, range }],
+    guests: [
+      { ...guest, kernel, bootargs: "", modes: { disk: "assigned", serial: "emulated" }, disk: 0, queues: 1, range },
+    ],
     pageSize: 4096,
     iommuPageSize: 4096,
     timeSlice: 1e6,

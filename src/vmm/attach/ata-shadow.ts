@@ -78,17 +78,25 @@ class ShadowChannel {
     private readonly parts: Parts,
     private readonly base: number,
   ) {
-    const { vmm, vm, ports } = parts;
+    const { vmm, vm } = parts;
     this.shadow = vmm.allocate(TABLE_BYTES, TABLE_BYTES, `shadow PRD table of ${vm.name}`);
-    vmm.mmioWrite(ports.at(BUS_MASTER_BAR) + base + BusMaster.PRD_TABLE, 4, this.shadow);
+    this.nameTable();
+  }
+
+  private nameTable(): void {
+    const { vmm, ports } = this.parts;
+    vmm.mmioWrite(ports.at(BUS_MASTER_BAR) + this.base + BusMaster.PRD_TABLE, 4, this.shadow);
   }
 
   read(at: number): number {
     switch (at) {
       case BusMaster.COMMAND:
         return this.command;
-      case BusMaster.STATUS:
-        return this.device(at) | (this.failed ? Bmis.ERROR : 0);
+      case BusMaster.STATUS: {
+        const status = this.device(at);
+        if (status & Bmis.ERROR) this.nameTable(); // a controller that was reset has forgotten it
+        return status | (this.failed ? Bmis.ERROR : 0);
+      }
       default:
         return at >= BusMaster.PRD_TABLE ? (this.table >>> (8 * (at - BusMaster.PRD_TABLE))) & 0xff : 0;
     }

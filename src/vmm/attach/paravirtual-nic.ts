@@ -9,9 +9,9 @@ import type { AttachMode, NicAttachment } from "../types.js";
 export const paravirtualNic: AttachMode<NicAttachment> = {
   name: "paravirtual",
   exclusive: false,
-  attach({ vmm, vm, mac, virtioSlot: place, openLink }) {
+  attach({ vmm, vm, mac, queues, virtioSlot: place, openLink }) {
     const slot = virtioSlot(place);
-    const model = new VirtioNet({ link: openLink(), clock: vmm.clock }, { mac, times: NO_TIMES });
+    const model = new VirtioNet({ link: openLink(), clock: vmm.clock }, { mac, pairs: queues, times: NO_TIMES });
     const device = new VirtioMmio({ irq: vm.counted(vm.irq(slot.irq)), dma: vm.dmaPort() }, model);
     vm.map(slot.start, slot.size, device, "virtio-net");
     return () => device.reset();
