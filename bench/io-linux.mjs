@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initramfs, LEAN, linuxGuest } from "../scripts/linux/guest.mjs";
 import { packages, Unavailable } from "../scripts/linux/packages.mjs";
-import { nameOfRun, PARTS, partsOfLines, sharesOf } from "./profile.mjs";
+import { nameOfRun, partsOfLines, sharesOf, timesOf } from "./profile.mjs";
 import { ROOT, timed } from "./support.mjs";
 
 const SHORT = 2;
@@ -68,7 +68,7 @@ function guestOf() {
   }
 }
 
-/** Seconds by part, packets and instructions of a boot with a transfer. */
+/** Time by part, packets and instructions of a boot with a transfer. */
 function transferred(guest, directory, what, mebibytes) {
   const [initrd, stats, profiles] = ["initrd.gz", "stats.json", "profiles"].map((name) => join(directory, name));
   writeFileSync(initrd, initramfs(guest, { modules: [what.module], script: script(what, mebibytes) }));
@@ -82,7 +82,7 @@ function transferred(guest, directory, what, mebibytes) {
   const [, received, sent] = COUNTS.exec(output) ?? [];
   if (received === undefined) throw new Error(`no transfer:\n${output}`);
   const [file] = readdirSync(profiles);
-  const shares = sharesOf(JSON.parse(readFileSync(join(profiles, file), "utf8")), {
+  const times = timesOf(JSON.parse(readFileSync(join(profiles, file), "utf8")), {
     run: nameOfRun(join(ROOT, "build/core-flat.wasm")),
     bundle: "/yado.mjs",
     parts: partsOfLines(readFileSync(join(ROOT, "build/yado.mjs"), "utf8")),
@@ -90,15 +90,13 @@ function transferred(guest, directory, what, mebibytes) {
   return {
     packets: Number(received) + Number(sent),
     seconds: user,
-    parts: PARTS.map((part) => shares[part] * user),
+    times,
     instructions: JSON.parse(readFileSync(stats, "utf8")).instructions,
   };
 }
 
 /** The longer one less the shorter. */
 function between(short, long, mebibytes) {
-  const parts = PARTS.map((_, i) => Math.max(0, long.parts[i] - short.parts[i]));
-  const all = parts.reduce((sum, part) => sum + part, 0);
   return {
     operations: mebibytes,
     packets: long.packets - short.packets,
@@ -106,6 +104,6 @@ function between(short, long, mebibytes) {
     exits: 0,
     seconds: long.seconds - short.seconds,
     instructions: long.instructions - short.instructions,
-    shares: Object.fromEntries(PARTS.map((part, i) => [part, parts[i] / all])),
+    shares: sharesOf(long.times, short.times),
   };
 }

@@ -7,7 +7,7 @@ import { run } from "../src/scenario/run.js";
 import type { RunConfig } from "../src/scenario/types.js";
 import { bootargs, isNetwork, type Workload } from "../src/scenario/workload.js";
 import type { AttachModeName } from "../src/vmm/types.js";
-import { nameOfRun, partsOfLines, sharesOf } from "./profile.mjs";
+import { nameOfRun, partsOfLines, sharesOf, timesOf } from "./profile.mjs";
 
 export interface IoCase {
   readonly mode: AttachModeName;
@@ -55,26 +55,27 @@ function measuredRun(what: IoCase, operations: number) {
   return { operations: done, seconds, dmaBytes: dma.bytesRead + dma.bytesWritten, exits, instructions };
 }
 
-function profiled(what: IoCase): IoFigures["shares"] {
+/** µs by part of a run of so many operations. */
+function profiled(what: IoCase, operations: number): ReturnType<typeof timesOf> {
   const session = new Session();
   session.connect();
   session.post("Profiler.enable");
   session.post("Profiler.setSamplingInterval", { interval: INTERVAL });
   session.post("Profiler.start");
-  measuredRun(what, what.operations);
+  measuredRun(what, operations);
   const here = fileURLToPath(import.meta.url);
   const names = {
     run: nameOfRun(new URL("../build/core.wasm", import.meta.url)),
     bundle: here.slice(here.lastIndexOf("/")),
     parts: partsOfLines(readFileSync(here, "utf8")),
   };
-  let shares: IoFigures["shares"] | undefined;
+  let times: ReturnType<typeof timesOf> | undefined;
   session.post("Profiler.stop", (error, answer) => {
     if (error) throw error;
-    shares = sharesOf(answer.profile, names, measuredRun.name);
+    times = timesOf(answer.profile, names, measuredRun.name);
   });
   session.disconnect();
-  return shares!;
+  return times!;
 }
 
 function figuresOf(what: IoCase): IoFigures {
@@ -88,7 +89,7 @@ function figuresOf(what: IoCase): IoFigures {
     dmaBytes: long.dmaBytes - short.dmaBytes,
     exits: long.exits - short.exits,
     instructions: long.instructions - short.instructions,
-    shares: profiled(what),
+    shares: sharesOf(profiled(what, what.operations), profiled(what, few)),
   };
 }
 

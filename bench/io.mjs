@@ -1,14 +1,15 @@
 // Host time of I/O through the whole stack: the probe guest, its driver, VMM, hub, device models, and the medium or the network's
-// peer behind them; and stock Linux with TCP. Packets, bytes of DMA and exits per second of user CPU time, and the share of that time outside guest execution.
+// peer behind them; and stock Linux with TCP. Packets, bytes of DMA and exits per second of user CPU time, and the share of that time
+// outside guest execution.
 import { linuxCases } from "./io-linux.mjs";
 import { PARTS } from "./profile.mjs";
 import { bundled, cost, digits, median, rate, table, timed } from "./support.mjs";
 
 const MODES = ["native", "emulated", "assigned", "paravirtual"];
-/** Of host time outside guest execution, for a stream whose bytes the guest looks at. */
+/** Of host time outside guest execution, for `streams`. */
 const MOST_OUTSIDE = 0.5;
 
-/** `packets`: frames of an operation; `looks`: the guest computes CRC-32C of what arrives, as the workload does by default. */
+/** `packets`: frames of an operation. In those whose names end with -crc the guest looks at what arrives, as the workload does by default. */
 const CASES = [
   {
     name: "netstream",
@@ -29,7 +30,7 @@ const CASES = [
   { name: "read-64K-crc", workload: { kind: "seqread", bs: 65536, qd: 16, hash: "crc32c" }, operations: 1_500 },
 ].flatMap((each) => MODES.map((mode) => ({ ...each, mode })));
 
-/** Streams whose bytes the guest looks at, and those of Linux: those to which MOST_OUTSIDE applies. */
+/** Those to which MOST_OUTSIDE applies: streams whose bytes the guest looks at, and those of Linux. */
 const streams = ({ name, linux }) => linux || name.endsWith("-crc");
 
 export function run({ quick }) {

@@ -35,13 +35,13 @@ export function partsOfLines(bundle) {
 }
 
 /**
- * Shares of a profile's time by part; together 1. Functions of V8 itself count for whoever called them, and what has no
- * caller but the profiler and Node's start doesn't count at all.
+ * A profile's µs by part. Functions of V8 itself count for whoever called them, and what has no caller but the profiler and
+ * Node's start doesn't count at all.
  * @param {object} profile   as the inspector's Profiler.stop gives it
  * @param {object} names     `run`: see nameOfRun; `bundle`: the end of the bundle's URL; `parts`: see partsOfLines
  * @param {string} [root]    the function in which all that counts happens; everything, if left out
  */
-export function sharesOf(profile, { run, bundle, parts }, root) {
+export function timesOf(profile, { run, bundle, parts }, root) {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const times = new Map();
   profile.samples.forEach((id, i) => {
@@ -67,6 +67,12 @@ export function sharesOf(profile, { run, bundle, parts }, root) {
     return caller ?? (root === undefined && !functionName.startsWith("(") ? "rest" : undefined);
   };
   visit(profile.nodes[0].id, undefined);
-  const all = Object.values(sums).reduce((sum, time) => sum + time, 0);
-  return Object.fromEntries(PARTS.map((part) => [part, all > 0 ? sums[part] / all : 0]));
+  return sums;
+}
+
+/** Shares of the time by which a long run exceeds a short one, which is all set-up: together 1. */
+export function sharesOf(long, short) {
+  const more = PARTS.map((part) => Math.max(0, long[part] - short[part]));
+  const all = more.reduce((sum, time) => sum + time, 0);
+  return Object.fromEntries(PARTS.map((part, i) => [part, all > 0 ? more[i] / all : 0]));
 }

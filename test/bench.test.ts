@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { bareMachine, runBare } from "../bench/bare.js";
-import { nameOfRun, partsOfLines, sharesOf } from "../bench/profile.mjs";
+import { nameOfRun, partsOfLines, sharesOf, timesOf } from "../bench/profile.mjs";
 import {
   bundled,
   compiledLoops,
@@ -108,20 +108,24 @@ describe("a CPU profile by parts of the tree", () => {
     samples: [2, 3, 5, 6, 7, 8, 9, 10, 10],
     timeDeltas: [0, 10, 10, 10, 10, 10, 10, 10, 10],
   };
-  const shares = sharesOf(profile, { run, bundle: "/b.mjs", parts }, "measured");
+  const times = timesOf(profile, { run, bundle: "/b.mjs", parts }, "measured");
 
   test("what `run` calls is the guest's, other Wasm the hub's", () => {
-    expect([shares.guest, shares.hub]).toEqual([2 / 6, 1 / 6]);
+    expect([times.guest, times.hub]).toEqual([20, 10]);
   });
 
   test("lines belong to files, and V8's own functions to their callers", () => {
     expect(parts).toEqual(["vmm", "vmm", "devices", "devices", "rest", "rest"]);
-    expect([shares.vmm, shares.devices]).toEqual([2 / 6, 0]);
+    expect([times.vmm, times.devices]).toEqual([20, 0]);
   });
 
   test("the profiler and idle time don't count, garbage collection does", () => {
-    expect(shares.garbage).toBe(1 / 6);
-    expect(shares.rest).toBe(0);
+    expect([times.garbage, times.rest]).toEqual([10, 0]);
+  });
+
+  test("a short run's time is set-up, and the rest is shared out", () => {
+    const { guest, garbage, hub } = sharesOf(times, { ...times, guest: 5, garbage: 20, vmm: 0, hub: 5 });
+    expect([guest, garbage, hub]).toEqual([15 / 40, 0, 5 / 40]);
   });
 });
 

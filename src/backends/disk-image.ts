@@ -77,6 +77,7 @@ export class DiskImage {
 
   /** Fills `target` from `offset` on; false when the medium can't be read there. The range lies on the disk. */
   read(offset: number, target: Uint8Array): boolean {
+    if (this.overlay.size === 0) return this.source.read(offset, target);
     for (let at = 0; at < target.length; ) {
       const position = offset + at;
       const page = Math.floor(position / PAGE);
@@ -97,7 +98,6 @@ export class DiskImage {
 
   /** Bytes from the start of `page` on that the overlay doesn't have, at most `most`. */
   private untouched(page: number, most: number): number {
-    if (this.overlay.size === 0) return most;
     let next = page + 1;
     while ((next - page) * PAGE < most && !this.overlay.has(next)) next++;
     return Math.min(most, (next - page) * PAGE);

@@ -192,7 +192,7 @@ export class Medium implements BlockBackend {
   }
 
   /** Moves the next piece of the first transfer. One piece an event, so that no request holds up the machine. */
-  private moveNext(): void {
+  private readonly moveNext = (): void => {
     const transfer = this.transfers[0];
     const bytes = this.pieceOf(transfer);
     if (bytes === 0) {
@@ -209,8 +209,8 @@ export class Medium implements BlockBackend {
     const stall = Math.ceil(outcome / this.parameters.outstandingTranslations);
     this.counters.transferCycles += moving;
     this.counters.stallCycles += stall;
-    this.after(moving + stall, () => this.moveNext());
-  }
+    this.after(moving + stall, this.moveNext);
+  };
 
   /** Bytes of the next piece; 0 when no segment or nothing of the request is left. */
   private pieceOf(transfer: Transfer): number {
@@ -248,7 +248,7 @@ export class Medium implements BlockBackend {
 
   private end(transfer: Transfer, status: BlockStatus): void {
     this.transfers.shift();
-    if (this.transfers.length > 0) this.after(0, () => this.moveNext());
+    if (this.transfers.length > 0) this.after(0, this.moveNext);
     transfer.done(status);
   }
 

@@ -111,15 +111,17 @@ export class Worker {
       const wait = this.step();
       if (wait === IDLE) break;
       if (wait > 0 || left <= 0) {
-        this.engine.schedule(wait, () => {
-          this.busy = false;
-          this.pump();
-        });
+        this.engine.schedule(wait, this.resume);
         return;
       }
     }
     this.busy = false;
   }
+
+  private readonly resume = (): void => {
+    this.busy = false;
+    this.pump();
+  };
 
   /** After Engine.forget. */
   reset(): void {

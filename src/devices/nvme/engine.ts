@@ -384,9 +384,11 @@ export class Engine implements Internals {
   }
 
   signal(vector: number): void {
-    const waits = (cq: CompletionQueue | undefined) =>
-      cq?.interruptsEnabled === true && cq.vector === vector && announcedEntries(cq) > 0;
-    this.interrupts.pending(vector, this.completionQueues.some(waits));
+    let waits = false;
+    for (const cq of this.completionQueues) {
+      if (cq?.interruptsEnabled && cq.vector === vector && announcedEntries(cq) > 0) waits = true;
+    }
+    this.interrupts.pending(vector, waits);
   }
 
   // ---- time and backend

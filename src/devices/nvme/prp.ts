@@ -24,12 +24,12 @@ export function resolvePrps(dma: DmaPort, command: Command, length: number, page
   const pointer: DataPointer = { status: Status.Success, segments: [], lists: [], cycles: 0 };
   if ((prp1.lo & 3) !== 0) return refused(pointer, Status.PrpOffsetInvalid);
   const first = Math.min(length, pageSize - offset(prp1, pageSize));
-  pointer.segments.push({ ...prp1, length: first });
+  pointer.segments.push({ lo: prp1.lo, hi: prp1.hi, length: first });
   const rest = length - first;
   if (rest === 0) return pointer;
   if (rest > pageSize) return followList(dma, prp2, rest, pageSize, pointer);
   if (offset(prp2, pageSize) !== 0) return refused(pointer, Status.PrpOffsetInvalid);
-  pointer.segments.push({ ...prp2, length: rest });
+  pointer.segments.push({ lo: prp2.lo, hi: prp2.hi, length: rest });
   return pointer;
 }
 
@@ -54,7 +54,7 @@ function followList(dma: DmaPort, start: Prp, length: number, pageSize: number, 
         break;
       }
       const bytes = Math.min(left, pageSize);
-      pointer.segments.push({ ...entry, length: bytes });
+      pointer.segments.push({ lo: entry.lo, hi: entry.hi, length: bytes });
       left -= bytes;
     }
   }
