@@ -144,7 +144,7 @@ const nicSchema = z
     mac: z.string().describe("its MAC address, like 52:54:00:12:34:56").optional(),
     interrupts: z
       .union([z.literal("adaptive"), z.int().min(0)])
-      .describe("most interrupts a second where the VMM drives it: a number, 0 for no limit, or adaptive, the default")
+      .describe("most interrupts a second where the VMM drives it: a number, 0 for no limit, or adaptive; 0 by default")
       .optional(),
   })
   .describe("a physical network interface");

@@ -62,7 +62,7 @@ export interface NicConfig {
   readonly queues?: number;
   /** Six bytes in hexadecimal, colons between them. Default 52:54:00:12:34:56 + its index. */
   readonly mac?: string;
-  /** Interrupts a second at most, where the VMM drives it: a number, 0 for no limit, or as traffic asks for. Default "adaptive". */
+  /** Interrupts a second at most, where the VMM drives it: a number, 0 for no limit, or as traffic asks for. Default 0. */
   readonly interrupts?: "adaptive" | number;
 }
 

@@ -59,7 +59,7 @@ export interface NicEvents {
 }
 
 export interface E1000eDriverOptions {
-  /** Most interrupts a second. Default "adaptive". */
+  /** Most interrupts a second. Default 0: no limit, as the probe's own driver has none. */
   readonly interrupts?: ThrottleSetting | undefined;
 }
 
@@ -99,7 +99,7 @@ export class E1000eDriver implements PhysicalNic {
     private readonly vmm: VmmServices,
     private readonly fn: PhysicalFunction,
     pool: DmaPool,
-    { interrupts = "adaptive" }: E1000eDriverOptions = {},
+    { interrupts = 0 }: E1000eDriverOptions = {},
   ) {
     this.throttle = new InterruptThrottle(interrupts, (units) => this.write(Reg.ITR, units));
     this.transmits = pool.allocate(ENTRIES * DESCRIPTOR, PAGE);
