@@ -115,11 +115,12 @@ export const judgeMixture =
     const absent = wanted.filter((mode) => !guests.some((guest) => guest.mode === mode));
     const wrong = [...guests, ...mixed].filter(({ status, elsewhere }) => status !== "ok" || elsewhere === 0);
     const mixtures = mixed.filter(({ mode }) => mode === "mixed");
+    const lines = [...new Set(mixed.map(({ modes }) => modes.serial))];
     const holds = absent.length === 0 && wrong.length === 0 && mixtures.length > 0;
     return {
       verdict: holds ? "holds" : "doesn't hold",
       why: holds
-        ? `One VMM ran ${list(guests.map(({ mode }) => mode))} side by side, every guest's serial line emulated, and another run ${grouped(mixtures.length)} guests with one mode for the disk and another for the network interface; all data are right.`
+        ? `One VMM ran ${list(guests.map(({ mode }) => mode))} side by side, and another run ${grouped(mixtures.length)} guests with one mode for the disk and another for the network interface, their serial lines ${list(lines)}; all data are right.`
         : [
             ...(absent.length > 0 ? [`Not in the run: ${list(absent)}.`] : []),
             ...(mixtures.length === 0 ? ["No guest had its devices attached in different ways."] : []),
