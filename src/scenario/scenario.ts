@@ -1,66 +1,56 @@
-// Several guests on one machine, as a scenario file describes them.
-import { generatedBytes } from "../backends/disk-image.js";
 import { checksum } from "../metrics/checksum.js";
 import { type GuestReport, guestReport } from "../metrics/report.js";
-import { lineRate } from "../platform/serial.js";
 import type { DiskInterface } from "../platform/board.js";
 import { UserError } from "../platform/user-error.js";
 import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
-import { chosenFile, type DiskFile, resolveFiles, sizeOf } from "./disk-files.js";
+import type { DiskFile } from "./disk-files.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
-import { suggest } from "./near.js";
 import { Costs } from "../platform/costs.js";
 import { resolveEvents } from "./scenario-events.js";
 import {
-  checkImage,
   checkMemory,
   combinations,
-  DEFAULT_DISK_SIZE,
   DEFAULT_MEMORY,
   mergeMachine,
   resolveMachine,
   resolveWorkload,
-  SECTOR,
   type SweepStep,
   sweepSteps,
   sweptPlace,
 } from "./resolve.js";
+import {
+  chosenDevice,
+  type Devices,
+  type Disk,
+  hasDisk,
+  hasNic,
+  type Nic,
+  resolveDisks,
+  resolveNics,
+  resolveSerials,
+} from "./scenario-devices.js";
+import {
+  checkLines,
+  checkNames,
+  checkRanges,
+  checkSharing,
+  fileOf,
+  NONE,
+  type Range,
+  rangeOf,
+} from "./scenario-sharing.js";
 import { checkShare } from "./shares.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
-import type {
-  CyclesBy,
-  DeviceShares,
-  GuestConfig,
-  Happened,
-  NicConfig,
-  PeerCounts,
-  RunConfig,
-  RunResult,
-} from "./types.js";
-import { bootargs, isFile, MODES, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
+import type { CyclesBy, DeviceShares, GuestConfig, Happened, PeerCounts, RunConfig, RunResult } from "./types.js";
+import { bootargs, isFile, MODES, typedFor, type Workload, writes } from "./workload.js";
 import type { Located, Path } from "./yaml-source.js";
 
 /** Gets files that a scenario names; each throws UserError with the place where it is named. */
 export interface Loader {
   disk(file: string, place: string): Uint8Array;
   kernel(file: string, place: string): Uint8Array;
-}
-
-interface Disk {
-  readonly name: string;
-  readonly interface: DiskInterface;
-  readonly image: Uint8Array;
-  /** Bytes; beyond the image they are zeros. */
-  readonly size: number;
-  readonly depth: number | undefined;
-  readonly files: readonly DiskFile[];
-}
-
-interface Range {
-  readonly start: number;
-  readonly length: number;
 }
 
 interface Guest {
@@ -72,10 +62,6 @@ interface Guest {
   readonly range: Range;
   /** Or a file of the disk instead of a range; `range.length` is its size. */
   readonly file: DiskFile | undefined;
-}
-
-interface Nic extends NicConfig {
-  readonly name: string;
 }
 
 /** One run of a scenario; a scenario with a sweep has one per value. */
@@ -138,15 +124,9 @@ export interface EventReport {
   readonly restarted?: number | null;
 }
 
-/** PCIe slots with an interrupt of their own. */
-const MOST_DEVICES = 4;
 /** The first guest is 10.0.2.15, where users of QEMU's user networking expect it. */
 const FIRST_HOST = 15;
 const NETWORK = "10.0.2";
-/** In place of a disk's index. */
-const NONE = -1;
-const OWNERS = ["vmm", "free", "nothing", "neighbour"];
-
 /**
  * Checks a scenario and fills in its defaults.
  * @param over what goes before the file's machine
@@ -211,108 +191,6 @@ export function resolveScenario(
   });
   const parameter = sweeps.length > 0 ? sweeps.map((sweep) => sweep.parameter).join(" × ") : undefined;
   return { title: file.title ?? "", parameter, runs };
-}
-
-function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[] {
-  const disks: Disk[] = [];
-  if (value.disks && value.disks.length > MOST_DEVICES) {
-    throw new UserError(
-      `${value.disks.length} disks`,
-      at(["disks", MOST_DEVICES]),
-      `The machine has room for ${MOST_DEVICES}`,
-    );
-  }
-  if (!value.disks && value.guests.every((guest) => !hasDisk(value, guest))) return disks;
-  const entries: NonNullable<ScenarioFile["disks"]> = value.disks ?? [{ name: "disk" }];
-  for (const [i, entry] of entries.entries()) {
-    const { name, file, size, depth, interface: controller = "nvme" } = entry;
-    const place = (key: string): Path => ["disks", i, key];
-    if (disks.some((disk) => disk.name === name)) {
-      throw new UserError(`a second disk called "${name}"`, at(place("name")), "Give each disk a name of its own");
-    }
-    if (size !== undefined) checkImage(size, at(place("size")));
-    const image =
-      file === undefined ? generatedBytes(size ?? DEFAULT_DISK_SIZE, 1 + i) : load.disk(file, at(place("file")));
-    if (size === undefined) checkImage(image.length, at(place("file")));
-    if (size !== undefined && image.length > size) {
-      throw new UserError(
-        `the disk is smaller than the ${image.length} bytes of its file`,
-        at(place("size")),
-        "Leave size out, or make it larger",
-      );
-    }
-    const disk = { name, interface: controller, size: size ?? image.length, depth };
-    const placeOf = (...key: (string | number)[]) => at(["disks", i, ...key]);
-    disks.push({ ...disk, ...resolveFiles(entry, { ...disk, image }, placeOf, load.disk) });
-  }
-  return disks;
-}
-
-const kindOf = (file: ScenarioFile, guest: Guests[number]) => guest.workload?.kind ?? file.workload?.kind ?? "checksum";
-
-function hasDisk(file: ScenarioFile, guest: Guests[number]): boolean {
-  const kind = kindOf(file, guest);
-  return (
-    guest.disk !== undefined || guest.file !== undefined || isFile(kind) || (guest.nic === undefined && usesDisk(kind))
-  );
-}
-
-function hasNic(file: ScenarioFile, guest: Guests[number]): boolean {
-  return guest.nic !== undefined || usesNic(kindOf(file, guest));
-}
-
-function resolveNics({ value, at }: Located<ScenarioFile>, disks: number): Nic[] {
-  const needed = value.guests.some((guest) => hasNic(value, guest));
-  const nics = value.nics ?? (needed ? [{ name: "lan" }] : []);
-  for (const [i, { name }] of nics.entries()) {
-    if (nics.findIndex((nic) => nic.name === name) === i) continue;
-    throw new UserError(
-      `a second network interface called "${name}"`,
-      at(["nics", i, "name"]),
-      "Give each a name of its own",
-    );
-  }
-  if (disks + nics.length > MOST_DEVICES) {
-    throw new UserError(
-      `${disks} disks and ${nics.length} network interfaces`,
-      at(["nics"]),
-      `The machine has room for ${MOST_DEVICES} in all`,
-    );
-  }
-  return nics;
-}
-
-function resolveSerials({ value, at }: Located<ScenarioFile>): Devices["serials"] {
-  const serials = value.serials ?? [{ name: "serial" }];
-  for (const [i, { name, baud }] of serials.entries()) {
-    if (baud !== undefined) lineRate(baud, at(["serials", i, "baud"]));
-    if (serials.findIndex((line) => line.name === name) === i) continue;
-    throw new UserError(
-      `a second serial line called "${name}"`,
-      at(["serials", i, "name"]),
-      "Give each a name of its own",
-    );
-  }
-  return serials;
-}
-
-/** The index of the device that a guest names, the first if it names none. */
-function chosenDevice(
-  named: string | undefined,
-  devices: readonly { readonly name: string }[],
-  what: string,
-  place: string,
-): number {
-  const index = named === undefined ? 0 : devices.findIndex((device) => device.name === named);
-  if (index >= 0) return index;
-  const names = devices.map((device) => device.name);
-  throw new UserError(`no ${what} is called "${named}"`, place, suggest(named ?? "", names));
-}
-
-interface Devices {
-  readonly disks: readonly Disk[];
-  readonly nics: readonly Nic[];
-  readonly serials: readonly { readonly name: string; readonly baud?: number | undefined }[];
 }
 
 function resolveGuests(
@@ -413,148 +291,6 @@ function firstGuests(
     places.guests,
     "Describe more of them",
   );
-}
-
-type Guests = ScenarioFile["guests"];
-type At = Located<ScenarioFile>["at"];
-
-function checkNames(names: readonly string[], at: At): void {
-  for (const [i, name] of names.entries()) {
-    if (OWNERS.includes(name))
-      throw new UserError(`"${name}" is a word of the report`, at(["guests", i, "name"]), "Choose another name");
-    if (names.indexOf(name) !== i) {
-      throw new UserError(
-        `a second guest called "${name}"`,
-        at(["guests", i, "name"]),
-        "Give each guest a name of its own",
-      );
-    }
-  }
-}
-
-function checkSharing(
-  guests: Guests,
-  modes: readonly DeviceModes[],
-  names: readonly string[],
-  chosen: readonly number[],
-  disks: readonly Disk[],
-  at: At,
-): void {
-  for (const [i, { range, file }] of guests.entries()) {
-    const place = at(["guests", i, "mode"]);
-    if (attachedModes(modes[i]).includes("native") && guests.length > 1) {
-      throw new UserError(
-        "a native guest owns the whole machine",
-        place,
-        "Let it be the only guest, or choose another mode",
-      );
-    }
-    const { disk: mode } = modes[i];
-    if (mode === undefined || MODES[mode].shares) continue;
-    if (range || file !== undefined) {
-      const key = range ? "range" : "file";
-      throw new UserError(`a guest with mode ${mode} has the whole disk`, at(["guests", i, key]), `Leave ${key} out`);
-    }
-    const other = chosen.findIndex((disk, j) => j !== i && disk !== NONE && disk === chosen[i]);
-    if (other >= 0) {
-      throw new UserError(
-        `mode ${mode} dedicates disk "${disks[chosen[i]].name}", but ${names[other]} uses it too`,
-        place,
-        "Give it a disk of its own, or let both use emulated or paravirtual",
-      );
-    }
-  }
-}
-
-function checkLines(
-  modes: readonly DeviceModes[],
-  names: readonly string[],
-  lines: readonly number[],
-  serials: Devices["serials"],
-  at: At,
-): void {
-  for (const [i, { serial }] of modes.entries()) {
-    const other = lines.findIndex((line, j) => j !== i && line === lines[i]);
-    if (serial !== "assigned" || other < 0) continue;
-    throw new UserError(
-      `mode assigned dedicates serial line "${serials[lines[i]].name}", but ${names[other]} uses it too`,
-      at(["guests", i, "mode"]),
-      "Give it one of its own (serials, and the guest's serial), or let both use emulated or paravirtual",
-    );
-  }
-}
-
-/** The part of its disk that a guest sees: as written, or an equal share, in whole pages of 4 KiB where there is room. */
-function rangeOf(
-  guests: Guests,
-  chosen: readonly number[],
-  disks: readonly Disk[],
-  files: readonly (DiskFile | undefined)[],
-  i: number,
-): Range {
-  const { range } = guests[i];
-  if (chosen[i] === NONE) return { start: 0, length: 0 };
-  const file = files[i];
-  if (file) return { start: file.extents[0].start, length: sizeOf(file.extents) };
-  if (range) return range;
-  const { size } = disks[chosen[i]];
-  const sharers = chosen.flatMap((disk, j) => (disk === chosen[i] ? [j] : []));
-  if (sharers.length === 1) return { start: 0, length: size };
-  const share = Math.floor(size / sharers.length);
-  const unit = share >= 4096 ? 4096 : SECTOR;
-  const length = share - (share % unit);
-  return { start: sharers.indexOf(i) * length, length };
-}
-
-/** The file that is a guest's part of its disk; undefined for one that has a range. */
-function fileOf({ file, range }: Guests[number], disk: Disk, place: (key: string) => string): DiskFile | undefined {
-  if (file === undefined) {
-    if (disk.files.length === 0) return undefined;
-    throw new UserError(`disk "${disk.name}" has files, and the guest names none`, place("disk"), "Give it a file");
-  }
-  if (range) throw new UserError("both a file and a range", place("range"), "Leave one of them out");
-  return chosenFile(file, disk.files, disk.name, place("file"));
-}
-
-function checkRanges(
-  ranges: readonly Range[],
-  files: readonly (DiskFile | undefined)[],
-  names: readonly string[],
-  chosen: readonly number[],
-  disks: readonly Disk[],
-  at: At,
-): void {
-  for (const [i, { start, length }] of ranges.entries()) {
-    if (chosen[i] === NONE) continue;
-    const place = at(["guests", i, "range"]);
-    const disk = disks[chosen[i]];
-    if (files[i]) {
-      const first = files.indexOf(files[i]);
-      if (first === i) continue;
-      const where = at(["guests", i, "file"]);
-      throw new UserError(`${names[first]} has that file`, where, "Give each guest a file of its own");
-    }
-    if (start % SECTOR !== 0 || length % SECTOR !== 0 || length === 0) {
-      throw new UserError(
-        "its range isn't made of whole sectors",
-        place,
-        "Give multiples of 512 bytes, and a length above 0",
-      );
-    }
-    if (start + length > disk.size) {
-      throw new UserError(
-        `its range ends at byte ${start + length}, beyond the ${disk.size} of disk "${disk.name}"`,
-        place,
-        "Choose a range inside the disk",
-      );
-    }
-    const other = ranges.findIndex(
-      (range, j) =>
-        j < i && chosen[j] === chosen[i] && start < range.start + range.length && range.start < start + length,
-    );
-    if (other >= 0)
-      throw new UserError(`its range overlaps that of ${names[other]}`, place, "Give each guest a range of its own");
-  }
 }
 
 const digests = new WeakMap<Uint8Array, Promise<string | undefined>>();
