@@ -11,7 +11,7 @@ import type { HostedGuest } from "../vmm/hosted.js";
 import type { Extent } from "../vmm/extents.js";
 import type { AttachModeName } from "../vmm/types.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
-import { isVirtio } from "./virtio.js";
+import { checkPhysical } from "./virtio.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
 import { checkShare } from "./shares.js";
 import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig, RunEvent } from "./types.js";
@@ -86,7 +86,14 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     }
   }
   for (const [i, { queues }] of nics.entries()) queuesOf(queues, `nics[${i}].queues`);
-  checkVirtio([...disks, ...nics], guests);
+  if (commonMode(guests[0].modes) !== "native") {
+    for (const [key, devices] of Object.entries({ disks, nics })) {
+      checkPhysical(
+        devices.map((device) => device.interface),
+        (i) => `${key}[${i}].interface`,
+      );
+    }
+  }
   const least = vmmNeed(guests, chunk, Math.min(pageSize, iommuPageSize));
   const vmmRam = config.vmmRam ?? least;
   if (vmmRam < least || vmmRam % chunk !== 0) {
@@ -170,17 +177,6 @@ function checkIotlb(entries: number, ways: number): void {
       `Give up to ${MOST_IOTLB_ENTRIES} entries, and ways that divide them`,
     );
   }
-}
-
-/** The VMM has drivers for other devices only. */
-function checkVirtio(devices: readonly (DiskConfig | NicConfig)[], guests: readonly ResolvedGuest[]): void {
-  const found = devices.find((device) => isVirtio(device.interface ?? ""));
-  if (!found || commonMode(guests[0].modes) === "native") return;
-  refuse(
-    `a physical ${found.interface} device under a VMM`,
-    "interface",
-    "Leave it out: the VMM drives NVMe, ATA and the 82574L, and offers virtio in mode paravirtual",
-  );
 }
 
 function queuesOf(queues = 1, place: string): number {

@@ -42,6 +42,7 @@ import {
   rangeOf,
 } from "./scenario-sharing.js";
 import { checkShare } from "./shares.js";
+import { checkPhysical } from "./virtio.js";
 import { type MachineFile, SCENARIO_SWEEPS, type ScenarioFile } from "./schema.js";
 import type { CyclesBy, DeviceShares, GuestConfig, Happened, PeerCounts, RunConfig, RunResult } from "./types.js";
 import { bootargs, isFile, MODES, typedFor, type Workload, writes } from "./workload.js";
@@ -213,6 +214,11 @@ function resolveGuests(
     return deviceModes(guest.mode, has, at(["guests", i, "mode"]));
   });
   checkSharing(file.guests, modes, names, chosen, disks, at);
+  if (step.interface === undefined && modes.some((one) => commonMode(one) !== "native")) {
+    for (const key of ["disks", "nics"] as const) {
+      checkPhysical(file[key]?.map((device) => device.interface) ?? [], (i) => at([key, i, "interface"]));
+    }
+  }
   const lines = file.guests.map((guest, i) =>
     chosenDevice(guest.serial, serials, "serial line", at(["guests", i, "serial"])),
   );

@@ -2,6 +2,7 @@
 import type { VirtioDevice } from "../devices/virtio/device.js";
 import type { Machine } from "../platform/machine.js";
 import type { PcieFunction } from "../platform/pcie.js";
+import { UserError } from "../platform/user-error.js";
 import { attachVirtioMmio, attachVirtioPci, type Between, type VirtioInterface } from "../platform/virtio-places.js";
 
 /** PCIe slot of the first device. */
@@ -18,6 +19,17 @@ interface Place {
 
 export function isVirtio(name: string): name is VirtioInterface {
   return name === "virtio" || name === "virtio-mmio";
+}
+
+/** Refuses the first physical virtio device under a VMM, which has drivers for other devices only. */
+export function checkPhysical(interfaces: readonly (string | undefined)[], place: (index: number) => string): void {
+  const index = interfaces.findIndex((name) => name !== undefined && isVirtio(name));
+  if (index < 0) return;
+  throw new UserError(
+    `a physical ${interfaces[index]} device under a VMM`,
+    place(index),
+    "Leave interface out: the VMM drives NVMe, ATA and the 82574L, and offers virtio in mode paravirtual",
+  );
 }
 
 /** A device of a run: its function where the VMM has a driver for it, and what resets it as a whole. */

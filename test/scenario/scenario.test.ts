@@ -46,6 +46,13 @@ test("an unknown key is named with its place and its neighbour", () => {
   );
 });
 
+test("a physical virtio device under a VMM is named where it is written", () => {
+  const disks = ["disks:", "  - { name: d, size: 1M, interface: virtio-mmio }"];
+  expect(refusal(lines(...disks, "guests:", "  - mode: paravirtual"))).toMatch(
+    /^s\.yaml:2:\d+: disks\[0\]\.interface: a physical virtio-mmio device under a VMM\. /,
+  );
+});
+
 test("a wrong word is named with the words that fit", () => {
   expect(refusal(lines("guests:", "  - mode: emulate"))).toMatch(
     /^s\.yaml:2:5: guests\[0\]\.mode: "emulate" isn't one of its values\. Did you mean "emulated"\?/,
