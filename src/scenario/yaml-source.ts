@@ -100,7 +100,8 @@ export function parseYaml<T>(text: string, file: string, schema: ZodType<T>): Lo
     const given = written(value);
     if (issue.code === "invalid_value") {
       const words = issue.values.map(String);
-      return [{ problem: `${given} isn't one of its values`, place: at(path), remedy: suggest(String(value), words) }];
+      const choice = words.length > 1 ? suggest(String(value), words) : remedy;
+      return [{ problem: `${given} isn't one of its values`, place: at(path), remedy: choice }];
     }
     const detail = issue.code === "custom" ? issue.message : `${given} doesn't fit: ${lowered(issue.message)}`;
     return [{ problem: detail, place: at(path), remedy }];
