@@ -14,10 +14,10 @@ import {
   Status,
   Task,
 } from "../devices/ata/registers.js";
-import type { EventHandle } from "../platform/ports.js";
 import type { DmaPool } from "./dma-pool.js";
 import { writeU32 } from "./memory/words.js";
 import { decodeOf } from "./physical-function.js";
+import { MOST_RESETS, Recovery } from "./recovery.js";
 import type { DiskCommand, DiskOutcome } from "./physical-disk.js";
 import type { DiskDriver, PhysicalFunction, VmmServices } from "./types.js";
 import { Command as PciCommand } from "../platform/pcie.js";
@@ -49,12 +49,6 @@ const MOST_MODE = 5;
 const VALID = 0x4000;
 /** Events that are awaited before a start-up is given up. */
 const MOST_STEPS = 1_000_000;
-/** How old a command may get, in seconds, before the driver looks whether the disk still works at it; and how often it looks while
- * the disk comes up again. */
-const LOOK = 0.01;
-const POLL = 0.0001;
-/** Resets in vain before a disk is given up. */
-const MOST_RESETS = 8;
 
 export interface AtaDriverOptions {
   /** Cycles after which a command is lost and the disk reset. Default 30 s, as Linux waits. */
@@ -91,13 +85,9 @@ export class AtaDriver implements DiskDriver {
     repeated: 0,
   };
   private readonly table: number;
-  private readonly timeout: number;
   private longAddresses = false;
   private current: Current | undefined;
-  private dead = false;
-  private watchdog: EventHandle | undefined;
-  private recovering = false;
-  private resetsInVain = 0;
+  private readonly recovery: Recovery;
   /** Whether registers are being written, which lets time pass: the disk isn't reset in their middle. */
   private busy = false;
 
@@ -107,12 +97,20 @@ export class AtaDriver implements DiskDriver {
     pool: DmaPool,
     options: AtaDriverOptions = {},
   ) {
-    this.timeout = options.timeout ?? 30 * vmm.clock.frequency;
+    this.recovery = new Recovery(vmm.clock, options.timeout ?? 30 * vmm.clock.frequency, {
+      counters: this.counters,
+      oldest: () => this.current?.since,
+      isWell: () => this.works(),
+      isBusy: () => this.busy,
+      bringUp: () => this.bringUp(),
+      repeat: () => this.repeat(),
+      giveUp: () => this.giveUp(),
+    });
     this.table = pool.allocate(PAGE, PAGE);
   }
 
   get free(): number {
-    return this.dead || !this.current ? 1 : 0;
+    return this.recovery.hopeless || !this.current ? 1 : 0;
   }
 
   start(step: () => boolean): void {
@@ -169,7 +167,7 @@ export class AtaDriver implements DiskDriver {
   }
 
   submit(command: DiskCommand, done: (outcome: DiskOutcome) => void): boolean {
-    if (this.dead) {
+    if (this.recovery.hopeless) {
       done("medium-error");
       return true;
     }
@@ -183,11 +181,11 @@ export class AtaDriver implements DiskDriver {
 
   kick(): void {
     const { current } = this;
-    if (!current || current.since !== undefined || this.dead || this.recovering) return;
+    if (!current || current.since !== undefined || this.recovery.hopeless || this.recovery.underWay) return;
     this.busy = true;
     this.tell(current);
     this.busy = false;
-    this.armWatchdog();
+    this.recovery.watch();
   }
 
   private tell(current: Current): void {
@@ -207,7 +205,7 @@ export class AtaDriver implements DiskDriver {
 
   interrupt(): void {
     this.counters.interrupts++;
-    if (this.recovering) return;
+    if (this.recovery.underWay) return;
     const status = this.read(BUS_MASTER_BAR, BusMaster.STATUS);
     if (!(status & Bmis.INTERRUPT)) return;
     const { current } = this;
@@ -222,7 +220,7 @@ export class AtaDriver implements DiskDriver {
       return;
     }
     this.vmm.charge("vmm", this.vmm.costs.blockComplete);
-    this.resetsInVain = 0;
+    this.recovery.completed();
     const failed = (disk & (Status.ERR | Status.DF)) !== 0 || (status & Bmis.ERROR) !== 0;
     this.finish(error & AtaError.IDNF ? "out-of-range" : failed ? "medium-error" : "ok");
   }
@@ -230,30 +228,10 @@ export class AtaDriver implements DiskDriver {
   private finish(outcome: DiskOutcome): void {
     const { current } = this;
     this.current = undefined;
-    this.watchdog?.cancel();
-    this.watchdog = undefined;
+    this.recovery.rest();
     this.counters.completed++;
     if (outcome !== "ok") this.counters.errors++;
     current?.done(outcome);
-  }
-
-  private armWatchdog(): void {
-    if (this.watchdog || !this.current) return;
-    const often = Math.min(this.timeout, LOOK * this.vmm.clock.frequency);
-    this.watchdog = this.vmm.clock.after(often, () => {
-      this.watchdog = undefined;
-      this.look(often);
-    });
-  }
-
-  /** Asks a disk that keeps a command for long whether it still works at it. */
-  private look(often: number): void {
-    const { current } = this;
-    if (current?.since === undefined || this.recovering) return;
-    const age = this.vmm.clock.now() - current.since;
-    const well = age < often || (age < this.timeout && this.works());
-    if (well || this.busy) this.armWatchdog();
-    else this.recover();
   }
 
   /** Busy, with the bus master under way if there is a use for it; or done, and about to interrupt. */
@@ -264,28 +242,7 @@ export class AtaDriver implements DiskDriver {
     return moves && (this.read(CONTROL_BAR, CONTROL_OFFSET) & Status.BSY) !== 0;
   }
 
-  /** "Software reset": nothing that was under way reaches memory afterwards, so that it can be asked for again. */
-  private recover(): void {
-    this.recovering = true;
-    this.counters.resets++;
-    if (this.resetsInVain++ === MOST_RESETS) {
-      this.die();
-      return;
-    }
-    const { clock } = this.vmm;
-    const work = this.bringUp();
-    const deadline = clock.now() + this.timeout;
-    const goOn = () => {
-      const { done, value } = work.next();
-      if (done && value === undefined) this.repeat();
-      else if (done || clock.now() >= deadline) this.recover();
-      else clock.after(POLL * clock.frequency, goOn);
-    };
-    goOn();
-  }
-
   private repeat(): void {
-    this.recovering = false;
     if (!this.current) return;
     this.counters.repeated++;
     this.current.since = undefined;
@@ -293,10 +250,7 @@ export class AtaDriver implements DiskDriver {
   }
 
   /** Stops the bus master and keeps the disk in reset, so that no late DMA hits a buffer that has a new owner. */
-  private die(): void {
-    this.dead = true;
-    this.recovering = false;
-    this.counters.timeouts++;
+  private giveUp(): void {
     this.writeBusMaster(BusMaster.COMMAND, 0);
     this.writeControl(Control.SRST | Control.nIEN);
     this.finish("medium-error");

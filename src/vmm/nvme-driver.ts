@@ -1,6 +1,5 @@
 // NVM Express Base Specification 1.4, "Memory-based Controller Initialization", "Command Submission and Completion
 // Mechanism". The VMM's own driver of a physical NVMe controller: one I/O queue pair, rings in simulated memory.
-import type { EventHandle } from "../platform/ports.js";
 import type { DmaPool } from "./dma-pool.js";
 import { readU32, writeU32 } from "./memory/words.js";
 import {
@@ -25,6 +24,7 @@ import {
   SQE_BYTES,
   Status,
 } from "./nvme-registers.js";
+import { MOST_RESETS, Recovery } from "./recovery.js";
 import type { DiskCommand, DiskOperation, DiskOutcome } from "./physical-disk.js";
 import type { DiskDriver, PhysicalFunction, VmmServices } from "./types.js";
 
@@ -34,14 +34,8 @@ const NAMESPACE = 1;
 const MOST_BYTES = PRPS_PER_PAGE * NVME_PAGE;
 /** Events that are awaited before a start-up is given up. */
 const MOST_STEPS = 1_000_000;
-/** How old a command may get, in seconds, before the driver looks whether the controller is still well; and how often it looks
- * while the controller comes up again. */
-const LOOK = 0.01;
-const POLL = 0.0001;
 /** Why a controller didn't come up: it lost its state meanwhile. */
 const LOST = "it was reset meanwhile";
-/** Resets in vain before a controller is given up. */
-const MOST_RESETS = 8;
 
 export interface NvmeDriverOptions {
   /** Entries of the I/O queues, a power of two up to 256; one fewer can be in flight. Default 64. */
@@ -94,12 +88,8 @@ export class NvmeDriver implements DiskDriver {
   private readonly freeSlots: number[] = [];
   private readonly lists: number;
   private readonly scratch: number;
-  private readonly timeout: number;
   private stride = 4;
-  private dead = false;
-  private watchdog: EventHandle | undefined;
-  private recovering = false;
-  private resetsInVain = 0;
+  private readonly recovery: Recovery;
   private order = 0;
   /** Depth of what writes registers and lets time pass: the controller isn't reset in its middle. */
   private busy = 0;
@@ -111,7 +101,15 @@ export class NvmeDriver implements DiskDriver {
     options: NvmeDriverOptions = {},
   ) {
     const entries = options.entries ?? 64;
-    this.timeout = options.timeout ?? 30 * vmm.clock.frequency;
+    this.recovery = new Recovery(vmm.clock, options.timeout ?? 30 * vmm.clock.frequency, {
+      counters: this.counters,
+      oldest: () => this.oldest(),
+      isWell: () => this.isWell(),
+      isBusy: () => this.busy > 0,
+      bringUp: () => this.bringUp(),
+      repeat: () => this.repeat(),
+      giveUp: () => this.giveUp(),
+    });
     this.admin = makeQueue(pool, 0, ADMIN_ENTRIES);
     this.io = makeQueue(pool, 1, entries);
     this.scratch = pool.allocate(NVME_PAGE, NVME_PAGE);
@@ -123,8 +121,8 @@ export class NvmeDriver implements DiskDriver {
   }
 
   get free(): number {
-    if (this.recovering) return 0;
-    return this.dead ? 1 : this.freeSlots.length;
+    if (this.recovery.underWay) return 0;
+    return this.recovery.hopeless ? 1 : this.freeSlots.length;
   }
 
   /**
@@ -172,7 +170,7 @@ export class NvmeDriver implements DiskDriver {
       const status = this.read(NvmeReg.CSTS);
       if ((status & CSTS_CFS) !== 0) return "CSTS.CFS";
       if ((status & CSTS_RDY) !== 0) break;
-      if (this.recovering && (this.read(NvmeReg.CC) & CC_EN) === 0) return LOST;
+      if (this.recovery.underWay && (this.read(NvmeReg.CC) & CC_EN) === 0) return LOST;
       yield;
     }
     const size = (this.io.entries - 1) << 16;
@@ -198,11 +196,11 @@ export class NvmeDriver implements DiskDriver {
   }
 
   submit(command: DiskCommand, done: (outcome: DiskOutcome) => void): boolean {
-    if (this.dead) {
+    if (this.recovery.hopeless) {
       done("medium-error");
       return true;
     }
-    if (this.recovering) return false;
+    if (this.recovery.underWay) return false;
     const id = this.freeSlots.pop();
     if (id === undefined) return false;
     const slot = this.slots[id];
@@ -210,7 +208,7 @@ export class NvmeDriver implements DiskDriver {
     slot.command = command;
     slot.order = this.order++;
     this.give(id, slot, command);
-    this.armWatchdog();
+    this.recovery.watch();
     this.counters.submitted++;
     this.vmm.charge("vmm", this.vmm.costs.blockSubmit);
     return true;
@@ -233,7 +231,7 @@ export class NvmeDriver implements DiskDriver {
   }
 
   kick(): void {
-    if (this.io.rung === this.io.tail || this.dead || this.recovering) return;
+    if (this.io.rung === this.io.tail || this.recovery.hopeless || this.recovery.underWay) return;
     this.busy++;
     this.ring(this.io);
     this.busy--;
@@ -242,7 +240,7 @@ export class NvmeDriver implements DiskDriver {
   /** Takes completions. The VMM calls it when the controller's source is presented by the physical PLIC. */
   interrupt(): void {
     this.counters.interrupts++;
-    if (this.recovering) return;
+    if (this.recovery.underWay) return;
     this.busy++;
     this.reap(this.io, (id, status) => {
       const slot = this.slots[id];
@@ -251,13 +249,12 @@ export class NvmeDriver implements DiskDriver {
         return;
       }
       this.vmm.charge("vmm", this.vmm.costs.blockComplete);
-      this.resetsInVain = 0;
+      this.recovery.completed();
       this.finish(id, slot, status);
     });
     this.busy--;
     if (this.freeSlots.length === this.slots.length) {
-      this.watchdog?.cancel();
-      this.watchdog = undefined;
+      this.recovery.rest();
     }
   }
 
@@ -273,24 +270,10 @@ export class NvmeDriver implements DiskDriver {
     );
   }
 
-  private armWatchdog(): void {
-    if (this.watchdog) return;
-    const often = Math.min(this.timeout, LOOK * this.vmm.clock.frequency);
-    this.watchdog = this.vmm.clock.after(often, () => {
-      this.watchdog = undefined;
-      this.look(often);
-    });
-  }
-
-  /** Asks a controller that keeps a command for long how it is. */
-  private look(often: number): void {
-    const now = this.vmm.clock.now();
+  /** Cycle since which the oldest of its commands is with the controller. */
+  private oldest(): number | undefined {
     const underway = this.slots.filter((slot) => slot.done);
-    if (underway.length === 0 || this.recovering) return;
-    const oldest = Math.min(...underway.map((slot) => slot.since));
-    const well = now - oldest < often || (now - oldest < this.timeout && this.isWell());
-    if (well || this.busy > 0) this.armWatchdog();
-    else this.recover();
+    return underway.length > 0 ? Math.min(...underway.map((slot) => slot.since)) : undefined;
   }
 
   /** Ready, not failed, and there at all. */
@@ -299,43 +282,19 @@ export class NvmeDriver implements DiskDriver {
     return status !== 0xffff_ffff && (status & (CSTS_RDY | CSTS_CFS)) === CSTS_RDY;
   }
 
-  /** "Controller Level Reset": nothing that was under way reaches memory afterwards, so that it can be asked for again. */
-  private recover(): void {
-    this.recovering = true;
-    this.counters.resets++;
-    if (this.resetsInVain++ === MOST_RESETS) {
-      this.die();
-      return;
-    }
-    const { clock } = this.vmm;
-    const work = this.bringUp();
-    const deadline = clock.now() + this.timeout;
-    const goOn = () => {
-      const { done, value } = work.next();
-      if (done && value === undefined) this.repeat();
-      else if (done || clock.now() >= deadline) this.recover();
-      else clock.after(POLL * clock.frequency, goOn);
-    };
-    goOn();
-  }
-
   /** In the order in which they were given, so that a write isn't overtaken by one before it. */
   private repeat(): void {
-    this.recovering = false;
     const underway = this.slots.map((slot, id) => ({ slot, id })).filter(({ slot }) => slot.command);
     for (const { slot, id } of underway.sort((a, b) => a.slot.order - b.slot.order)) {
       this.give(id, slot, slot.command!);
       this.counters.repeated++;
     }
     this.kick();
-    this.armWatchdog();
+    this.recovery.watch();
   }
 
   /** Disables the controller, so that no late DMA hits a buffer that has a new owner, and fails what is under way. */
-  private die(): void {
-    this.dead = true;
-    this.recovering = false;
-    this.counters.timeouts++;
+  private giveUp(): void {
     this.write(NvmeReg.CC, 0);
     for (let id = 0; id < this.slots.length; id++)
       if (this.slots[id].done) this.finish(id, this.slots[id], Status.DataTransferError);
@@ -375,7 +334,7 @@ export class NvmeDriver implements DiskDriver {
       });
       if (outcome === Status.Success) return undefined;
       if (outcome >= 0) return `admin command 0x${opcode.toString(16)} ended with 0x${outcome.toString(16)}`;
-      if (this.recovering && !this.isWell()) return LOST;
+      if (this.recovery.underWay && !this.isWell()) return LOST;
       yield;
     }
   }
