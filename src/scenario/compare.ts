@@ -1,4 +1,5 @@
 // One guest program with one disk, one network interface, or both, once per attach mode.
+import { GIGABIT } from "../backends/network/wire.js";
 import { checksum } from "../metrics/checksum.js";
 import { referenceDigest } from "../metrics/findings.js";
 import { type GuestReport, guestReport, relativeTo, reported } from "../metrics/report.js";
@@ -7,7 +8,7 @@ import { UserError } from "../platform/user-error.js";
 import type { AttachModeName } from "../vmm/types.js";
 import { writtenPattern } from "./pattern.js";
 import { isVirtio } from "./virtio.js";
-import { expectedChecksum, given, judged, wholeDisk } from "./far-end.js";
+import { addressOf, expectedChecksum, given, judged, wholeDisk } from "./far-end.js";
 import type { LanConfig, PeerCounts, RunConfig, RunResult } from "./types.js";
 import { bootargs, covered, isSafe, typedFor, usesDisk, usesNic, type Workload, writes } from "./workload.js";
 
@@ -100,10 +101,8 @@ export interface CompareServices {
   readonly observer?: CompareObserver;
 }
 
-/** The guest's address. */
-const PEER_SEES = "10.0.2.15";
 /** What LanConfig says of each key. */
-const USUAL_LAN: Required<LanConfig> = { bandwidth: 1e9, latency: 5000, loss: 0 };
+const USUAL_LAN: Required<LanConfig> = { bandwidth: GIGABIT.bandwidth, latency: GIGABIT.latency, loss: 0 };
 /** Largest seed that the foretelling of written bytes knows. */
 const MOST_SEED = 0xffff_ffff;
 
@@ -169,7 +168,7 @@ export async function compare(options: CompareOptions, services: CompareServices
     .map((result) => {
       const { peer, disks } = result;
       const report = guestReport(result.guests[0], result.frequency, reference);
-      return judged(report, workload, { address: PEER_SEES, peer, lossy, before: disk, after: disks?.[0] });
+      return judged(report, workload, { address: addressOf(0), peer, lossy, before: disk, after: disks?.[0] });
     })
     .map((report) => (report.status === "ok" && after && after[report.mode] !== left ? withWrongData(report) : report));
   const baseline = reports.find((report) => report.mode === "native");

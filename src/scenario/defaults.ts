@@ -13,20 +13,21 @@ import type { AttachModeName } from "../vmm/types.js";
 import { LARGE_PAGE } from "../vmm/memory/gstage.js";
 import { checkPhysical } from "./virtio.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
+import { DEFAULT_DISK_SIZE } from "./resolve.js";
 import { checkShare } from "./shares.js";
+import { SECTOR } from "./workload.js";
 import type { DiskConfig, GuestConfig, LanConfig, NicConfig, RunConfig, RunEvent } from "./types.js";
 
 const MIB = 0x10_0000;
 const KIB = 0x400;
 const PTE_BYTES = 8;
-const SECTOR = 512;
-const DEFAULT_DISK_SIZE = 8 * MIB;
 /** INTx of slots 1…4 lead to PLIC sources of their own. */
-const MOST_DEVICES = 4;
+export const MOST_DEVICES = 4;
 const MOST_QUEUES = 8;
 /** What the hub has room for: assembly/hub/state.ts. */
 const MOST_IOTLB_ENTRIES = 4096;
-const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
+/** Words of the report, which no guest may be called by. */
+export const RESERVED_NAMES: readonly string[] = ["vmm", "free", "nothing", "neighbour"];
 
 interface ResolvedGuest extends HostedGuest {
   readonly serial: number;

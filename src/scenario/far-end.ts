@@ -7,6 +7,11 @@ import type { Extent } from "../vmm/extents.js";
 import type { RunResult } from "./types.js";
 import { covered, givenDatagrams, hashesInOrder, isFile, isNetwork, type Workload } from "./workload.js";
 
+/** The first guest is 10.0.2.15, where users of QEMU's user networking expect it. */
+export const FIRST_HOST = 15;
+/** Of the guest of a run with that number. */
+export const addressOf = (guest: number): string => `10.0.2.${FIRST_HOST + guest}`;
+
 /** A guest's part of its disk, as it is before the run. */
 export interface DiskPart {
   readonly image: Uint8Array;

@@ -21,9 +21,9 @@ import {
   usesNic,
   usualTotal,
   type Workload,
+  SECTOR,
 } from "./workload.js";
 
-export const SECTOR = 512;
 const PAGE_SIZES = [4096, 2 * 1024 * 1024];
 const CHUNK = 4 * 1024 * 1024;
 const VMM_MEMORY = 16 * 1024 * 1024;

@@ -4,6 +4,7 @@ import type { DiskInterface } from "../platform/board.js";
 import { lineRate } from "../platform/serial.js";
 import { UserError } from "../platform/user-error.js";
 import { type DiskFile, resolveFiles } from "./disk-files.js";
+import { MOST_DEVICES } from "./defaults.js";
 import { suggest } from "./near.js";
 import { checkImage, DEFAULT_DISK_SIZE } from "./resolve.js";
 import type { Loader } from "./scenario.js";
@@ -34,8 +35,6 @@ export interface Devices {
   readonly serials: readonly { readonly name: string; readonly baud?: number | undefined }[];
 }
 
-/** PCIe slots with an interrupt of their own. */
-const MOST_DEVICES = 4;
 export function resolveDisks({ value, at }: Located<ScenarioFile>, load: Loader): Disk[] {
   const disks: Disk[] = [];
   if (value.disks && value.disks.length > MOST_DEVICES) {

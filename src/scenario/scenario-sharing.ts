@@ -3,9 +3,9 @@ import { UserError } from "../platform/user-error.js";
 import type { DeviceModes } from "../vmm/types.js";
 import { chosenFile, type DiskFile, sizeOf } from "./disk-files.js";
 import { attachedModes } from "./modes.js";
-import { SECTOR } from "./resolve.js";
+import { RESERVED_NAMES } from "./defaults.js";
 import type { Devices, Disk, Guests } from "./scenario-devices.js";
-import { MODES } from "./workload.js";
+import { MODES, SECTOR } from "./workload.js";
 import type { Located } from "./yaml-source.js";
 
 type At = Located<unknown>["at"];
@@ -17,11 +17,9 @@ export interface Range {
 
 /** In place of a disk's index. */
 export const NONE = -1;
-const OWNERS = ["vmm", "free", "nothing", "neighbour"];
-
 export function checkNames(names: readonly string[], at: At): void {
   for (const [i, name] of names.entries()) {
-    if (OWNERS.includes(name))
+    if (RESERVED_NAMES.includes(name))
       throw new UserError(`"${name}" is a word of the report`, at(["guests", i, "name"]), "Choose another name");
     if (names.indexOf(name) !== i) {
       throw new UserError(

@@ -6,7 +6,7 @@ import type { DeviceModes } from "../vmm/types.js";
 import type { MachineOptions, Runner } from "./compare.js";
 import type { DiskFile } from "./disk-files.js";
 import { attachedModes, commonMode, deviceModes } from "./modes.js";
-import { type DiskPart, expectedChecksum, judged } from "./far-end.js";
+import { addressOf, type DiskPart, expectedChecksum, FIRST_HOST, judged } from "./far-end.js";
 import { Costs } from "../platform/costs.js";
 import { resolveEvents } from "./scenario-events.js";
 import {
@@ -125,9 +125,6 @@ export interface EventReport {
   readonly restarted?: number | null;
 }
 
-/** The first guest is 10.0.2.15, where users of QEMU's user networking expect it. */
-const FIRST_HOST = 15;
-const NETWORK = "10.0.2";
 /**
  * Checks a scenario and fills in its defaults.
  * @param over what goes before the file's machine
@@ -352,7 +349,7 @@ export async function runScenario(
     guests: result.guests.map((guest, i) => {
       const { workload, config } = run.guests[i];
       return judged(guestReport(guest, result.frequency, expected[i]), workload, {
-        address: `${NETWORK}.${FIRST_HOST + i}`,
+        address: addressOf(i),
         peer: result.peer,
         lossy: (run.config.network?.loss ?? 0) > 0,
         before: partOf(run.guests[i]),

@@ -132,7 +132,7 @@ const DATAGRAMS = 1000;
 const LARGEST_DATAGRAM = 1472;
 /** Bytes of data in the datagrams that are saved, where that divides the request. */
 const SAVED = 1024;
-const SECTOR = 512;
+export const SECTOR = 512;
 
 /** How a message of `bs` bytes is cut into datagrams: bytes of each, and of the last one. */
 export function cut(bs: number): { readonly datagrams: number; readonly bytes: number; readonly last: number } {

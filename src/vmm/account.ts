@@ -17,6 +17,15 @@ export interface GuestAccount {
   bytesCopied: number;
 }
 
+/** Shows counters in a guest's report, by their names behind `prefix`. */
+export function showCounters<T extends Readonly<Record<keyof T & string, number>>>(
+  details: Map<string, () => number>,
+  counters: T,
+  prefix = "",
+): void {
+  for (const name of Object.keys(counters) as (keyof T & string)[]) details.set(prefix + name, () => counters[name]);
+}
+
 export function emptyAccount(): GuestAccount {
   return {
     guest: 0,

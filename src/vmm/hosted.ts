@@ -62,6 +62,7 @@ export interface HostedConfig {
 }
 
 const diskName = ({ disks }: HostedConfig, disk: number): DiskName => disks?.[disk]?.interface ?? "nvme";
+
 function makeGuest(
   vmm: Vmm,
   placement: Placement,

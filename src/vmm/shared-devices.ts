@@ -1,5 +1,5 @@
 // Devices that the VMM drives itself, from the moment that the first guest opens its part of one.
-
+import { showCounters } from "./account.js";
 import { BlockService, type BlockShare } from "./block-service.js";
 import { DmaPool } from "./dma-pool.js";
 import { E1000eDriver } from "./e1000e-driver.js";
@@ -99,9 +99,7 @@ export class SharedNic {
     if (known) return known;
     const port = this.service.open(vm.name, (work) => this.vmm.onBehalf(vm, work), share);
     this.ports.set(vm.name, port);
-    for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
-      vm.details.set(`port:${name}`, () => port.counters[name]);
-    }
+    showCounters(vm.details, port.counters, "port:");
     return port;
   }
 
@@ -139,9 +137,7 @@ export class SharedSerial {
       (byte) => vm.console.write(byte),
     );
     this.ports.set(vm.name, port);
-    for (const name of Object.keys(port.counters) as (keyof typeof port.counters)[]) {
-      vm.details.set(`serial:${name}`, () => port.counters[name]);
-    }
+    showCounters(vm.details, port.counters, "serial:");
     return port;
   }
 

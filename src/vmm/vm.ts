@@ -74,6 +74,7 @@ export class VirtualMachine implements Vm, ExitGuest {
   /** Cycles charged by the handler under way: what the indirect cost is a share of. */
   direct = 0;
   private readonly vmm: Vmm;
+  private retired = false;
   private firmware: SbiContext | undefined;
   private readonly trapped = new Map<MmioDevice, Trapped>();
   private readonly endOfInterrupt = new Map<number, () => void>();
@@ -284,7 +285,6 @@ export class VirtualMachine implements Vm, ExitGuest {
     this.detach = () => {};
     this.retired = true;
   }
-  private retired = false;
 
   /** Charges and counts an access to a trapped register; false when nothing is there. */
   private enterDevice(gpa: number): boolean {

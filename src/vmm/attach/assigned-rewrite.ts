@@ -1,6 +1,7 @@
 // Direct assignment without address translation in the hub: the VMM traps the controller's registers and whatever else tells of
 // DMA addresses, and rewrites every one on its way to the device. The driver in the guest is the stock one.
 import { Command, type PcieFunction } from "../../platform/pcie.js";
+import { showCounters } from "../account.js";
 import { decodeOf } from "../physical-function.js";
 import type { AttachMode, DiskAttachment } from "../types.js";
 
@@ -13,7 +14,7 @@ export const assignedRewrite: AttachMode<DiskAttachment> = {
     iommu.bare(physical.deviceId);
     let virtual: PcieFunction | undefined;
     const { device, counters, listen } = kind.rewriter(vmm, vm, physical, { set: (level) => virtual?.irq.set(level) });
-    for (const name of Object.keys(counters)) vm.details.set(name, () => counters[name]);
+    showCounters(vm.details, counters);
     const fn = vm.addTrappedFunction(kind.function, device, kind.name);
     virtual = fn;
 
